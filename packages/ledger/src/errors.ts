@@ -1,6 +1,7 @@
 /** Every code a `LedgerError` can carry, in the order of docs/errors.md. */
 export const LEDGER_ERROR_CODES = [
   "ledger-entry-invalid",
+  "ledger-foreign-entries",
   "ledger-forked",
   "ledger-closed",
   "ledger-restored",

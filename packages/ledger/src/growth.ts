@@ -18,6 +18,8 @@ export interface Growth {
   readonly entries: readonly LedgerEntry[];
   /** Those of the stored levels above the leaves. */
   readonly nodes: readonly CompletedNode[];
+  /** What the writer's key made over where it ends then; none where a ledger's end is not bound. */
+  readonly endMac?: Uint8Array | undefined;
 }
 
 /** What a ledger becomes by drafts, in their order. */

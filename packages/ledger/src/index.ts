@@ -47,6 +47,7 @@ export { LEDGER_ERROR_CODES, LedgerError, type LedgerErrorCode } from "./errors.
 export { EXPORT_FORMAT, type ExportSource, exportLines } from "./export/export.ts";
 export type { Resumption } from "./export/signatures.ts";
 export { type ExportFault, type Verification, type VerifyOptions, verifyExport } from "./export/verify.ts";
+export { type EntryRange, ForeignEntries } from "./foreign-entries.ts";
 export { EMPTY_EDGE, type Growth, growthOf, type LedgerEdge } from "./growth.ts";
 export {
   APPROVALS_NEEDED,
@@ -68,7 +69,15 @@ export type { WitnessState } from "./keeper/witness-desk.ts";
 export { Ledger } from "./ledger.ts";
 export { memoryLedgerStore } from "./memory-store.ts";
 export { LEDGER_GRANTS, LEDGER_MIGRATIONS, postgresLedgerStore, type SqlClient } from "./postgres-store.ts";
-export { allEntries, completeNodes, edgeOf, type LedgerReads, type LedgerStore } from "./store.ts";
+export {
+  allEntries,
+  type BoundEnd,
+  completeNodes,
+  countingReads,
+  edgeOf,
+  type LedgerReads,
+  type LedgerStore,
+} from "./store.ts";
 export { append, type CompletedNode, EMPTY_FRONTIER, type Frontier, rootOf } from "./tree/frontier.ts";
 export { EMPTY_ROOT, leafHash, nodeHash } from "./tree/node-hash.ts";
 export { consistencyProof, inclusionProof, type ReadNode } from "./tree/proofs.ts";

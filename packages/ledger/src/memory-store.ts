@@ -1,10 +1,13 @@
 import type { LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
-import type { LedgerStore } from "./store.ts";
+import { ForeignEntries } from "./foreign-entries.ts";
+import type { BoundEnd, LedgerStore } from "./store.ts";
 
 /** A ledger that lasts as long as the process: for tests and for offline work on an export. */
-export function memoryLedgerStore(): LedgerStore {
+export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
   const entries: LedgerEntry[] = [];
+  const ends: BoundEnd[] = [];
+  const counting = () => entries.filter(({ sequence }) => !foreign.has(sequence));
   const nodes = new Map<number, Uint8Array[]>();
   const levelOf = (level: number): Uint8Array[] => {
     const hashes = nodes.get(level) ?? [];
@@ -12,7 +15,13 @@ export function memoryLedgerStore(): LedgerStore {
     return hashes;
   };
   return {
+    foreign,
     size: async () => entries.length,
+    ends: async (size, limit) =>
+      ends
+        .filter((end) => end.size <= size)
+        .reverse()
+        .slice(0, limit),
     append: async (growth) => {
       if (growth.from.frontier.size !== entries.length)
         throw new LedgerError(
@@ -20,17 +29,19 @@ export function memoryLedgerStore(): LedgerStore {
           `entry ${growth.from.frontier.size + 1} does not follow ${entries.length}`,
         );
       entries.push(...growth.entries);
+      if (growth.endMac !== undefined && growth.entries.length > 0)
+        ends.push({ size: growth.to.frontier.size, mac: growth.endMac });
       for (const { level, index, hash } of growth.nodes) levelOf(level)[index] = hash;
     },
     addNodes: async (more) => {
       for (const { level, index, hash } of more) levelOf(level)[index] ??= hash;
     },
-    ofItself: async () => entries.filter(({ kind }) => kind.startsWith("ledger-")),
-    ofKinds: async (kinds) => entries.filter(({ kind }) => kinds.includes(kind)),
+    ofItself: async () => counting().filter(({ kind }) => kind.startsWith("ledger-")),
+    ofKinds: async (kinds) => counting().filter(({ kind }) => kinds.includes(kind)),
     ofMeters: async (meters, kinds) =>
-      entries.filter(({ kind, meter }) => kinds.includes(kind) && meter !== undefined && meters.includes(meter)),
+      counting().filter(({ kind, meter }) => kinds.includes(kind) && meter !== undefined && meters.includes(meter)),
     lastOf: async (kinds, principal, utility) =>
-      entries.findLast(
+      counting().findLast(
         (entry) => kinds.includes(entry.kind) && entry.principal === principal && entry.utility === utility,
       ),
     read: async (after, limit) => entries.slice(after, after + limit),

@@ -1,5 +1,6 @@
 import type { LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
+import { ForeignEntries } from "./foreign-entries.ts";
 import type { Growth } from "./growth.ts";
 import type { LedgerStore } from "./store.ts";
 import type { CompletedNode } from "./tree/frontier.ts";
@@ -24,8 +25,9 @@ export const LEDGER_GRANTS = {
 } as const;
 
 /** A ledger in the table `ledger`; give it a client inside a transaction to append together with other writes. */
-export function postgresLedgerStore(client: SqlClient): LedgerStore {
+export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntries()): LedgerStore {
   return {
+    foreign,
     size: async () => {
       const { rows } = await client.query("select coalesce(max(sequence), 0) as size from ledger");
       return Number((rows[0] as { readonly size: string }).size);
@@ -46,14 +48,14 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
     ofItself: async () => {
       const { rows } = await client.query(
         `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where kind like 'ledger-%' order by sequence`,
+         from ledger where kind like 'ledger-%' ${foreign.condition} order by sequence`,
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
     },
     ofKinds: async (kinds) => {
       const { rows } = await client.query(
         `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where kind = any($1) order by sequence`,
+         from ledger where kind = any($1) ${foreign.condition} order by sequence`,
         [[...kinds]],
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
@@ -61,7 +63,7 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
     ofMeters: async (meters, kinds) => {
       const { rows } = await client.query(
         `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where kind = any($1) and meter = any($2) order by sequence`,
+         from ledger where kind = any($1) and meter = any($2) ${foreign.condition} order by sequence`,
         [[...kinds], [...meters]],
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
@@ -69,11 +71,21 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
     lastOf: async (kinds, principal, utility) => {
       const { rows } = await client.query(
         `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf from ledger
-         where kind = any($1) and principal = $2 and utility = $3 order by sequence desc limit 1`,
+         where kind = any($1) and principal = $2 and utility = $3 ${foreign.condition} order by sequence desc limit 1`,
         [[...kinds], principal, utility],
       );
       const [row] = rows as readonly LedgerRow[];
       return row && entryOfRow(row);
+    },
+    ends: async (size, limit) => {
+      const { rows } = await client.query(
+        "select sequence, end_mac from ledger where end_mac is not null and sequence <= $1 order by sequence desc limit $2",
+        [size, limit],
+      );
+      return (rows as readonly { readonly sequence: string; readonly end_mac: Uint8Array }[]).map((row) => ({
+        size: Number(row.sequence),
+        mac: new Uint8Array(row.end_mac),
+      }));
     },
     nodes: async (level, from, count) => {
       const { rows } =
@@ -93,13 +105,13 @@ export function postgresLedgerStore(client: SqlClient): LedgerStore {
 
 // The stored ledger must end where the new entries begin: with as many entries, and with the same one.
 const APPEND = `
-  insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, leaf)
+  insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, leaf, end_mac)
   select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::bytea[])
+    $9::bytea[], $12::bytea[])
   where (select coalesce(max(sequence), 0) from ledger) = $10::bigint
     and ($10 = 0 or (select leaf from ledger where sequence = $10) = $11::bytea)`;
 
-async function appendEntries(client: SqlClient, { from, entries }: Growth): Promise<void> {
+async function appendEntries(client: SqlClient, { from, entries, endMac }: Growth): Promise<void> {
   if (entries.length === 0) return;
   const { size } = from.frontier;
   const inserted = await client
@@ -115,6 +127,7 @@ async function appendEntries(client: SqlClient, { from, entries }: Growth): Prom
       entries.map((entry) => Buffer.from(entry.leaf)),
       size,
       from.lastLeaf === undefined ? null : Buffer.from(from.lastLeaf),
+      entries.map((_, at) => (at === entries.length - 1 && endMac !== undefined ? Buffer.from(endMac) : null)),
     ])
     .catch((error: unknown) => {
       throw (error as { code?: string }).code === UNIQUE_VIOLATION ? forked(size + 1, error) : error;

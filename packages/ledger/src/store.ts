@@ -1,15 +1,26 @@
 import type { LedgerEntry } from "./entry.ts";
+import type { ForeignEntries } from "./foreign-entries.ts";
 import type { Growth, LedgerEdge } from "./growth.ts";
 import type { CompletedNode } from "./tree/frontier.ts";
 import { nodeHash } from "./tree/node-hash.ts";
 import { frontierAt, readerOf, STORED_EVERY, type StoredNodes } from "./tree/stored-nodes.ts";
 
-/** What can be read of a ledger. */
+/** Where a commit has ended, and what its writer's key made over that. */
+export interface BoundEnd {
+  readonly size: number;
+  readonly mac: Uint8Array;
+}
+
+/** What can be read of a ledger: whole by `size`, `read`, `nodes` and `ends`; by the rest of it without what is foreign. */
 export interface LedgerReads extends StoredNodes {
+  /** Entries that count nowhere; whoever finds some adds them. */
+  readonly foreign: ForeignEntries;
   /** How many entries there are: the sequence of the last one. */
   size(): Promise<number>;
   /** At most `limit` entries after sequence `after`, in order. */
   read(after: number, limit: number): Promise<LedgerEntry[]>;
+  /** The last ends of at most `size` entries that say that they are bound, the newest first. */
+  ends(size: number, limit: number): Promise<BoundEnd[]>;
   /** The entries that say how the ledger itself is kept (their kind begins with `ledger-`), in order. */
   ofItself(): Promise<LedgerEntry[]>;
   /** The entries of those kinds, in order; who asks for many has an index for them. */
@@ -58,6 +69,31 @@ export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "addN
       await store.addNodes([{ level, index, hash: nodeHash(...halves) }]);
     }
   }
+}
+
+/** The same ledger to whoever decides by it: it ends where its writer's last entry is, and `read` passes over what is foreign. */
+export function countingReads<T extends Pick<LedgerReads, "read" | "size" | "foreign">>(ledger: T): T {
+  const { foreign, read } = ledger;
+  return {
+    ...ledger,
+    size: async () => {
+      let size = await ledger.size();
+      for (let range = foreign.at(size); range !== undefined; range = foreign.at(size)) size = range.from - 1;
+      return size;
+    },
+    read: async (after, limit) => {
+      const found: LedgerEntry[] = [];
+      // A page that is not full is the end to whoever reads page by page.
+      for (let at = after; found.length < limit; ) {
+        const page = await read(at, limit - found.length);
+        const last = page.at(-1);
+        if (last === undefined) break;
+        found.push(...page.filter(({ sequence }) => !foreign.has(sequence)));
+        at = last.sequence;
+      }
+      return found;
+    },
+  };
 }
 
 /** Every entry after `after`, fetched in pages: for verification and export. */

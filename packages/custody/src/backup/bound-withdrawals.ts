@@ -43,7 +43,7 @@ export interface BoundDependencies {
   readonly directory: string;
   /** The custodian's own folder, on neither. */
   readonly stateFolder: string;
-  readonly ledger: Pick<CustodyStore["ledger"], "read" | "size" | "lastOf" | "ofKinds" | "ofItself">;
+  readonly ledger: Pick<CustodyStore["ledger"], "read" | "size" | "lastOf" | "ofKinds" | "ofItself" | "foreign">;
   readonly seals: Pick<AuthorityRecords, "countingSeals" | "manifest">;
   readonly committer: Pick<Committer, "submit">;
   readonly vault: Pick<Vault, "authenticate">;
@@ -239,13 +239,15 @@ export class BoundWithdrawals {
     const { ledger } = this.#dependencies;
     const size = await ledger.size();
     const none = () => undefined;
-    let [longest, since] = [size, 0];
+    let [longest, since] = [0, 0];
     for await (const line of this.journal.read(none, none, this.#noted?.head)) {
-      if (line.ledger === undefined || line.ledger <= size) continue;
+      // Where entries of somebody else lie the ledger had its own when the line was written; the first to follow them has their end.
+      const isTaken = line.ledger !== undefined && (ledger.foreign.at(line.ledger)?.to ?? line.ledger) > line.ledger;
+      if (line.ledger === undefined || (line.ledger <= size && !isTaken)) continue;
       if (since === 0) since = line.at;
       longest = Math.max(longest, line.ledger);
     }
-    if (longest === size) return undefined;
+    if (longest === 0) return undefined;
     const name = `journal of ${longest} entries`;
     if (known.some((loss) => loss.name === name)) return undefined;
     if (namedIn(await ledger.ofItself(), MADE_GOOD).has(name)) return undefined;

@@ -14,8 +14,13 @@ export type FeedChange =
   | {
       readonly kind: "commit";
       readonly writes: readonly Write[];
-      /** The ledger's lines, where it grows: they follow `from`. */
-      readonly growth?: { readonly from: FeedEdge; readonly to: FeedEdge; readonly lines: readonly string[] };
+      /** The ledger's lines, where it grows: they follow `from`; and what binds its end then, which changes from before have not. */
+      readonly growth?: {
+        readonly from: FeedEdge;
+        readonly to: FeedEdge;
+        readonly lines: readonly string[];
+        readonly endMac?: Uint8Array;
+      };
       readonly at: number;
     }
   | { readonly kind: "stage"; readonly stage: number; readonly meters: readonly StagedMeter[] }
@@ -211,10 +216,10 @@ export async function callAgain(
   await part[member]?.(...args);
 }
 
-function grownBy({ from, to, entries }: Growth) {
+function grownBy({ from, to, entries, endMac }: Growth) {
   const edge = ({ frontier, lastLeaf }: Growth["from"]): FeedEdge => ({
     size: frontier.size,
     leaf: lastLeaf && Buffer.from(lastLeaf).toString("hex"),
   });
-  return { from: edge(from), to: edge(to), lines: entries.map(entryLine) };
+  return { from: edge(from), to: edge(to), lines: entries.map(entryLine), ...(endMac && { endMac }) };
 }

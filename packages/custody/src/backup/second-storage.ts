@@ -1,3 +1,4 @@
+import { countingReads } from "@meterkeep/ledger";
 import { MOST_REASON_CHARACTERS } from "../authority/document.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
@@ -74,7 +75,8 @@ export class SecondStorage {
     const { directory, store } = this;
     const { stateFolder, now } = this.#place;
     const escrow = await openFileEscrow(directory);
-    const { ledger, authority: seals } = store;
+    const { authority: seals } = store;
+    const ledger = countingReads(store.ledger);
     const withdrawals = await BoundWithdrawals.open({ ...keys, directory, stateFolder, ledger, seals, now });
     const losses = keys.isHalted ? [] : await withdrawals.begin(await lossesOf(store));
     this.#unlocked = { ...keys, escrow, withdrawals, losses };

@@ -2,6 +2,7 @@ import { sign } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import {
   generateSignerSecret,
+  type LedgerKeys,
   type LedgerSigner,
   privateKeyOf,
   type SignerSecret,
@@ -30,7 +31,7 @@ export function ledgerSigners(
   tokens: SigningTokens | undefined,
 ): (version: number) => Promise<LedgerSigner> {
   return async (version) => {
-    const name = `ledger-signing-${version}`;
+    const name = `${NAME}${version}`;
     const stored = await installation.namedSecret(name);
     const sealed =
       stored ?? (await installation.insertNamedSecret(name, await sealFresh(vault, name, version, tokens)));
@@ -43,6 +44,21 @@ export function ledgerSigners(
     return tokenSigner(version, tokens, inTokens.map(octetsOf), octetsOf(mldsa));
   };
 }
+
+/** The public keys of every version that there is; none is made. */
+export async function signingKeys(
+  vault: Vault,
+  installation: InstallationRecords,
+  tokens: SigningTokens | undefined,
+): Promise<readonly LedgerKeys[]> {
+  const signer = ledgerSigners(vault, installation, tokens);
+  const versions = (await installation.namedSecrets())
+    .filter(({ name }) => name.startsWith(NAME))
+    .map(({ name }) => Number(name.slice(NAME.length)));
+  return Promise.all(versions.map(async (version) => (await signer(version)).keys));
+}
+
+const NAME = "ledger-signing-";
 
 async function sealFresh(
   vault: Vault,

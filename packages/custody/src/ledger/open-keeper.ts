@@ -3,10 +3,8 @@ import { join } from "node:path";
 import {
   type ApprovedChange,
   type Approver,
-  completeNodes,
   DEFAULT_KEEPER_SETTINGS,
   edgeOf,
-  fileWitness,
   type KeeperPorts,
   type KeeperSettings,
   type KeeperState,
@@ -19,6 +17,7 @@ import {
 import type { CustodyStore } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
 import { ledgerSigners } from "./ledger-signer.ts";
+import { LEDGER_FOLDER, nearWitness } from "./near-witness.ts";
 
 /** How the custodian's ledger is kept. */
 export interface LedgerOptions {
@@ -28,8 +27,6 @@ export interface LedgerOptions {
   readonly approvers?: readonly Approver[];
 }
 
-/** The nearest witness: it notices when the database alone is restored. */
-const NEAR = "state-directory";
 /** What two people have approved, put here by whoever owns the state folder. */
 const APPROVED = "approved-change.json";
 
@@ -40,13 +37,12 @@ export async function keeperIn(
     Pick<KeeperPorts, "head" | "append" | "now"> & { readonly stateFolder: string; readonly options: LedgerOptions },
 ): Promise<LedgerKeeper> {
   const { vault, signing, head, append, now, options } = parts;
-  const folder = join(parts.stateFolder, "ledger");
+  const folder = join(parts.stateFolder, LEDGER_FOLDER);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await completeNodes(store.ledger);
   return new LedgerKeeper({
     reads: store.ledger,
     checkpoints: store.checkpoints,
-    witnesses: [fileWitness(NEAR, join(folder, "checkpoints.jsonl")), ...(options.witnesses ?? [])],
+    witnesses: [nearWitness(parts.stateFolder), ...(options.witnesses ?? [])],
     head,
     append,
     signer: ledgerSigners(vault, store.installation, signing),
@@ -71,17 +67,17 @@ interface Trouble {
 }
 
 /**
- * What people should hear of: a halt, or else what is wrong on second storage, then a witness that is away. Of two the first
+ * What people should hear of: a halt, or else what is wrong with the ledger and on second storage, then a witness that is away. Of two the first
  * gives the code, and its words come first: a witness that somebody took away hides no journal that was written on.
  */
 export function troubleOf(
   { halt, witnesses }: Pick<KeeperState, "halt" | "witnesses">,
-  secondStorage: Trouble | undefined,
+  ...others: readonly (Trouble | undefined)[]
 ): Trouble | undefined {
   if (halt !== undefined) return { code: halt.code, message: halt.message.slice(0, MOST_CHARACTERS) };
   const away = witnesses.find(({ state }) => state === "away");
   const witness = away && { code: "ledger-witness-away", message: away.problem ?? away.name };
-  const all = [secondStorage, witness].filter((one) => one !== undefined);
+  const all = [...others, witness].filter((one) => one !== undefined);
   const message = all.map((one) => one.message).join("; besides, ");
   return all[0] && { code: all[0].code, message: message.slice(0, MOST_CHARACTERS) };
 }

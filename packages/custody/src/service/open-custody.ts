@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { RecipientKey } from "@meterkeep/api/custodian";
 import { nodeRandom } from "@meterkeep/dlms-node";
 import { OwnTime, steadyClock } from "@meterkeep/guard";
-import { DEFAULT_KEEPER_SETTINGS, type LedgerDraft, type LedgerKeeper } from "@meterkeep/ledger";
+import { countingReads, DEFAULT_KEEPER_SETTINGS, type LedgerDraft, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { Authority, freshCode } from "../authority/authority.ts";
 import { authorityService } from "../authority/authority-service.ts";
@@ -38,11 +38,14 @@ import { exposures } from "../exposure/exposures.ts";
 import { HeadEnds } from "../head-ends/head-ends.ts";
 import { Leases } from "../lease/leases.ts";
 import { LentMeters } from "../lease/lent-meters.ts";
+import { ForeignWatch } from "../ledger/foreign-watch.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { HeadEndLedgers } from "../ledger/head-end-ledgers.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import { ledgerService } from "../ledger/ledger-service.ts";
+import { signingKeys } from "../ledger/ledger-signer.ts";
 import { keeperIn, type LedgerOptions, storedHead, troubleOf } from "../ledger/open-keeper.ts";
+import { OwnEnds } from "../ledger/own-ends.ts";
 import {
   countersOfWindow,
   endedWithStop,
@@ -232,6 +235,8 @@ export async function openCustodyIn(
   const { store, feed } = secondStorage;
   const committer: GroupCommitter = new GroupCommitter(store, {
     check: () => keeper.check(),
+    bind: (head) => ends.bind(head),
+    examine: (stored, ours) => ends.examine(stored, ours),
     onGrowth: () => void keeper.tick().catch(onFailure),
     onForeign: (error) => keeper.halt(error),
     gather: gatheringFor(GATHER_MILLISECONDS),
@@ -245,8 +250,19 @@ export async function openCustodyIn(
     else bursts.record([entry]).catch(onFailure);
   });
   const { vault, rootKey, created } = opened;
+  const ends = new OwnEnds({
+    ledger: store.ledger,
+    checkpoints: store.checkpoints,
+    vault,
+    keys: () => signingKeys(vault, store.installation, opened.signing),
+    stateFolder: options.stateFolder,
+    now,
+  });
+  // Before anything is read to decide by it.
+  await committer.edge();
+  const ledger = countingReads(store.ledger);
   // Before this start writes anything itself, by its own clock.
-  const written = await lastWritten(store.ledger);
+  const written = await lastWritten(ledger);
   const keeper = await keeperIn(store, {
     ...opened,
     now,
@@ -255,7 +271,7 @@ export async function openCustodyIn(
     head: () => committer.head(),
     append: (...entries) => committer.submit({ entries }),
   });
-  const isClean = await endedWithStop(store.ledger);
+  const isClean = await endedWithStop(ledger);
   await keeper.open();
   if (early.length > 0) bursts.record(early).catch(onFailure);
   early = undefined;
@@ -290,7 +306,7 @@ export async function openCustodyIn(
       files,
       vault,
       now,
-      skip: skippedAfterLoss(store.ledger, use),
+      skip: skippedAfterLoss(ledger, use),
       mostLines: mostSessions,
     }),
     receiveWindows,
@@ -317,8 +333,11 @@ export async function openCustodyIn(
   const enrolment = new Enrolment(deciding.documents, authority.changes, deciding.party, now, freshCode);
   const clientKeys = new ClientKeys(vault, store.installation);
   const lentMeters = new LentMeters();
+  const { documents } = deciding;
+  const foreignWatch = await ForeignWatch.open({ ledger, committer, authority, documents, now, onFailure });
   if (keeper.state.halt === undefined) {
     await authority.doubtClock();
+    await foreignWatch.tend();
     await acknowledgeRestorations({ store, files, committer, vault, escrow, use, now });
   }
   const { developmentTree, ...kept } = options.pki ?? {};
@@ -327,7 +346,7 @@ export async function openCustodyIn(
     installation: store.installation,
     opened,
     committer,
-    ledger: store.ledger,
+    ledger,
     journal: await openTrustJournal(secondStorage.directory, opened.vault),
     options: {
       ...kept,
@@ -381,7 +400,7 @@ export async function openCustodyIn(
     pace: options.pace ?? FIELD_PACE,
   });
   const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
-  const masters = new FactoryMasters({ ledger: store.ledger, committer, vault, changes: authority.changes, now });
+  const masters = new FactoryMasters({ ledger, committer, vault, changes: authority.changes, now });
   let opening: ReturnType<typeof openSender> | undefined;
   const sender = () => {
     opening ??= openSender(vault, store.installation);
@@ -402,7 +421,7 @@ export async function openCustodyIn(
     now,
     forget,
   });
-  const headEnds = new HeadEnds({ ledger: store.ledger, committer, vault, changes: authority.changes, now });
+  const headEnds = new HeadEnds({ ledger, committer, vault, changes: authority.changes, now });
   // Entries that are not ours shut out the head-ends, not the meters.
   await headEnds.open().catch(onFailure);
   const backups = new Backups({
@@ -418,7 +437,7 @@ export async function openCustodyIn(
   });
   const leases = new Leases({ ...conversation, store, authority, lentMeters, sender });
   await secondStorage.makeGood({
-    ledger: store.ledger,
+    ledger,
     rotations: store.rotations,
     files,
     committer,
@@ -448,7 +467,7 @@ export async function openCustodyIn(
     sessions,
     contacts,
     rotations,
-    keyControl: new KeyControl({ changes: authority.changes, ledger: store.ledger, committer, now }),
+    keyControl: new KeyControl({ changes: authority.changes, ledger, committer, now }),
     departures,
     backups,
     leases,
@@ -466,8 +485,8 @@ export async function openCustodyIn(
     authorityMethods: authorityService({ ...deciding, authority, enrolment, uploads }),
     ledgerHead,
     ledger: ledgerService(keeper, store, ledgerHead),
-    headEndLedgers: new HeadEndLedgers({ ledger: store.ledger, committer, now }),
-    ledgerTrouble: () => troubleOf(keeper.state, secondStorage.trouble),
+    headEndLedgers: new HeadEndLedgers({ ledger, committer, now }),
+    ledgerTrouble: () => troubleOf(keeper.state, foreignWatch.trouble, secondStorage.trouble),
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,
@@ -536,6 +555,7 @@ export async function openCustodyIn(
       }
       await backups.sweep();
       if (keeper.state.halt === undefined) {
+        await foreignWatch.tend();
         await leases.sweep();
         await secondStorage.tend();
       }

@@ -2,6 +2,7 @@ import {
   checkDraft,
   edgeOf,
   frontierAt,
+  type Growth,
   growthOf,
   type LedgerDraft,
   type LedgerEdge,
@@ -41,6 +42,10 @@ export interface CommitterPorts {
   readonly onGrowth: (size: number) => void;
   /** The stored ledger is not what this process has written: an older one was put back, or another. */
   readonly onForeign: (error: LedgerError) => void;
+  /** What binds the end of a commit that makes the ledger's tree this one. */
+  readonly bind: (head: TreeHead) => Promise<Uint8Array | undefined>;
+  /** Judges where the stored ledger ends, of which this process has written `ours` entries. @returns what is to be said of it first */
+  readonly examine: (stored: LedgerEdge, ours: number) => Promise<readonly LedgerDraft[]>;
   /** Gives changes that can wait the time to become more: calls `enough` when it is over. @returns what ends it before. */
   readonly gather: Gathering;
 }
@@ -49,6 +54,8 @@ const ALONE: CommitterPorts = {
   check: () => undefined,
   onGrowth: () => undefined,
   onForeign: () => undefined,
+  bind: async () => undefined,
+  examine: async () => [],
   gather: (enough) => {
     enough();
     return () => undefined;
@@ -62,7 +69,7 @@ const ALONE: CommitterPorts = {
  * States: *idle*, *gathering* (until more has come, or something that cannot wait), *committing* (one commit under way,
  * changes may wait), *closed* (nothing more is taken).
  * When the database refuses a group, each change is tried alone, so that only the one to blame fails. After any failure
- * the ledger's end is read again; it must be what this process knows, grown or not.
+ * the ledger's end is read again; it must be what this process knows, grown by what it has tried to commit or by what is foreign.
  */
 export class GroupCommitter implements Committer {
   static readonly MAX_GROUP = 512;
@@ -72,6 +79,8 @@ export class GroupCommitter implements Committer {
   readonly #ports: CommitterPorts;
   #edge: LedgerEdge | undefined;
   #isSure = false;
+  /** What the next commit says of the ledger as it was found. */
+  #first: readonly LedgerDraft[] = [];
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
@@ -105,6 +114,7 @@ export class GroupCommitter implements Committer {
     if (this.#edge === undefined || !this.#isSure) {
       const stored = await edgeOf(this.#store.ledger);
       await this.#requireOurs(stored);
+      this.#first = [...this.#first, ...(await this.#ports.examine(stored, this.#edge?.frontier.size ?? 0))];
       this.#edge = stored;
       this.#isSure = true;
     }
@@ -145,6 +155,10 @@ export class GroupCommitter implements Committer {
     this.#running = undefined;
   }
 
+  async #endMac({ entries, to: { frontier } }: Growth): Promise<Uint8Array | undefined> {
+    return entries.length === 0 ? undefined : this.#ports.bind({ size: frontier.size, root: rootOf(frontier) });
+  }
+
   async #gather(): Promise<void> {
     if (this.#closed || this.#waiting.length >= GroupCommitter.WORTH_A_COMMIT) return;
     if (!this.#waiting.every(({ change }) => change.canWait === true)) return;
@@ -160,15 +174,16 @@ export class GroupCommitter implements Committer {
 
   async #commit(group: readonly Waiting[]): Promise<void> {
     try {
-      const growth = growthOf(
-        await this.edge(),
-        group.flatMap(({ change }) => change.entries ?? []),
-      );
+      const edge = await this.edge();
+      const first = this.#first;
+      const grown = growthOf(edge, [...first, ...group.flatMap(({ change }) => change.entries ?? [])]);
+      const growth = { ...grown, endMac: await this.#endMac(grown) };
       await this.#store.commit(
         group.flatMap(({ change }) => change.writes ?? []),
         growth,
       );
       this.#edge = growth.to;
+      this.#first = this.#first.slice(first.length);
       for (const { resolve } of group) resolve();
       if (growth.entries.length > 0) this.#ports.onGrowth(growth.to.frontier.size);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
+import { ForeignEntries, memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { memoryPkiStore } from "@meterkeep/pki";
 import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
@@ -6,6 +6,7 @@ import { COUNTERS_ACCEPTED, MARK_KINDS } from "../records/marks.ts";
 import { enrolmentsOf, markEnrolment, newestEnrolment, planEnrolment } from "./memory-enrolments.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
+import { rewrapOf, rewrapped } from "./memory-rewrap.ts";
 import { destroyKey, markRotation, planSuccessors, rotationsOf } from "./memory-rotations.ts";
 import { newestOfEach } from "./newest-marks.ts";
 import type {
@@ -49,7 +50,12 @@ export function memoryCustodyStore(): CustodyStore {
     authority: noAuthority(),
     ledger: [],
   };
-  const ledger = memoryLedgerStore();
+  const foreign = new ForeignEntries();
+  const ledger = memoryLedgerStore(foreign);
+  const counting = (): Held =>
+    foreign.ranges.length === 0
+      ? held
+      : { ...held, ledger: held.ledger.filter(({ sequence }) => !foreign.has(sequence)) };
   const vaultKeys = new Map<string, VaultKeyRecord[]>();
   let vaultSecrets: readonly VaultSecret[] = [];
   const named = new Map<string, Uint8Array>();
@@ -59,37 +65,29 @@ export function memoryCustodyStore(): CustodyStore {
       const draft = copyOf(held);
       checkStatesOnce(writes);
       for (const write of writes) apply(draft, write);
-      const vault = rewrapOf(writes, root, vaultKeys, named);
+      const vault = rewrapOf(writes, { root, vaultKeys, named });
       planSuccessors(draft, writes);
       if (growth !== undefined) {
         await ledger.append(growth);
         draft.ledger.push(...growth.entries);
       }
-      if (vault !== undefined) {
-        root = vault.root;
-        for (const { name, sealed } of vault.secrets) named.set(name, sealed);
-        for (const record of [...vault.vaultKeys, ...vault.newVaultKeys]) {
-          const name = JSON.stringify([record.utility, record.island]);
-          const others = (vaultKeys.get(name) ?? []).filter(({ version }) => version !== record.version);
-          vaultKeys.set(name, [...others, record]);
-        }
-      }
+      if (vault !== undefined) root = rewrapped(vault, { root, vaultKeys, named });
       held = draft;
     },
-    load: async (systemTitle) => fileOf(held, systemTitle),
+    load: async (systemTitle) => fileOf(counting(), systemTitle),
     loadPage: async (titles, after, limit) => {
       const all = titles.length > 0 ? [...titles] : [...held.meters.keys()].filter((title) => title > (after ?? ""));
       return all
         .sort()
         .slice(0, limit)
-        .flatMap((title) => fileOf(held, title) ?? []);
+        .flatMap((title) => fileOf(counting(), title) ?? []);
     },
     counterLine: async (place) => ({
       counters: countersOf(held, place),
-      mark: marksOf<CounterMark>(held, "counters-reserved", place.systemTitle).find(
+      mark: marksOf<CounterMark>(counting(), "counters-reserved", place.systemTitle).find(
         ({ setup }) => setup === place.setup,
       ),
-      markedAt: held.ledger.findLast(
+      markedAt: counting().ledger.findLast(
         ({ kind, meter, body }) =>
           kind === "counters-reserved" &&
           meter === place.systemTitle &&
@@ -158,7 +156,7 @@ export function memoryCustodyStore(): CustodyStore {
         held = draft;
       },
     ),
-    authority: authorityOf(() => held),
+    authority: authorityOf(counting),
     checkpoints: memoryCheckpointStore(),
     pki: memoryPkiStore(),
     restorations: { list: async () => [] },
@@ -231,22 +229,6 @@ export function memoryCustodyStore(): CustodyStore {
       },
     },
   };
-}
-
-/** The change of the root key among writes, which leaves nothing behind. */
-function rewrapOf(
-  writes: readonly Write[],
-  root: RootRecord | undefined,
-  vaultKeys: ReadonlyMap<string, readonly VaultKeyRecord[]>,
-  named: ReadonlyMap<string, Uint8Array>,
-): Extract<Write, { kind: "rewrap-vault" }> | undefined {
-  const write = writes.find((one) => one.kind === "rewrap-vault");
-  if (write === undefined) return undefined;
-  const kept = [...vaultKeys.values()].flat().filter(({ sealed }) => sealed.length > 0);
-  const isPresent = root !== undefined && Buffer.from(root.proof).equals(write.formerProof);
-  if (!isPresent || kept.length !== write.vaultKeys.length || named.size !== write.secrets.length)
-    throw conflict("the vault is not what it was when its root key was to be changed");
-  return write;
 }
 
 /** One statement changes all states of a commit: it would change a key once. */

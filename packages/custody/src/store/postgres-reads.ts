@@ -1,3 +1,4 @@
+import type { ForeignEntries } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { newestOfEach } from "./newest-marks.ts";
 import { titleOctets } from "./postgres-writes.ts";
@@ -115,8 +116,8 @@ const OF_FIRST_SETUP = `(body like '{"setup":0,%')`;
 // Of windows under the newest versions of the key: under others nothing is taken any more.
 const MOST_MARKS = 8;
 
-// One round trip a meter: opening a session reads all of this.
-const FILE = `
+// One round trip a meter: opening a session reads all of this. `counts` leaves out entries of the ledger that are foreign.
+const fileSql = (counts: string) => `
   select ${METER},
     (select jsonb_agg(jsonb_build_array(setup, purpose, version, state, origin, encode(sealed, 'hex'), created_ms,
       proven_ms) order by setup, purpose, version) from meter_keys x ${OWN}) as keys,
@@ -129,28 +130,29 @@ const FILE = `
     (select jsonb_build_array(enrolment, cause, risk, planned_ms, planned_by, begun_ms, ended_ms, outcome, expires_ms)
       from enrolments x ${OWN} order by enrolment desc limit 1) as enrolment,
     (select jsonb_agg(body) from (
-      (select body::jsonb as body from ledger where ${OF_METER} and kind = 'takeover-recorded' and ${OF_FIRST_SETUP}
+      (select body::jsonb as body from ledger where ${OF_METER} and kind = 'takeover-recorded' and ${OF_FIRST_SETUP} ${counts}
         order by sequence desc limit 1)
       union all
-      (select body::jsonb from ledger where ${OF_METER} and kind = 'enrolment-recorded' and ${OF_FIRST_SETUP}
+      (select body::jsonb from ledger where ${OF_METER} and kind = 'enrolment-recorded' and ${OF_FIRST_SETUP} ${counts}
         order by sequence desc limit 1)
       union all
       (select distinct on (kind, body->'setup') body
         from (select kind, sequence, body::jsonb as body from ledger
-          where ${OF_METER} and kind in ('takeover-recorded', 'enrolment-recorded') and not ${OF_FIRST_SETUP}) others
+          where ${OF_METER} and kind in ('takeover-recorded', 'enrolment-recorded') and not ${OF_FIRST_SETUP} ${counts}) others
         order by kind, body->'setup', sequence desc)) newest) as marks,
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
       from receive_windows x ${OWN}) as windows,
     (select jsonb_agg(jsonb_build_array(body, at_ms) order by sequence desc) from (
-      select sequence, body::jsonb as body, at_ms from ledger where ${OF_METER} and kind = 'counters-accepted'
+      select sequence, body::jsonb as body, at_ms from ledger where ${OF_METER} and kind = 'counters-accepted' ${counts}
         order by sequence desc limit ${MOST_MARKS}) newest) as accepted,
     (select '[' || string_agg('{"kind":"' || kind || '","body":' || body || '}', ',' order by sequence) || ']' from ledger
-      where ${OF_METER} and kind in ('key-states-changed', 'meter-departed', 'meter-readmitted')) as history
+      where ${OF_METER} and kind in ('key-states-changed', 'meter-departed', 'meter-readmitted') ${counts}) as history
   from meters m`;
 
 /** The meters asked for, or all after `after`, with everything that belongs to them. */
 export async function loadFiles(
   pool: Pool,
+  foreign: ForeignEntries,
   titles: readonly string[],
   after: string | undefined,
   limit: number,
@@ -158,14 +160,14 @@ export async function loadFiles(
   const { rows } =
     titles.length > 0
       ? await pool.query<FileRow>({
-          name: "custody-files",
-          text: `${FILE} where m.system_title = any($1::bytea[]) order by m.system_title limit $2`,
+          name: preparedName("custody-files", foreign),
+          text: `${fileSql(foreign.condition)} where m.system_title = any($1::bytea[]) order by m.system_title limit $2`,
           values: [titles.map(titleOctets), limit],
         })
-      : await pool.query<FileRow>(`${FILE} where m.system_title > $1 order by m.system_title limit $2`, [
-          titleOctets(after ?? ""),
-          limit,
-        ]);
+      : await pool.query<FileRow>(
+          `${fileSql(foreign.condition)} where m.system_title > $1 order by m.system_title limit $2`,
+          [titleOctets(after ?? ""), limit],
+        );
   return rows.map(fileOf);
 }
 
@@ -214,22 +216,22 @@ export async function shipmentMeters(
 }
 
 // The mark that counts is the newest of the setup: the index of marks gives it at once.
-const COUNTER_LINE = `
+const counterLineSql = (counts: string) => `
   select
     (select jsonb_agg(jsonb_build_array(key_version, next, encode(mac, 'hex'))) from send_counters
       where (utility, island, system_title, setup) = ($1, $2, $3, $4)) as counters,
     (select jsonb_build_array(sequence, body) from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
-      order by sequence desc limit 1) as mark`;
+      ${counts} order by sequence desc limit 1) as mark`;
 
 /** The send counters of a setup, and the ledger's newest mark of them. */
-export async function counterLine(pool: Pool, place: SetupPlace): Promise<CounterLine> {
+export async function counterLine(pool: Pool, foreign: ForeignEntries, place: SetupPlace): Promise<CounterLine> {
   const { utility, island, systemTitle, setup } = place;
   const { rows } = await pool.query<{
     counters: readonly CounterRow[] | null;
     mark: readonly [number, string] | null;
   }>({
-    name: "custody-counter-line",
-    text: COUNTER_LINE,
+    name: preparedName("custody-counter-line", foreign),
+    text: counterLineSql(foreign.condition),
     values: [utility, island, titleOctets(systemTitle), setup, systemTitle],
   });
   const [row] = rows;
@@ -248,6 +250,11 @@ export async function counterLine(pool: Pool, place: SetupPlace): Promise<Counte
     mark: row?.mark == null ? undefined : (JSON.parse(row.mark[1]) as CounterMark),
     markedAt: row?.mark?.[0],
   };
+}
+
+/** A statement that leaves out other entries is another one. */
+function preparedName(name: string, { ranges }: ForeignEntries): string {
+  return ranges.length === 0 ? name : `${name}-${ranges.length}`;
 }
 
 type CounterRow = readonly [keyVersion: number, next: number, mac: string | null];

@@ -1,4 +1,5 @@
 import {
+  ForeignEntries,
   type Growth,
   LEDGER_GRANTS,
   LEDGER_MIGRATIONS,
@@ -99,6 +100,7 @@ export const CUSTODY_MIGRATIONS: readonly MigrationSource[] = [
 
 /** Custody in PostgreSQL. */
 export function postgresCustodyStore(pool: Pool): CustodyStore {
+  const foreign = new ForeignEntries();
   return {
     commit: async (writes, growth) => {
       try {
@@ -107,9 +109,9 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
         throw asConflict(error);
       }
     },
-    load: gatheredLoad((titles) => loadFiles(pool, titles, undefined, titles.length)),
-    loadPage: (titles, after, limit) => loadFiles(pool, titles, after, limit),
-    counterLine: (place) => counterLine(pool, place),
+    load: gatheredLoad((titles) => loadFiles(pool, foreign, titles, undefined, titles.length)),
+    loadPage: (titles, after, limit) => loadFiles(pool, foreign, titles, after, limit),
+    counterLine: (place) => counterLine(pool, foreign, place),
     unauthenticated: async (limit) => ({
       ...(await rowsWithoutMac(pool, limit)),
       seals: await sealsWithoutMac(pool, limit),
@@ -119,10 +121,10 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     provenMeterSample: (meters) => sampleProvenMeters(pool, meters),
     shipmentMeters: (shipment, from, limit) => shipmentMeters(pool, shipment, from, limit),
     stageShipment: () => stageShipment(pool),
-    ledger: postgresLedgerStore(pool),
+    ledger: postgresLedgerStore(pool, foreign),
     rotations: rotationsIn(pool),
     enrolments: enrolmentsIn(pool),
-    authority: authorityIn(pool),
+    authority: authorityIn(pool, foreign),
     checkpoints: postgresCheckpointStore(pool),
     vaultKeys: vaultKeysIn(pool),
     vaultSecrets: vaultSecretsIn(pool),

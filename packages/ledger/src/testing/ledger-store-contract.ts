@@ -4,7 +4,7 @@ import { auditStored } from "../audit.ts";
 import type { LedgerDraft } from "../entry.ts";
 import { LedgerError } from "../errors.ts";
 import { EMPTY_EDGE, growthOf } from "../growth.ts";
-import { allEntries, edgeOf, type LedgerStore } from "../store.ts";
+import { allEntries, countingReads, edgeOf, type LedgerStore } from "../store.ts";
 import { rootOf } from "../tree/frontier.ts";
 import { inclusionProof } from "../tree/proofs.ts";
 import { readerOf } from "../tree/stored-nodes.ts";
@@ -56,6 +56,51 @@ export function ledgerStoreContract(
       const read: unknown[] = [];
       for await (const entry of allEntries(store, 0, 2)) read.push(entry);
       assert.deepEqual(read, entries);
+    }));
+
+  test(`${name}: what is foreign is read page by page and in proofs, and by nobody who asks for kinds`, () =>
+    withStore(async (store) => {
+      const kinds = ["ledger-a", "b", "ledger-a", "b", "b"];
+      const growth = growthOf(
+        EMPTY_EDGE,
+        kinds.map((kind) => draft(kind, {}, "4D4B560000000001")),
+      );
+      await store.append(growth);
+      for (const range of [
+        { from: 3, to: 3 },
+        { from: 5, to: 9 },
+      ])
+        store.foreign.add(range);
+      const sequences = (entries: readonly { readonly sequence: number }[]) => entries.map(({ sequence }) => sequence);
+      assert.deepEqual(sequences(await store.ofItself()), [1]);
+      assert.deepEqual(sequences(await store.ofKinds(["b", "ledger-a"])), [1, 2, 4]);
+      assert.deepEqual(sequences(await store.ofMeters(["4D4B560000000001"], ["b"])), [2, 4]);
+      assert.equal((await store.lastOf(["b"], "head-end", "u"))?.sequence, 4);
+      assert.deepEqual(sequences(await store.read(0, 9)), [1, 2, 3, 4, 5]);
+      assert.equal(await store.size(), 5);
+      const { read, size } = countingReads(store);
+      assert.equal(await size(), 4);
+      assert.deepEqual(
+        sequences(await read(1, 2)),
+        [2, 4],
+        "a page in which something is foreign is full all the same",
+      );
+      assert.deepEqual(sequences(await read(2, 1)), [4]);
+      assert.deepEqual(await read(4, 1), []);
+    }));
+
+  test(`${name}: the end of a commit is found again with what binds it`, () =>
+    withStore(async (store) => {
+      const mac = (fill: number) => new Uint8Array(32).fill(fill);
+      const first = { ...growthOf(EMPTY_EDGE, [draft("a"), draft("b")]), endMac: mac(1) };
+      const second = growthOf(first.to, [draft("c")]);
+      const third = { ...growthOf(second.to, [draft("d")]), endMac: mac(2) };
+      for (const growth of [first, second, third]) await store.append(growth);
+      assert.deepEqual(await store.ends(4, 9), [
+        { size: 4, mac: mac(2) },
+        { size: 2, mac: mac(1) },
+      ]);
+      assert.deepEqual(await store.ends(3, 1), [{ size: 2, mac: mac(1) }]);
     }));
 
   test(`${name}: an entry that is not the next one is refused and nothing is written`, () =>

@@ -1,4 +1,5 @@
 import { type Direction, flowOf } from "@meterkeep/guard";
+import type { ForeignEntries } from "@meterkeep/ledger";
 import type { Pool, PoolClient } from "pg";
 import { DAY_MILLISECONDS } from "../../day.ts";
 import { CustodyError } from "../../errors.ts";
@@ -32,7 +33,7 @@ const hex = (octets: Buffer): string => octets.toString("hex");
 const octetsOf = (text: string): Buffer => Buffer.from(text, "hex");
 
 /** Reads the authority in PostgreSQL. */
-export function authorityIn(pool: Pool): AuthorityRecords {
+export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecords {
   return {
     document: async () => {
       const { rows } = await pool.query<{ revision: number; document: string; mac: Buffer }>(
@@ -40,7 +41,7 @@ export function authorityIn(pool: Pool): AuthorityRecords {
         [...WHOLE],
       );
       const marks = await pool.query<{ body: string }>(
-        "select body from ledger where kind = 'authority-recorded' order by sequence desc limit 1",
+        `select body from ledger where kind = 'authority-recorded' ${foreign.condition} order by sequence desc limit 1`,
       );
       const [mark] = marks.rows;
       return { stored: rows[0], mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
@@ -80,7 +81,7 @@ export function authorityIn(pool: Pool): AuthorityRecords {
     },
     wasExecuted: async (hash) => {
       const { rows } = await pool.query(
-        "select 1 from ledger where kind = 'change-executed' and body::jsonb->>'hash' = $1 limit 1",
+        `select 1 from ledger where kind = 'change-executed' and body::jsonb->>'hash' = $1 ${foreign.condition} limit 1`,
         [hash],
       );
       return rows.length > 0;
@@ -118,7 +119,7 @@ export function authorityIn(pool: Pool): AuthorityRecords {
       );
       const counted = await pool.query<{ rows: string; entries: string }>(
         `select (select count(*) from critical_seals) as rows,
-           (select count(*) from ledger where kind = 'critical-sealed') as entries`,
+           (select count(*) from ledger where kind = 'critical-sealed' ${foreign.condition}) as entries`,
       );
       const [counts] = counted.rows;
       return { seals: rows.map(storedSealOf), rows: Number(counts?.rows), entries: Number(counts?.entries) };

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { edgeOf, growthOf, type LedgerDraft, postgresLedgerStore } from "@meterkeep/ledger";
+import { createPool } from "@meterkeep/postgres";
+import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import type { Pool } from "pg";
+import { MADE_GOOD } from "../backup/losses.ts";
+import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
+import { AuthorityWorld, OPERATOR, person } from "../testing/authority-world.ts";
+import { backupWorld } from "../testing/backup-world.ts";
+import type { CustodySite } from "../testing/custody-site.ts";
+import { carryTakeover, HEAD_END } from "../testing/test-custody.ts";
+import { TestMeter } from "../testing/test-meter.ts";
+import { FOREIGN } from "./own-ends.ts";
+
+const TITLE = "5453540000000007";
+const backups = backupWorld();
+after(() => backups.dispose());
+
+/** The database in the hands of whoever owns it: no trigger, no grant is in the way. */
+async function asOwner<T>(url: string, act: (pool: Pool) => Promise<T>): Promise<T> {
+  const pool = createPool(url, { applicationName: "owner", maxConnections: 1 });
+  try {
+    await pool.query("set session_replication_role = replica");
+    return await act(pool);
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Appends entries as somebody does who knows the format: leaf, nodes and all. */
+function forge(pool: Pool, ...entries: readonly (Pick<LedgerDraft, "kind" | "body"> & Partial<LedgerDraft>)[]) {
+  const store = postgresLedgerStore(pool);
+  const drafts = entries.map((entry) => ({
+    at: backups.clock.now,
+    principal: "custodian",
+    utility: "*",
+    island: "*",
+    ...entry,
+  }));
+  return edgeOf(store).then((edge) => store.append(growthOf(edge, drafts)));
+}
+
+const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({}, OPERATOR);
+const troubleOf = async ({ custody }: CustodySite) => (await custody.service.status({}, OPERATOR)).ledgerTrouble;
+const foreignIn = async ({ store }: CustodySite) =>
+  (await store.ledger.ofKinds([FOREIGN])).map(({ body }) => JSON.parse(body));
+const openSession = ({ custody }: CustodySite) =>
+  custody.service.openSession({ meter: systemTitle(fromHex(TITLE)), purpose: "read" }, HEAD_END);
+
+test("what is appended to the ledger of a stopped custodian passes over no loss: it is named, freezes, and counts nowhere at any later start", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await backups.siteOn(database);
+  const world = await AuthorityWorld.open(site);
+  const carl = person("Carl", "operations");
+  await world.change("enrol-approver", {
+    id: carl.id,
+    name: carl.name,
+    roles: [...carl.roles],
+    keyKind: "signature",
+    publicKey: Buffer.from(carl.publicKey).toString("hex"),
+  });
+  const { file } = await backups.makeBackup(site);
+  backups.clock.now += 3_600_000;
+  await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+  await site.stop();
+  const target = await backups.emptyDatabase();
+  await backups.restoreInto(target, file);
+  // The restore is made good before anybody has made it good, and the journal ends where it is said to.
+  const url = new URL(await testServerUrl());
+  url.pathname = `/${target.database}`;
+  const entries = await asOwner(url.href, async (pool) => {
+    const { rows } = await pool.query<{ name: string }>(
+      "select 'backup ' || backup || ' at ' || restored_ms as name from restorations",
+    );
+    const losses = rows.map(({ name }) => name);
+    await forge(
+      pool,
+      { kind: MADE_GOOD, body: { losses, frozen: true, again: 0, left: [], leftInAll: 0, strange: 0 } },
+      { kind: "withdrawals-begun", body: { to: 0, before: losses } },
+      { kind: "withdrawals-noted", body: { lines: 0, link: "", from: 0, sequence: 999_999 } },
+      { kind: "withdrawals-broken", body: { problems: [], marks: [], accepted: true } },
+      { kind: FOREIGN, body: { from: 1, to: 999, accepted: true } },
+    );
+    return postgresLedgerStore(pool).size();
+  });
+  let back = await backups.siteOn(target, { escrow: site.escrow });
+  try {
+    const [from, to] = [entries - 4, entries];
+    const kinds = [MADE_GOOD, "withdrawals-begun", "withdrawals-noted", "withdrawals-broken", FOREIGN];
+    assert.deepEqual((await foreignIn(back)).slice(1), [{ from, to, kinds }]);
+    assert.ok((await stateOf(back)).approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
+    const told = await troubleOf(back);
+    assert.equal(told?.code, FOREIGN);
+    assert.match(told?.message ?? "", new RegExp(`entries ${from} to ${to} of the ledger: not written by this`));
+    assert.match((await stateOf(back)).frozen?.reason ?? "", /not written by this custodian, and counted nowhere/);
+    const ends = await back.store.ledger.ofKinds([MADE_GOOD]);
+    assert.deepEqual(
+      ends.map(({ sequence }) => sequence > to),
+      [false, true],
+      "the loss is made good by the custodian",
+    );
+    await back.stop();
+    // Start after start, until two people have thawed.
+    back = await backups.siteOn(target, { escrow: site.escrow, state: back.state });
+    assert.equal((await troubleOf(back))?.code, FOREIGN);
+    assert.equal((await foreignIn(back)).length, 2, "it is named once");
+    const again = Object.assign(Object.create(world) as AuthorityWorld, { custody: back });
+    await again.change("thaw", { since: (await stateOf(back)).frozen?.since });
+    await back.custody.sweep();
+    assert.equal(await troubleOf(back), undefined);
+    await back.stop();
+    back = await backups.siteOn(target, { escrow: site.escrow, state: back.state });
+    assert.deepEqual([await troubleOf(back), (await stateOf(back)).frozen], [undefined, undefined]);
+    assert.ok((await stateOf(back)).approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
+  } finally {
+    await back.stop();
+    await target.drop();
+  }
+});
+
+test("an older row of counters does not come back with a copy of the mark that it had", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  let site = await backups.siteOn(database);
+  const meter = new TestMeter({ systemTitle: TITLE });
+  await site.add(meter);
+  await carryTakeover(site, meter);
+  await site.stop();
+  const marks = "select * from ledger where kind = 'counters-reserved' order by sequence desc limit 1";
+  const older = await asOwner(database.adminUrl, async (pool) => ({
+    rows: (await pool.query("select * from send_counters")).rows,
+    mark: (await pool.query(marks)).rows[0],
+  }));
+  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  await openSession(site);
+  await site.stop();
+  await asOwner(database.adminUrl, async (pool) => {
+    assert.notEqual((await pool.query(marks)).rows[0].sequence, older.mark.sequence);
+    for (const { key_version: version, next, mac } of older.rows)
+      await pool.query("update send_counters set next = $2, mac = $3 where key_version = $1", [version, next, mac]);
+    const { kind, principal, utility, island, meter: title, body } = older.mark;
+    await forge(pool, { kind, principal, utility, island, meter: title, body: JSON.parse(body) });
+  });
+  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  await assert.rejects(openSession(site), { code: "record-refused" });
+  const refused = (await site.store.ledger.ofKinds(["record-refused"])).at(-1);
+  assert.match(refused?.body ?? "", /record-put-back/);
+  await site.stop();
+});
+
+test("what is appended under a running custodian costs one write, and counts as little", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await backups.siteOn(database);
+  await AuthorityWorld.open(site);
+  await asOwner(database.adminUrl, (pool) =>
+    forge(pool, { kind: "head-end-enrolled", body: { name: "mallory" } }, { kind: "ledger-witnesses", body: {} }),
+  );
+  const write = () =>
+    site.custody.bursts.record([
+      { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} },
+    ]);
+  await assert.rejects(write(), { code: "ledger-forked" });
+  await write();
+  await site.custody.sweep();
+  const [said] = await foreignIn(site);
+  assert.deepEqual(said.kinds, ["head-end-enrolled", "ledger-witnesses"]);
+  assert.equal((await troubleOf(site))?.code, FOREIGN);
+  assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
+  await site.stop();
+});
+
+test("ends whose MACs are taken off are believed as far as a checkpoint has them, and a ledger from before there were any as it stands", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  let site = await backups.siteOn(database);
+  const { state, escrow } = site;
+  const restart = async (change: (pool: Pool) => Promise<unknown>) => {
+    await site.stop();
+    await asOwner(database.adminUrl, change);
+    site = await backups.siteOn(database, { state, escrow });
+  };
+  const strip = (pool: Pool) => pool.query("update ledger set end_mac = null");
+  await restart(strip);
+  assert.deepEqual(await foreignIn(site), [], "the stop was signed");
+  await restart(async (pool) => {
+    await strip(pool);
+    await forge(pool, { kind: "custodian-stopped", body: {} });
+  });
+  assert.deepEqual(
+    (await foreignIn(site)).map(({ kinds }) => kinds),
+    [["custodian-stopped"]],
+  );
+  const boundSince = () => site.store.ledger.ofKinds(["ledger-ends-bound"]);
+  assert.deepEqual(await boundSince(), []);
+  await restart(async (pool) => {
+    await strip(pool);
+    rmSync(join(state, "ledger", "ends-bound.json"));
+  });
+  assert.equal((await boundSince()).length, 1);
+  assert.equal((await foreignIn(site)).length, 1);
+  await site.stop();
+});
