@@ -193,6 +193,14 @@ export class BoundWithdrawals {
     return { problems, marks };
   }
 
+  /**
+   * Where the ledger says that it ended, while the state folder does not know of it: that is another machine's, or lost, and lines
+   * that were cut off together with a database that was put back are missed by nobody. Undefined where it knows, or nothing was noted.
+   */
+  get unwitnessed(): JournalHead | undefined {
+    return this.#near === undefined ? this.#noted?.head : undefined;
+  }
+
   /** Whether a start has read all of it; a long one is read beside the service. */
   get isRead(): boolean {
     return this.#isRead;

@@ -66,7 +66,7 @@ test("the compromise of a large fleet holds up no start: it goes on page by page
   const read = async function* () {
     yield* lines;
   };
-  const good = new MakingGood({ read, append: async () => undefined }, LOSSES, dependencies, false);
+  const good = new MakingGood({ read, append: async () => undefined }, LOSSES, dependencies);
   await good.begin();
   const atStart = states.size;
   assert.ok(atStart > 0 && atStart < METERS, `${atStart} meters at the start`);

@@ -33,7 +33,7 @@ async function departedAgain(
   const read = async function* () {
     yield* lines;
   };
-  await new MakingGood({ read, append: async () => undefined }, LOSSES, dependencies, isBroken).begin();
+  await new MakingGood({ read, append: async () => undefined }, LOSSES, dependencies, { isBroken }).begin();
   return { departed, told: told.at(-1) };
 }
 

@@ -95,6 +95,7 @@ export class MakingGood {
   #again = 0;
   #strange = 0;
   readonly #isBroken: boolean;
+  readonly #isUnwitnessed: boolean;
   #isFrozen = false;
   #pages: ReturnType<typeof keyPages> | undefined;
   #isMadeGood = false;
@@ -102,14 +103,16 @@ export class MakingGood {
   /**
    * @param isBroken lines of the journal are gone, and nobody has accepted that: nothing that gives back is believed, of lines
    *   before the gap neither, since what came last may be in it
+   * @param isUnwitnessed the state folder is new as well: nobody knows whether lines are gone
    */
   constructor(
     journal: WithdrawalJournal,
     losses: readonly Loss[],
     dependencies: MakeGoodDependencies,
-    isBroken: boolean,
+    { isBroken = false, isUnwitnessed = false }: { readonly isBroken?: boolean; readonly isUnwitnessed?: boolean } = {},
   ) {
     this.#isBroken = isBroken;
+    this.#isUnwitnessed = isUnwitnessed;
     this.#journal = journal;
     this.#losses = losses;
     this.#dependencies = dependencies;
@@ -152,7 +155,8 @@ export class MakingGood {
     // Where nobody is enrolled nothing can be approved, and nobody could thaw.
     this.#isFrozen = documents.spoilt === undefined && authority.document.approvers.length > 0;
     if (!this.#isFrozen || this.#losses.every(({ isTold }) => isTold)) return;
-    const lostIn = this.#losses.map(({ words }) => words).join("; ");
+    const journal = this.#isUnwitnessed ? ["the state folder does not know where the journal of withdrawals ended"] : [];
+    const lostIn = [...this.#losses.map(({ words }) => words), ...journal].join("; ");
     await authority.freeze(`the database lost what it knew: ${lostIn}`.slice(0, MOST_REASON_CHARACTERS), "custodian");
   }
 
@@ -227,6 +231,7 @@ export class MakingGood {
       leftInAll: this.#leftInAll,
       strange: this.#strange,
       ...(this.#isBroken && { broken: true }),
+      ...(this.#isUnwitnessed && { unwitnessed: true }),
     };
     await this.#write(MADE_GOOD, body);
     this.#isMadeGood = true;

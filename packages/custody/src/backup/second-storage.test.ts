@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import type { LedgerDraft } from "@meterkeep/ledger";
+import { type LedgerDraft, RESUMED } from "@meterkeep/ledger";
 import { GroupCommitter } from "../store/committer.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import type { MeterFile } from "../store/records.ts";
@@ -214,6 +214,49 @@ test("what is withdrawn while the journal's end is noted is missed where its lin
       rmSync(journal);
       rmSync(join(dirname(dirname(journal)), "withdrawals-head.json"));
     }
+  }));
+
+test("where the state folder is lost as well nobody misses what was cut off the journal, and every start that finds it so says it", () =>
+  withStorage(async ({ states, start, journal }) => {
+    const first = memoryCustodyStore();
+    const before = await start(first);
+    await before.makeGood();
+    await before.submit(compromise("M1"));
+    await before.storage.finish();
+    const size = await first.ledger.size();
+    const cut = readFileSync(journal, "utf8");
+    await before.submit(compromise("M2"));
+    await before.storage.finish();
+    const said = async ({ ledger }: CustodyStore) =>
+      (await ledger.ofKinds(["withdrawals-unwitnessed"])).map(({ body }) => JSON.parse(body));
+    assert.deepEqual(await said(first), []);
+
+    // The database by file, the journal to what that notes, and no state folder: no loss that anybody knows of.
+    const putBackWhole = async () => {
+      writeFileSync(journal, cut);
+      rmSync(join(dirname(dirname(journal)), "withdrawals-head.json"));
+      return putBack(first, size);
+    };
+    const silent = await putBackWhole();
+    const one = await start(silent);
+    await one.makeGood();
+    const { lines } = JSON.parse((await silent.ledger.lastOf(["withdrawals-noted"], "custodian", "*"))?.body ?? "{}");
+    assert.deepEqual(await said(silent), [{ lines, losses: [] }]);
+    assert.equal(one.storage.trouble, undefined);
+    const two = await start(silent);
+    await two.makeGood();
+    assert.equal((await said(silent)).length, 1, "the state folder knows it again");
+
+    // A loss that is known of: what was cut off is not made good, and whoever has to look is told so.
+    const known = await putBackWhole();
+    await new GroupCommitter(known).submit({ entries: [entry(RESUMED, { since: NOW })] });
+    const three = await start(known);
+    await three.makeGood();
+    assert.deepEqual(await said(known), [{ lines, losses: [`resumption ${size + 1}`] }]);
+    assert.deepEqual([states.get("M1"), states.get("M2")], ["compromised", undefined]);
+    assert.equal(three.storage.trouble?.code, "withdrawals-unwitnessed");
+    const [end] = await known.ledger.ofKinds([MADE_GOOD]);
+    assert.equal(JSON.parse(end?.body ?? "{}").unwitnessed, true);
   }));
 
 test("no resumption is believed of a journal that lines were cut off, and all are again once people have gone on with it", () =>

@@ -58,6 +58,8 @@ export class SecondStorage {
   #making: { readonly good: MakingGood; readonly authority: MakeGoodDependencies["authority"] } | undefined;
   /** What is wrong with the journal, in words, until people have gone on with it as it is. */
   #broken: string | undefined;
+  /** What nobody can know of the journal, in words, while something was lost for which people have to look. */
+  #unwitnessed: string | undefined;
 
   private constructor(place: SecondStoragePlace, feed: ChangeFeed) {
     this.#place = place;
@@ -99,7 +101,9 @@ export class SecondStorage {
     await withdrawals.adopt();
     // What gives back is believed of a whole journal only: where something was lost, all of it is read first.
     const broken = await withdrawals.checkAndComplete(losses.length > 0 ? "all" : "end");
-    const good = new MakingGood(withdrawals.journal, losses, dependencies, broken.problems.length > 0);
+    const isUnwitnessed = await this.#tellUnwitnessed();
+    const isBroken = broken.problems.length > 0;
+    const good = new MakingGood(withdrawals.journal, losses, dependencies, { isBroken, isUnwitnessed });
     this.#making = { good, authority: dependencies.authority };
     await this.#tell(broken);
     await good.begin();
@@ -122,6 +126,7 @@ export class SecondStorage {
   get trouble(): { readonly code: string; readonly message: string } | undefined {
     if (this.#broken !== undefined)
       return { code: WITHDRAWALS_BROKEN, message: this.#broken.slice(0, MOST_CHARACTERS) };
+    if (this.#unwitnessed !== undefined) return { code: WITHDRAWALS_UNWITNESSED, message: this.#unwitnessed };
     const { problem } = this.feed;
     if (problem === undefined) return undefined;
     const message = `changes are missing in the feed on second storage (${problem}): make a backup`;
@@ -137,6 +142,20 @@ export class SecondStorage {
   async close(): Promise<void> {
     await this.#unlocked?.escrow.close();
     await this.feed.close();
+  }
+
+  /** A state folder that does not know the journal vouches for nothing: said each time, and to people where something was lost. */
+  async #tellUnwitnessed(): Promise<boolean> {
+    const { withdrawals, losses, committer } = this.#open;
+    const head = withdrawals.unwitnessed;
+    if (head === undefined) return false;
+    const body = { lines: head.lines, losses: losses.map(({ name }) => name) };
+    const entry = installationEntry(this.#place.now(), WITHDRAWALS_UNWITNESSED, "custodian", body);
+    await committer.submit({ entries: [entry] });
+    if (losses.length > 0)
+      this.#unwitnessed =
+        "the state folder does not know where the journal of withdrawals on second storage ended: if lines were cut off it, nobody misses them. Look, among yourselves, who and what was suspended, removed or compromised since the backup, do what is missing by hand, and have two people thaw";
+    return true;
   }
 
   /** A journal that is not what was written: loudly, and with everything critical at a standstill. */
@@ -165,6 +184,8 @@ export class SecondStorage {
       await withdrawals.accept();
       this.#broken = undefined;
     }
+    const { approvers = [], frozen } = this.#making?.authority.document ?? {};
+    if (approvers.length > 0 && frozen === undefined) this.#unwitnessed = undefined;
     await withdrawals.note();
   }
 
@@ -174,5 +195,7 @@ export class SecondStorage {
   }
 }
 
+/** Kind of the entry, and code, of a journal whose end the state folder does not know. */
+const WITHDRAWALS_UNWITNESSED = "withdrawals-unwitnessed";
 const MOST_CHARACTERS = 1024;
 const MOST_TOLD = 4;
