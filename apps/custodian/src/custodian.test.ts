@@ -127,7 +127,7 @@ test("the custodian makes its root key, says so, tells the world its public keys
     const recipient = JSON.parse(readFileSync(join(folder, "exchange/recipient.json"), "utf8")) as RecipientFile;
     const headEnd = client();
     const status = await headEnd.status({});
-    assert.deepEqual([status.recipient.keyId, status.rootKeyCreated], [recipient.keyId, true]);
+    assert.deepEqual([status.recipient.keyId, status.rootKeyCopied], [recipient.keyId, false]);
     await headEnd.close();
     first.child.send({ type: "stop" });
     assert.equal(await first.ended, 0);

@@ -9,7 +9,7 @@ const STATUS: CustodianStatus = {
   version: "test",
   vault: "software",
   rootKey: "file",
-  rootKeyCreated: false,
+  rootKeyCopied: true,
   separateUser: true,
   recipient: { keyId: "", ecdh: new Uint8Array(), mlkem: new Uint8Array() },
   ledgerHead: { size: 0, root: zero },

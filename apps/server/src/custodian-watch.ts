@@ -69,7 +69,7 @@ export class CustodianWatch {
       version: status.version,
       vault: status.vault,
       rootKey: status.rootKey,
-      rootKeyCreated: status.rootKeyCreated,
+      rootKeyCopied: status.rootKeyCopied,
       separateUser: status.separateUser,
       meters: status.meters,
       killSwitch: status.killSwitch,

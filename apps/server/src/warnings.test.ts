@@ -6,18 +6,18 @@ import { currentWarnings } from "./warnings.ts";
 const CONFIG = { warnings: [], pushHost: "127.0.0.1" };
 const SUMMARY: CustodianSummary = { reachable: true, separateUser: true, asOf: "2026-11-21T12:00:00.000Z" };
 
-test("a new root key is warned of as what it is: a file to back up, a passphrase to keep, tokens to have two of", () => {
+test("a root key of which nobody has noted a copy is warned of as what it is: a file to back up, a passphrase to keep, tokens to have two of", () => {
   for (const [rootKey, text, fix] of [
     ["file", /lies in a file/, /Back up custodian\/root\.key .* vault rewrap --to-passphrase-file/],
-    ["passphrase", /follows from the passphrase/, /Keep the passphrase/],
+    ["passphrase", /passphrase is kept in a second place/, /Keep the passphrase/],
     ["tokens", /inside the tokens/, /second token/],
   ] as const) {
-    const [warning, ...others] = currentWarnings(CONFIG, { ...SUMMARY, rootKey, rootKeyCreated: true });
-    assert.deepEqual([warning?.code, others], ["root-key-created", []]);
+    const [warning, ...others] = currentWarnings(CONFIG, { ...SUMMARY, rootKey, rootKeyCopied: false });
+    assert.deepEqual([warning?.code, others], ["root-key-uncopied", []]);
     assert.match(warning?.text ?? "", text);
     assert.match(warning?.fix ?? "", fix);
   }
-  assert.deepEqual(currentWarnings(CONFIG, { ...SUMMARY, rootKey: "tokens", rootKeyCreated: false }), []);
+  assert.deepEqual(currentWarnings(CONFIG, { ...SUMMARY, rootKey: "tokens", rootKeyCopied: true }), []);
 });
 
 test("as long as nobody is enrolled to approve, the page asks for that", () => {

@@ -1,19 +1,22 @@
 import type { CustodianSummary, Warning } from "@meterkeep/api";
 import type { ServerConfig } from "@meterkeep/api/supervisor";
 
-/** What a root key that this start has made is, by its kind, and how it is not lost. */
-const NEW_ROOT_KEY = {
+/** Said once a copy is kept: until then the warning stays, start after start. */
+const NOTE_COPY = "Then say so: `npx meterkeep vault copied --where PLACE`.";
+
+/** What a root key of which nobody has said that a copy is kept is, by its kind, and how it is not lost. */
+const UNCOPIED_ROOT_KEY = {
   file: {
-    text: "The vault's root key was made by this start and lies in a file that only the custodian can read.",
-    fix: "Back up custodian/root.key of the state directory (./var unless --state says otherwise) apart from this machine. For a passphrase in its place, stop Meterkeep and `npx meterkeep vault rewrap --to-passphrase-file FILE --reason …`.",
+    text: "Nobody has said that a copy of the vault's root key is kept: it lies in a file that only the custodian can read.",
+    fix: `Back up custodian/root.key of the state directory (./var unless --state says otherwise) apart from this machine. ${NOTE_COPY} For a passphrase in its place, stop Meterkeep and \`npx meterkeep vault rewrap --to-passphrase-file FILE --reason …\`.`,
   },
   passphrase: {
-    text: "The vault was made by this start, under a root key that follows from the passphrase.",
-    fix: "Keep the passphrase in two places: without it nobody opens the vault again, and there is no other way in.",
+    text: "Nobody has said that the passphrase is kept in a second place, from which the vault's root key follows.",
+    fix: `Keep the passphrase in two places: without it nobody opens the vault again, and there is no other way in. ${NOTE_COPY}`,
   },
   tokens: {
-    text: "The vault was made by this start, under a root key inside the tokens, which nobody can take out.",
-    fix: "Have a second token in --tokens-file and keep one apart from this machine: each opens the vault alone, and without any nobody does.",
+    text: "Nobody has said that a second token is kept apart: the vault's root key is inside the tokens, which nobody can take out.",
+    fix: `Have a second token in --tokens-file and keep one apart from this machine: each opens the vault alone, and without any nobody does. ${NOTE_COPY}`,
   },
 } as const satisfies Record<NonNullable<CustodianSummary["rootKey"]>, Pick<Warning, "text" | "fix">>;
 
@@ -30,8 +33,8 @@ export function currentWarnings(
       text: "The custodian does not answer: nothing new is read or taken over, and no push is believed.",
       fix: "It is started again by itself; if not, look into var/log/custodian.log.",
     });
-  if (custodian.rootKeyCreated === true)
-    found.push({ code: "root-key-created", ...NEW_ROOT_KEY[custodian.rootKey ?? "file"] });
+  if (custodian.rootKeyCopied === false)
+    found.push({ code: "root-key-uncopied", ...UNCOPIED_ROOT_KEY[custodian.rootKey ?? "file"] });
   if (custodian.separateUser === false && !has("shared-user"))
     found.push({
       code: "shared-user",

@@ -1,10 +1,14 @@
 import type { Command } from "commander";
 import type { ProbeOptions } from "../hsm/probe.ts";
+import type { RetryPinOptions } from "../hsm/retry-pin.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `meterkeep hsm probe`: what a PKCS#11 token can really do. */
 export function registerHsm(program: Command, terminal: Terminal): void {
-  const hsm = program.command("hsm").summary("look at PKCS#11 tokens").description("Looks at PKCS#11 tokens.");
+  const hsm = program
+    .command("hsm")
+    .summary("look at PKCS#11 tokens")
+    .description("Looks at PKCS#11 tokens, and has a PIN tried again.");
   hsm
     .command("probe")
     .summary("try what Meterkeep would ask of a token")
@@ -18,5 +22,16 @@ export function registerHsm(program: Command, terminal: Terminal): void {
     .action(async (options: ProbeOptions) => {
       const { probe } = await import("../hsm/probe.ts");
       await probe(options, terminal);
+    });
+  hsm
+    .command("retry-pin <label>")
+    .summary("have a token's PIN tried once more")
+    .description(
+      "Have the custodian try the PIN of a token again that has refused it: it never does so by itself, since tokens count wrong PINs and lock for good. Correct the PIN file that the tokens file names first.",
+    )
+    .option("--state <directory>", "as for `meterkeep start`")
+    .option("--json", "print JSON")
+    .action(async (label: string, options: RetryPinOptions) => {
+      await (await import("../hsm/retry-pin.ts")).retryPin(label, options, terminal);
     });
 }

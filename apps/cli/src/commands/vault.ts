@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Terminal } from "../terminal.ts";
+import type { CopiedOptions } from "../vault/copied.ts";
 import type { RewrapOptions, VaultOptions } from "../vault/run.ts";
 
 /** `meterkeep vault`: what opens the custodian's vault. */
@@ -7,7 +8,9 @@ export function registerVault(program: Command, terminal: Terminal): void {
   const vault = program
     .command("vault")
     .summary("change what opens the custodian's vault")
-    .description("Change what opens the custodian's vault, while Meterkeep does not run.");
+    .description(
+      "Change what opens the custodian's vault, while Meterkeep does not run; and say that a copy of it is kept.",
+    );
   atRest(vault.command("rewrap"))
     .summary("give the vault another root key")
     .description(
@@ -26,6 +29,18 @@ export function registerVault(program: Command, terminal: Terminal): void {
     )
     .action(async (options: VaultOptions) => {
       await (await import("../vault/run.ts")).reseal(options, terminal);
+    });
+  vault
+    .command("copied")
+    .summary("note that a copy of the root key is kept")
+    .description(
+      "Note in the custodian's ledger that a copy of what opens the vault is kept elsewhere: its root key, its passphrase, or a second token. Until then the status warns, at every start; after a rewrap it does again.",
+    )
+    .requiredOption("--where <text>", "where, as people find it: no secret")
+    .option("--state <directory>", "as for `meterkeep start`")
+    .option("--json", "print JSON")
+    .action(async (options: CopiedOptions) => {
+      await (await import("../vault/copied.ts")).noteCopy(options, terminal);
     });
 }
 

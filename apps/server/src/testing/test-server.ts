@@ -58,7 +58,7 @@ export function scriptedCustodian(more: Partial<Calls> = {}): Calls {
     version: "test",
     vault: "software",
     rootKey: "file",
-    rootKeyCreated: false,
+    rootKeyCopied: true,
     separateUser: true,
     recipient: { keyId: "ab".repeat(32), ecdh: Uint8Array.of(1), mlkem: Uint8Array.of(2) },
     ledgerHead: { size: 0, root: zero },

@@ -161,6 +161,7 @@ import {
   takeoverStatesRequest,
   takeoverStatesResponse,
 } from "./takeover.ts";
+import { noteRootKeyCopyRequest, retryPinRequest, retryPinResponse } from "./vault.ts";
 
 /** Who is on a connection, by the certificate it proved. `operator` is the command line on the custodian's machine. */
 export const CUSTODIAN_ROLES = ["head-end", "depot", "operator"] as const;
@@ -236,6 +237,8 @@ export const CUSTODIAN_METHODS = {
   enrolHeadEnd: method(80, enrolHeadEndRequest, c.struct({}), "operator"),
   removeHeadEnd: method(81, removeHeadEndRequest, c.struct({}), "operator"),
   headEnds: method(82, c.struct({}), headEndsResponse, "operator"),
+  noteRootKeyCopy: method(216, noteRootKeyCopyRequest, c.struct({}), "operator"),
+  retryPin: method(217, retryPinRequest, retryPinResponse, "operator"),
   renewLedger: method(46, c.struct({}), renewLedgerResponse, "operator"),
   noteHeadEndLedger: method(47, noteHeadEndLedgerRequest, noteHeadEndLedgerResponse, "head-end"),
   authorities: method(100, c.struct({}), authoritiesResponse, "head-end", "operator"),

@@ -20,8 +20,8 @@ export const custodianStatus = record({
   version: shortText,
   vault: oneOf(["software", "tokens"]),
   rootKey: oneOf(["file", "passphrase", "tokens"]),
-  /** True when this start made the root key. */
-  rootKeyCreated: c.boolean,
+  /** True once somebody has said that a copy of the present root key is kept elsewhere. */
+  rootKeyCopied: c.boolean,
   /** True when the process has an operating-system user of its own. */
   separateUser: c.boolean,
   recipient: recipientKey,

@@ -7,7 +7,9 @@ export const CustodianSummary = Type.Object({
   version: Type.Optional(Type.String()),
   vault: Type.Optional(words(["software", "tokens"])),
   rootKey: Type.Optional(words(["file", "passphrase", "tokens"])),
-  rootKeyCreated: Type.Optional(Type.Boolean({ description: "The root key was made by this start" })),
+  rootKeyCopied: Type.Optional(
+    Type.Boolean({ description: "Somebody has said that a copy of the present root key is kept elsewhere" }),
+  ),
   separateUser: Type.Optional(
     Type.Boolean({ description: "The custodian runs as an operating-system user of its own" }),
   ),

@@ -155,7 +155,9 @@ export class MakingGood {
     // Where nobody is enrolled nothing can be approved, and nobody could thaw.
     this.#isFrozen = documents.spoilt === undefined && authority.document.approvers.length > 0;
     if (!this.#isFrozen || this.#losses.every(({ isTold }) => isTold)) return;
-    const journal = this.#isUnwitnessed ? ["the state folder does not know where the journal of withdrawals ended"] : [];
+    const journal = this.#isUnwitnessed
+      ? ["the state folder does not know where the journal of withdrawals ended"]
+      : [];
     const lostIn = [...this.#losses.map(({ words }) => words), ...journal].join("; ");
     await authority.freeze(`the database lost what it knew: ${lostIn}`.slice(0, MOST_REASON_CHARACTERS), "custodian");
   }

@@ -49,6 +49,7 @@ import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
 import { openRotation } from "../takeover/plan.ts";
 import { takeoverStateOf } from "../takeover/view.ts";
+import type { VaultService } from "../vault/vault-service.ts";
 import { contactService } from "./contact-service.ts";
 import type { CustodianService } from "./service.ts";
 
@@ -82,12 +83,10 @@ export interface CustodianParts {
   readonly ledger: LedgerService;
   readonly headEndLedgers: Pick<HeadEndLedgers, "note">;
   readonly ledgerTrouble: () => CustodianStatus["ledgerTrouble"];
+  readonly vaultService: VaultService;
   readonly refusals: () => CustodianStatus["refusals"];
   /** What never changes while it runs. */
-  readonly facts: Pick<
-    CustodianStatus,
-    "version" | "vault" | "rootKey" | "rootKeyCreated" | "separateUser" | "recipient"
-  >;
+  readonly facts: Pick<CustodianStatus, "version" | "vault" | "rootKey" | "separateUser" | "recipient">;
 }
 
 /** How long a meter is left alone while everything critical is frozen. */
@@ -119,6 +118,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
       const { isFrozen, capsLifted, document } = parts.authority;
       return {
         ...facts,
+        rootKeyCopied: parts.vaultService.isRootKeyCopied,
         ledgerHead,
         ...(trouble && { ledgerTrouble: trouble }),
         meters,
@@ -128,6 +128,8 @@ export function custodianService(parts: CustodianParts): CustodianService {
         refusals: parts.refusals(),
       };
     },
+    noteRootKeyCopy: parts.vaultService.noteRootKeyCopy,
+    retryPin: parts.vaultService.retryPin,
     beginShipment: async (place, caller) => ({ upload: await uploads.begin(place, caller) }),
     shipmentChunk: async ({ upload, bytes }, caller) => ({ received: await uploads.append(upload, bytes, caller) }),
     commitShipment: ({ upload }, caller) =>

@@ -81,6 +81,7 @@ import { openVault, type VaultSource } from "../vault/open-vault.ts";
 import { type Resealed, resealMeterKeys } from "../vault/resealing.ts";
 import { changeRoot, type RootChanged } from "../vault/root-change.ts";
 import type { RootKeySource } from "../vault/root-key.ts";
+import { VaultService } from "../vault/vault-service.ts";
 import { clientTitles } from "./client-title.ts";
 import { custodianService } from "./custodian-service.ts";
 import type { CustodianService } from "./service.ts";
@@ -487,12 +488,12 @@ export async function openCustodyIn(
     ledger: ledgerService(keeper, store, ledgerHead),
     headEndLedgers: new HeadEndLedgers({ ledger, committer, now }),
     ledgerTrouble: () => troubleOf(keeper.state, foreignWatch.trouble, secondStorage.trouble),
+    vaultService: await VaultService.open({ opened, ledger, committer, now }),
     refusals: () => ({ sealBudget: budget.refused, records: files.refused, entriesCounted: bursts.counted }),
     facts: {
       version: options.version,
       vault: vault.kind,
       rootKey,
-      rootKeyCreated: created,
       separateUser: options.separateUser,
       recipient: recipient.publicKeys,
     },

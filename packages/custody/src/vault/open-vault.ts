@@ -13,7 +13,7 @@ import type { Vault } from "./vault.ts";
 export type VaultSource = RootKeySource | TokensSource;
 
 /** An open vault, and what to say about what it rests on. */
-export interface OpenedVault extends Pick<Opening, "rootId" | "rewrap"> {
+export interface OpenedVault extends Pick<Opening, "rootId" | "rewrap" | "retryPin"> {
   readonly vault: Vault;
   readonly rootKey: VaultSource["kind"];
   /** Where the vault is in tokens: they sign, too. */
@@ -58,7 +58,7 @@ export async function openVault(
     source.kind === "tokens"
       ? await openTokenVault(vaultSecrets, source, onEvent)
       : await openSoftwareVault({ installation, vaultKeys }, source, stored);
-  const { vault, parameters, created, signing, rootId, rewrap, tend, close } = opening;
+  const { vault, parameters, created, signing, rootId, rewrap, retryPin, tend, close } = opening;
   try {
     if (stored === undefined) await found(vault, installation, { kind: source.kind, parameters, createdAt: now });
     else await prove(vault, stored, source);
@@ -74,6 +74,7 @@ export async function openVault(
     ...(signing && { signing }),
     ...(rootId !== undefined && { rootId }),
     ...(rewrap && { rewrap }),
+    ...(retryPin && { retryPin }),
     tend,
     close,
   };

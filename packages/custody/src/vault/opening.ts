@@ -1,6 +1,6 @@
 import type { Rewrap } from "./rewrap.ts";
 import type { RootKeySource } from "./root-key.ts";
-import type { SigningTokens } from "./tokens/token-set.ts";
+import type { PinRetry, SigningTokens } from "./tokens/token-set.ts";
 import type { Vault } from "./vault.ts";
 
 /** An adapter's part in opening: the vault, before it is known to be the one that was founded. */
@@ -15,6 +15,8 @@ export interface Opening {
   readonly rootId?: string;
   /** Works out a change of the root key; of a vault in software. */
   readonly rewrap?: (next: RootKeySource) => Promise<Rewrap>;
+  /** Lets a token whose PIN was refused be tried again, of a vault in tokens; undefined where it has none of that label. */
+  readonly retryPin?: (label: string) => PinRetry | undefined;
   tend(): Promise<void>;
   close(): Promise<void>;
 }

@@ -34,6 +34,9 @@ export interface TokenIncident {
   readonly error: HsmError;
 }
 
+/** Tries the PIN once more and says what came of it; or why there is nothing to try. */
+export type PinRetry = "not-latched" | (() => Promise<"opened" | "refused" | "unreachable">);
+
 /** Tokens that sign with key pairs of their own, P-384: private keys that never leave them. */
 export interface SigningTokens {
   /** The public keys under a label, SPKI DER, of every token that answers; made where there are none. */
@@ -84,6 +87,23 @@ export class TokenSet implements SigningTokens {
 
   get labels(): readonly string[] {
     return this.#tokens.map(({ label }) => label);
+  }
+
+  /** Lets a token whose PIN was refused be tried once more; undefined where there is no token of that label. */
+  retryPin(label: string): PinRetry | undefined {
+    const token = this.#tokens.find((one) => one.label === label);
+    if (token === undefined) return undefined;
+    if (token.state.kind !== "pin-refused") return "not-latched";
+    return async () => {
+      token.retryPin();
+      try {
+        await token.calls.describe();
+        return "opened";
+      } catch (error) {
+        if (!(error instanceof HsmError)) throw error;
+        return error.code === "hsm-pin-refused" ? "refused" : "unreachable";
+      }
+    };
   }
 
   /**

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { SoftTokens, softTokenMissing } from "@meterkeep/hsm/testing";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { memoryCustodyStore } from "../store/memory-store.ts";
+import { OPERATOR } from "../testing/authority-world.ts";
+import { withTestCustody } from "../testing/test-custody.ts";
+import { openVault } from "./open-vault.ts";
+import { VaultService } from "./vault-service.ts";
+
+test("that no copy of the root key is kept is said at every start until somebody says that one is, and again of another root key", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meterkeep-copied-"));
+  try {
+    await withTestCustody(
+      async (custody) => {
+        const isCopied = async () => (await custody.custody.service.status({}, OPERATOR)).rootKeyCopied;
+        await custody.restart();
+        assert.equal(await isCopied(), false);
+        await custody.custody.service.noteRootKeyCopy({ where: "the safe in room 4" }, OPERATOR);
+        assert.equal(await isCopied(), true);
+        await custody.restart();
+        assert.equal(await isCopied(), true);
+        const [entry] = await custody.store.ledger.ofKinds(["root-key-copied"]);
+        const { root, where } = JSON.parse(entry?.body ?? "{}");
+        assert.deepEqual([entry?.principal, where], [OPERATOR.name, "the safe in room 4"]);
+        const next = { kind: "file", path: join(folder, "root.key") } as const;
+        const { from } = await custody.custody.rewrapVault(next, OPERATOR, "a test");
+        assert.equal(from, root);
+        await custody.restart();
+        assert.equal(await isCopied(), false);
+      },
+      memoryCustodyStore(),
+      { vault: { kind: "file", path: join(folder, "root.key") } },
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a token whose PIN was refused is tried again once somebody says so, and by name", {
+  skip: softTokenMissing() ?? false,
+}, async () => {
+  using tokens = new SoftTokens();
+  const [one, two] = ["one", "two"].map((label) => tokens.make(label, { sessions: 2, deadlineMs: 4_000 })) as [
+    ReturnType<SoftTokens["make"]>,
+    ReturnType<SoftTokens["make"]>,
+  ];
+  const store = memoryCustodyStore();
+  await (await openVault(store, { kind: "tokens", tokens: [one, two] }, 1)).close();
+  let [pin, asked] = ["wrong", 0];
+  const latching = {
+    ...two,
+    pin: () => {
+      asked += 1;
+      return pin;
+    },
+  };
+  const opened = await openVault(store, { kind: "tokens", tokens: [latching, one] }, 1);
+  const entries: LedgerDraft[] = [];
+  try {
+    const service = await VaultService.open({
+      opened,
+      ledger: store.ledger,
+      committer: { submit: async (change) => void entries.push(...(change.entries ?? [])) },
+      now: () => 1,
+    });
+    const retry = (token: string) => service.retryPin({ token }, OPERATOR);
+    await assert.rejects(retry("three"), { code: "request-malformed" });
+    assert.deepEqual(await retry("one"), { answer: "not-latched" });
+    const before = asked;
+    assert.deepEqual(await retry("two"), { answer: "refused" });
+    assert.equal(asked, before + 1);
+    pin = two.pin() as string;
+    assert.deepEqual(await retry("two"), { answer: "opened" });
+    assert.deepEqual(
+      entries.map(({ kind, principal, body }) => [kind, principal, (body as { token: string }).token]),
+      ["token-pin-retried", "token-pin-answered", "token-pin-retried", "token-pin-answered"].map((kind) => [
+        kind,
+        OPERATOR.name,
+        "two",
+      ]),
+    );
+  } finally {
+    await opened.close();
+  }
+});
