@@ -1,11 +1,10 @@
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { SecretKey } from "@meterkeep/dlms-node";
 import { memoryLedgerStore } from "@meterkeep/ledger";
 import type { Caller } from "../src/calls/caller.ts";
-import { withMeterMacs, withTakeoverMacs } from "../src/records/record-mac.ts";
 import type { CustodianService } from "../src/service/service.ts";
-import type { KeyRecord, MeterFile, MeterRecord } from "../src/store/records.ts";
+import type { MeterFile } from "../src/store/records.ts";
 import type { CustodyStore } from "../src/store/store.ts";
+import { settledFile } from "../src/testing/settled-fleet.ts";
 import { TestMeter } from "../src/testing/test-meter.ts";
 import type { Vault } from "../src/vault/vault.ts";
 
@@ -68,38 +67,4 @@ async function associate(service: CustodianService, meter: TestMeter, caller: Ca
     send = advance.kind === "send" ? advance.apdu : undefined;
   }
   return session;
-}
-
-async function settledFile(
-  vault: Vault,
-  template: MeterFile,
-  title: string,
-  octets: readonly Uint8Array[],
-): Promise<MeterFile> {
-  const keys = template.keys.map((record): KeyRecord => ({ ...record, systemTitle: title }));
-  const sealed = await vault.seal(
-    keys.map((record) => ({
-      place: { ...record, systemTitle: fromHex(title) },
-      key: SecretKey.copy(octets[record.purpose] as Uint8Array),
-    })),
-  );
-  const [meter] = (await withMeterMacs(vault, [{ ...template.meter, systemTitle: title }])) as [MeterRecord];
-  const takeovers = await withTakeoverMacs(
-    vault,
-    template.takeovers.map((journal) => ({ ...journal, systemTitle: title })),
-  );
-  const marks = takeovers.map(({ setup, takeover, revision, mac }) => ({
-    setup,
-    takeover,
-    revision,
-    mac: Buffer.from(mac ?? []).toString("hex"),
-  }));
-  return {
-    ...template,
-    meter,
-    keys: keys.map((record, at) => ({ ...record, sealed: sealed[at] as Uint8Array })),
-    takeovers,
-    marks,
-    windows: [],
-  };
 }

@@ -25,6 +25,8 @@ export interface AttackSize {
   readonly targets: number;
   /** Of those, meters that are there and are asked one by one. */
   readonly meters: number;
+  /** Where the custodian keeps them: in `postgres` the whole fleet is written, meter by meter; in memory it is a number. */
+  readonly kept?: "memory" | "postgres";
 }
 
 /** What an attack has brought about. */
@@ -34,6 +36,9 @@ export interface AttackReport extends AttackOutcome {
   readonly manifest: string;
   /** From the first seal to the first refusal by a cap, milliseconds. */
   readonly capMilliseconds: number | undefined;
+  /** What the caps were a share of, and how long it took to count and check it. */
+  readonly counted: number;
+  readonly countMilliseconds: number;
   /** To hand the manifest over and have it read. */
   readonly submitMilliseconds: number;
 }
@@ -42,10 +47,10 @@ export interface AttackReport extends AttackOutcome {
  * Takes a head-end over and switches off whomever it can: a manifest of all homes that two people were fooled to sign, the
  * policy service's own key, a true token and a session for each meter, over the real channel of a custodian in a process of its own.
  */
-export async function attackFleet({ fleet, targets, meters }: AttackSize): Promise<AttackReport> {
+export async function attackFleet({ fleet, targets, meters, kept = "memory" }: AttackSize): Promise<AttackReport> {
   const program = fileURLToPath(new URL("attacked-custodian.ts", import.meta.url));
   // None of the options of whoever runs this: a custodian is no test.
-  const child = fork(program, [fleet, meters, targets].map(String), { execArgv: [] });
+  const child = fork(program, [...[fleet, meters, targets].map(String), kept], { execArgv: [] });
   try {
     const [attacked] = (await once(child, "message")) as [Attacked];
     const ask = async <T>(message: AskedOfWorld): Promise<T> => {
@@ -71,7 +76,9 @@ export async function attackFleet({ fleet, targets, meters }: AttackSize): Promi
       if (answer.kind === "refused" && answer.code === "cap-reached")
         capMilliseconds ??= Math.round(performance.now() - began);
     }
-    return { ...(await ask<AttackOutcome>({ outcome: true })), answers, manifest, capMilliseconds, submitMilliseconds };
+    const { counted, countMilliseconds } = attacked;
+    const times = { counted, countMilliseconds, capMilliseconds, submitMilliseconds };
+    return { ...(await ask<AttackOutcome>({ outcome: true })), answers, manifest, ...times };
   } finally {
     const ended = once(child, "exit");
     child.disconnect();
