@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
-import type { Departure, DepartureOrder } from "@meterkeep/api";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Departure, DepartureOrder, MeterDetail } from "@meterkeep/api";
+import type { OtherUtility } from "@meterkeep/custody/testing";
 import { type ApiClient, ownerClient } from "./api-client.ts";
-import { approve, type KeyHolder } from "./authority.ts";
+import { approve, type KeyHolder, said } from "./authority.ts";
+import { serverConfigOf } from "./installation-files.ts";
 import type { Meterkeep } from "./start-meterkeep.ts";
 import { type MeterTruth, townControl } from "./town-control.ts";
 import { until } from "./until.ts";
 
 const PATIENTLY = { patienceMs: 300_000, everyMs: 1000 } as const;
-/** Who sells: here that is ourselves, as is who buys. */
+/** Who sells: ourselves. */
 const SENDER = { flag: "OLD", name: "Old Utility" } as const;
 
 /** Has a meter leave over HTTP: asked for, signed by people, and asked for again. */
@@ -40,19 +44,64 @@ export async function retire(
   assert.ok(entries.some(({ kind }) => kind === "meter-departed"));
 }
 
-/** Gives a meter away, with its keys sealed to who gets it. */
+/** Gives a meter away, with its keys sealed to who buys it. @returns the file that it goes with */
 export async function sell(
   meterkeep: Meterkeep,
   api: ApiClient,
   title: string,
   people: readonly KeyHolder[],
-): Promise<void> {
-  const { ecdhPublicKey, mlkemPublicKey } = await api.call("recipient");
-  const recipient = { name: "New Utility", ecdhPublicKey, mlkemPublicKey };
+  buyer: OtherUtility,
+): Promise<NonNullable<Departure["transfer"]>> {
+  const base64 = (octets: Uint8Array) => Buffer.from(octets).toString("base64url");
+  const { ecdh, mlkem } = buyer.recipient;
+  const recipient = { name: buyer.sender.name, ecdhPublicKey: base64(ecdh), mlkemPublicKey: base64(mlkem) };
   const order = { meters: [title], how: "transferred", reason: "network sold", sender: SENDER, recipient } as const;
   const transfer = await leave(meterkeep, { ...order, meters: [title] }, people);
-  assert.equal(transfer?.sender.name, SENDER.name);
+  assert.ok(transfer !== undefined);
+  assert.equal(transfer.sender.name, SENDER.name);
   await assertLeft(api, title);
+  return transfer;
+}
+
+/** Has the installation trust who signs transfers, from its next start on. */
+export function trust({ stateDirectory }: Pick<Meterkeep, "stateDirectory">, { sender }: OtherUtility): void {
+  const folder = join(stateDirectory, "manufacturers");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${sender.flag}.json`), JSON.stringify(sender), { mode: 0o600 });
+}
+
+/** Takes a meter back that somebody else gives: people agree to the shipment, and its takeover begins anew. */
+export async function takeBack(
+  meterkeep: Meterkeep,
+  title: string,
+  text: string,
+  people: readonly KeyHolder[],
+): Promise<MeterDetail> {
+  const file = join(meterkeep.stateDirectory, "operator", `${title}.mks`);
+  writeFileSync(file, text, { mode: 0o600 });
+  const { shipment } = await said<{ readonly shipment: string }>(meterkeep, "shipment", "import", file);
+  type Change = { readonly hash: string; readonly kind: string; readonly state: string };
+  const { hash } = await until(
+    "the shipment waits for people",
+    async () =>
+      (await said<readonly Change[]>(meterkeep, "change", "list")).find(
+        ({ kind, state }) => kind === "import-shipment" && state === "planned",
+      ),
+    PATIENTLY,
+  );
+  await approve(meterkeep, hash, ...people);
+  // It is offered again within a minute, and at once where its file is another.
+  const offered = join(serverConfigOf(meterkeep.stateDirectory).exchangeDirectory, "shipments", `${shipment}.mks`);
+  utimesSync(offered, new Date(), new Date());
+  const api = await ownerClient(meterkeep);
+  return until(
+    `${title} is taken over anew`,
+    async () => {
+      const detail = await api.call("meter", { params: { systemTitle: title } });
+      return detail.meter.takeover === "proven" && detail;
+    },
+    PATIENTLY,
+  );
 }
 
 /** A meter has left, by its line, its keys and the board that counts who is read. */

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { CampaignView } from "@meterkeep/api";
 import type { EnrolmentReport, EnrolmentState } from "@meterkeep/api/custodian";
+import { type OtherUtility, otherUtility } from "@meterkeep/custody/testing";
 import { ownerClient } from "../src/api-client.ts";
 import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
 import { workOrder } from "../src/billing-office.ts";
-import { assertNeverContacted, retire, sell } from "../src/departing.ts";
-import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { assertNeverContacted, retire, sell, takeBack, trust } from "../src/departing.ts";
+import { type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
@@ -28,15 +30,18 @@ describe("meters of suites 1 and 2 in a town", () => {
   let meterkeep: Meterkeep;
   let report: Certificates;
   let people: readonly KeyHolder[] = [];
+  /** Who buys a meter, and sells it back. */
+  let buyer: OtherUtility;
+  let sold: string;
+  let transfer: Awaited<ReturnType<typeof sell>>;
+  const stateDirectory = makeStateDirectory();
+  const options = { stateDirectory, meters: METERS, speed: 60, options: ["--profiles", "idis-p3=1,dsmr-5=1"] };
   before(async () => {
-    meterkeep = await startMeterkeep({
-      meters: METERS,
-      speed: 60,
-      options: ["--profiles", "idis-p3=1,dsmr-5=1"],
-    });
+    meterkeep = await startMeterkeep(options);
   });
   after(async () => {
-    await meterkeep.stop();
+    await meterkeep?.stop();
+    rmSync(stateDirectory, { recursive: true, force: true });
   });
 
   const entriesOf = async (meter: string, kind: string): Promise<readonly LedgerLine[]> => {
@@ -126,14 +131,63 @@ describe("meters of suites 1 and 2 in a town", () => {
 
   test("leave for good or with their keys, once two people have agreed, and are spoken to no more", async () => {
     const api = await ownerClient(meterkeep);
-    const sold = report.meters.at(-1)?.meter as string;
+    sold = report.meters.at(-1)?.meter as string;
+    buyer = await otherUtility("New Utility", "NEW");
     const certified = new Set(report.meters.map(({ meter }) => meter));
     const retired = (await api.meters()).find(
       ({ systemTitle, takeover, role }) => takeover === "proven" && role === "home" && !certified.has(systemTitle),
     )?.systemTitle as string;
     await retire(meterkeep, api, retired, people);
-    await sell(meterkeep, api, sold, people);
+    transfer = await sell(meterkeep, api, sold, people, buyer);
     await assertNeverContacted(meterkeep, api, [retired, sold]);
+  });
+
+  test("come back with the buyer's signature, are taken over and enrolled anew, and open with the keys of who had them no more", async () => {
+    const file = Buffer.from(transfer.file, "base64url");
+    const held = await buyer.open(file, transfer.sender);
+    assert.deepEqual(
+      held.map(({ systemTitle, holders }) => [systemTitle, holders.at(-1)]),
+      [[sold, "Old Utility"]],
+    );
+    const { ecdhPublicKey, mlkemPublicKey } = await (await ownerClient(meterkeep)).call("recipient");
+    const [ecdh, mlkem] = [ecdhPublicKey, mlkemPublicKey].map((key) => Buffer.from(key, "base64url"));
+    const back = buyer.give(held, { ecdh: ecdh as Buffer, mlkem: mlkem as Buffer });
+    // Who may sign shipments is what the installation's owner says, at a start.
+    const { ports } = meterkeep;
+    await meterkeep.stop();
+    trust({ stateDirectory }, buyer);
+    meterkeep = await startMeterkeep({ ...options, ports });
+    const { identity, takeover } = await takeBack(meterkeep, sold, back, people);
+    assert.deepEqual(identity?.holders.slice(-2), ["Old Utility", "New Utility"]);
+    const died = takeover.steps.find(({ step }) => step === "refuse-factory-keys");
+    assert.equal(died?.state, "done", JSON.stringify(takeover));
+    assert.match(takeover.sentence, /Old Utility or New Utility could have recorded the change/);
+    // The keys that both owners had, tried by one of them at the meter's own door.
+    const key = (purpose: number) =>
+      held[0]?.keys.find((one) => one.purpose === purpose)?.key.lend((octets) => Buffer.from(octets).toString("hex"));
+    const port = (await townControl(stateDirectory).truth()).find(({ systemTitle }) => systemTitle === sold)?.port;
+    const keys = ["--key", key(0) ?? "", "--auth-key", key(2) ?? "", "--meter", sold, "--form", "general-global"];
+    // A meter has one connection, and the head-end may have it for the moment.
+    await until(
+      "the meter has refused what they sealed",
+      async () => {
+        const { status, stdout, stderr } = await meterkeep.command(["read", `tcp://127.0.0.1:${port}`, ...keys]);
+        assert.notEqual(status, 0, stdout);
+        return /deciphering-error/.test(stderr);
+      },
+      PATIENCE,
+    );
+    const before = new Set(report.meters.find(({ meter }) => meter === sold)?.certificates.map(({ serial }) => serial));
+    await until(
+      `${sold} has certificates of its second life`,
+      async () => {
+        const { status, stdout } = await meterkeep.command(["keys", "certificates", "--json"]);
+        const found =
+          status === 0 ? (JSON.parse(stdout) as Certificates).meters.find(({ meter }) => meter === sold) : undefined;
+        return found?.signs && found.certificates.every(({ serial }) => !before.has(serial));
+      },
+      PATIENCE,
+    );
   });
 
   async function carryOut(who: readonly KeyHolder[], order: readonly string[]): Promise<void> {

@@ -19,7 +19,7 @@ const NAME = "shipment-sender-1";
 /** The custodian's keys for shipments to other owners: made and sealed into the vault at first use. */
 export async function openSender(
   vault: Pick<Vault, "sealNamed" | "unsealNamed">,
-  installation: InstallationRecords,
+  installation: Pick<InstallationRecords, "namedSecret" | "insertNamedSecret">,
 ): Promise<Sender> {
   const stored = await installation.namedSecret(NAME);
   const sealed = stored ?? (await installation.insertNamedSecret(NAME, await sealFresh(vault)));

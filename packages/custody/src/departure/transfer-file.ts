@@ -17,7 +17,19 @@ import type { Sender } from "./sender.ts";
 
 /** A meter with the keys that are on it, which the caller disposes of. */
 export interface DepartingMeter {
-  readonly meter: MeterRecord;
+  readonly meter: Pick<
+    MeterRecord,
+    | "systemTitle"
+    | "logicalDeviceName"
+    | "serialNumber"
+    | "model"
+    | "hardwareRevision"
+    | "firmware"
+    | "profile"
+    | "securitySuite"
+    | "holders"
+    | "anchors"
+  >;
   /** Keys of the setup first, then secrets, by client: in the order of a key block. */
   readonly keys: readonly { readonly purpose: number; readonly client?: number | undefined; readonly key: SecretKey }[];
   /** The highest counter that may have been used. */
