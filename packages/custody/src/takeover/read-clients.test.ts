@@ -115,3 +115,11 @@ test("whatever a meter answers, the questions end, and what does not decode is n
     { numRuns: 3000 },
   );
 });
+
+test("an association of short names tells neither its client nor its mechanism: its secret is said to stay, and not that there is none", () => {
+  const { read } = ask({ "0.0.40.0.3.255": [refusal("object-class-inconsistent")] });
+  assert.deepEqual(read.clients, []);
+  assert.deepEqual(read.hidden, [
+    "the association object 0.0.40.0.3.255 is one of short names: its secret, where it has one, stays",
+  ]);
+});

@@ -67,6 +67,11 @@ export class ClientsRead {
       answer.kind === "get-response" && answer.value.kind === "normal" ? answer.value.value.result : undefined;
     if (result?.kind !== "data") {
       if (this.#client !== undefined) this.#judge(object, this.#client, undefined);
+      // Of a group that is for associations alone: class 12 names neither its client nor its mechanism (Blue Book, 4.4.3).
+      else if (result?.value === "object-class-inconsistent")
+        this.#hidden.push(
+          `the association object ${object} is one of short names: its secret, where it has one, stays`,
+        );
       else if (!isAbsent(result?.value)) this.#hidden.push(`the association object ${object} does not tell its client`);
       this.#onward();
       return this;
@@ -116,9 +121,9 @@ export class ClientsRead {
   }
 }
 
-/** What a meter says that has no such object, or none of that class. */
+/** What a meter says that has no such object. */
 function isAbsent(said: unknown): boolean {
-  return said === "object-undefined" || said === "object-unavailable" || said === "object-class-inconsistent";
+  return said === "object-undefined" || said === "object-unavailable";
 }
 
 /** client_SAP of associated_partners_id. */
