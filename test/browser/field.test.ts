@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -93,6 +94,50 @@ async function startBridge(address: string): Promise<AsyncDisposable & { readonl
   };
 }
 
+interface LeaseText {
+  readonly terms: string;
+  readonly key: object;
+  readonly sealed: string;
+  readonly signed: { readonly ecdsa: string; readonly mldsa: string; readonly by: Record<"ecdsa" | "mldsa", string> };
+}
+
+/** Who knows a phone's public keys can seal to it, and sign as themselves. */
+function signedByAnother(lent: Omit<LeaseText, "signed">): LeaseText["signed"] {
+  const [ecdsa, mldsa] = [generateKeyPairSync("ec", { namedCurve: "P-384" }), generateKeyPairSync("ml-dsa-65")];
+  const hash = createHash("sha384").update(JSON.stringify(lent)).digest("hex");
+  const text = Buffer.from(`meterkeep-lease-signature-1:${hash}`);
+  const der = (key: KeyObject) => key.export({ type: "spki", format: "der" }).toString("base64");
+  return {
+    ecdsa: sign("sha384", text, { key: ecdsa.privateKey, dsaEncoding: "ieee-p1363" }).toString("base64"),
+    mldsa: sign(null, text, mldsa.privateKey).toString("base64"),
+    by: { ecdsa: der(ecdsa.publicKey), mldsa: der(mldsa.publicKey) },
+  };
+}
+
+/** A custodian's id as the page shows it. */
+function readAloud({ ecdsa, mldsa }: LeaseText["signed"]["by"]): RegExp {
+  const hash = createHash("sha256").update(Buffer.from(ecdsa, "base64")).update(Buffer.from(mldsa, "base64"));
+  return new RegExp(hash.digest("hex").match(/.{4}/g)?.join(" ") ?? "");
+}
+
+/** Writes into the page's storage as somebody else on the device could. */
+async function rewriteKept(of: Page, name: string, change: object): Promise<void> {
+  await of.evaluate(
+    async ([key, fields]) => {
+      const answered = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve) => {
+          request.onsuccess = () => resolve(request.result);
+        });
+      const store = (await answered(indexedDB.open("meterkeep-field", 1)))
+        .transaction("kept", "readwrite")
+        .objectStore("kept");
+      const before = (await answered(store.get(key))) as object;
+      await answered(store.put({ ...before, ...fields }, key));
+    },
+    [name, change] as const,
+  );
+}
+
 /** Meters whose takeover is proven, with where they are. */
 async function lendable(count: number) {
   const api = await ownerClient(meterkeep);
@@ -146,6 +191,19 @@ test("it takes a lease from a file, opens without a network, and reads a real me
   const titles = meters.map(({ systemTitle }) => systemTitle);
   const lease = join(folder, "today.lease");
   await command("field", "lend", "PHONE-1", ...titles, "--out", lease, "--hours", "8");
+  const { signed, ...lent } = JSON.parse(readFileSync(lease, "utf8")) as LeaseText;
+  assert.match(await page.locator("#custodian").innerText(), readAloud(signed.by));
+  for (const [why, text] of [
+    [/no custodian has signed it/, JSON.stringify(lent)],
+    [/somebody changed it/, JSON.stringify({ ...lent, terms: lent.terms.replace('"read"', '"set-clock"'), signed })],
+    [/has signed it, and this handheld is/, JSON.stringify({ ...lent, signed: signedByAnother(lent) })],
+  ] as const) {
+    const forged = join(folder, "forged.lease");
+    writeFileSync(forged, text);
+    await page.getByLabel("Take a lease from a file").setInputFiles(forged);
+    await notice(page, why);
+    assert.equal(await page.getByRole("article").count(), 0);
+  }
   await page.getByLabel("Take a lease from a file").setInputFiles(lease);
   await notice(page, /The lease has 2 meters/);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
@@ -159,6 +217,11 @@ test("it takes a lease from a file, opens without a network, and reads a real me
   await page.getByLabel(/meterkeep field bridge/).check();
   await page.getByLabel("Port of the bridge").fill(bridge.port);
   const asked = field.requests.length;
+  // What lies in the browser's storage is no more believed than what comes in a file.
+  await rewriteKept(page, "lease", { file: JSON.stringify({ ...lent, signed: signedByAnother(lent) }) });
+  await page.locator(`#read-${title}`).tap();
+  await notice(page, /has signed it, and this handheld is/);
+  await rewriteKept(page, "lease", { file: readFileSync(lease, "utf8") });
   await page.locator(`#read-${title}`).focus();
   await page.keyboard.press("Enter");
   await notice(page, /is read/);

@@ -4,7 +4,8 @@ import { type Finding, ok, problem } from "./finding.ts";
 /** Who may enter these lives: each process's own directory. */
 const CLOSED_DIRECTORIES = ["custodian", "head-end", "depot", "town", "factory", "operator", "log", "postgres"];
 /** Files with a secret in them, in any of those directories. */
-const SECRETS = /\.(key|password)$|^root\.key\.(next|former-[0-9a-f]+)$|^(passphrase|config\.json|drill\.json|installation\.json|production\.jsonl)$/;
+const SECRETS =
+  /\.(key|password)$|^root\.key\.(next|former-[0-9a-f]+)$|^(passphrase|config\.json|drill\.json|installation\.json|production\.jsonl)$/;
 
 /** Looks for directories and secrets of the state directory that others can read, and for a passphrase file that they can. */
 export function checkFileModes(state: string, passphraseFile: string | undefined): Finding[] {
