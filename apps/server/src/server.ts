@@ -22,6 +22,7 @@ import {
   HeardRefusals,
   httpWakeUpGateway,
   Inventory,
+  keepSimBudgets,
   LANES,
   Logins,
   listenForNews,
@@ -39,6 +40,7 @@ import {
   PushSources,
   PushStore,
   parseGatewayAddress,
+  parseSimBudgets,
   postgresWorkQueue,
   type SourceClock,
   timeZone,
@@ -103,6 +105,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   if (applied.length > 0)
     supervisor.send({ type: "step", text: `Laid out the head-end's tables (${counted(applied.length, "migration")})` });
   const scope = await openScope(pool, config.utility, config.island);
+  await keepSimBudgets(pool, scope, config.simBudgets === undefined ? new Map() : parseSimBudgets(config.simBudgets));
 
   const ledgerStore = postgresLedgerStore(pool);
   const ledger = new Ledger(ledgerStore, { shared: true });

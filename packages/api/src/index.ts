@@ -228,6 +228,7 @@ export {
   SessionSummary,
 } from "./http/session.ts";
 export {
+  SimBudgetUse,
   SLA_TARGET_STATES,
   SlaBoard,
   SlaGapList,

@@ -366,6 +366,12 @@ export const SERVER_CONFIG = {
       authorities: trunkAuthorities,
     },
   },
+  simBudgets: {
+    kind: "text",
+    optional: true,
+    description:
+      "What the SIM of one meter may carry in a calendar month (UTC), by network, in megabytes (10^6 octets): `cellular=20,nb-iot=0.5`. Beyond it the meter is read on demand alone.",
+  },
   wakeUp: {
     kind: "record",
     description: "The gateway that makes meters call, by SMS for instance: a POST with their system title.",

@@ -13,6 +13,7 @@ export const HEADEND_ERROR_CODES = [
   "grid-invalid",
   "addresses-invalid",
   "route-invalid",
+  "sim-budget-invalid",
   "shipment-refused",
   "shipment-awaits-approval",
   "sealed-keys-refused",

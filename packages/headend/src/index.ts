@@ -104,6 +104,7 @@ export { networkOf, routeDial } from "./route/follow-route.ts";
 export { Moves } from "./route/moves.ts";
 export { NETWORK_TYPES, NETWORKS, type NetworkFacts, type NetworkType } from "./route/networks.ts";
 export { parseRoute, type Route, routeText } from "./route/route.ts";
+export { keepSimBudgets, parseSimBudgets } from "./route/sim-traffic.ts";
 export { serveLine, switchboardDial } from "./route/switchboard.ts";
 export { httpWakeUpGateway, type WakeUpGateway, WakeUps } from "./route/wake-up.ts";
 export { evidenceHash, type LadderEntry, type SessionRecord } from "./session/ladder.ts";

@@ -230,6 +230,7 @@ export function serverConfig(sources: ConfigSources): ServerConfig {
     gatewayNetworks: networksOf(config),
     pushDestinations: listOf(config.pushDestinations),
     ...(config.callPort !== undefined && { callPort: config.callPort }),
+    ...(config.simBudgets !== undefined && { simBudgets: config.simBudgets }),
     ...(config.wakeUpUrl !== undefined && {
       wakeUp: {
         url: config.wakeUpUrl,

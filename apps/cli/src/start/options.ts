@@ -210,6 +210,12 @@ export const START_OPTIONS = {
     description:
       "How many of the town's meters in the field call, with --call-port or --call-tls-port, instead of being called.",
   },
+  simBudgets: {
+    kind: "text",
+    optional: true,
+    description:
+      "What the SIM of one meter may carry in a calendar month, in megabytes, by network: cellular=20,nb-iot=0.5. Beyond it the meter is read on demand alone, commanded and given keys as before.",
+  },
   wakeUpUrl: {
     kind: "text",
     optional: true,

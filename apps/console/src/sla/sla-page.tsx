@@ -61,6 +61,7 @@ function Board({ board }: { board: SlaBoard }) {
           {`${counted(board.notInService, "meter")} not taken over yet and ${formatCount(board.unreadable)} of an unknown profile are not counted.`}
         </p>
       </Panel>
+      <SimBudgets budgets={board.simBudgets} />
       <Panel name="feeders" title="By feeder, the worst first">
         <DataTable
           label="What is held of each feeder"
@@ -111,6 +112,35 @@ function Board({ board }: { board: SlaBoard }) {
       </Panel>
     </div>
   );
+}
+
+/** MC-23: whose SIMs have carried what they may this month. Shown where somebody has set a budget. */
+function SimBudgets({ budgets }: { budgets: SlaBoard["simBudgets"] }) {
+  if (budgets.length === 0) return null;
+  return (
+    <Panel name="sim-budgets" title="SIM budgets of the month">
+      <DataTable
+        label="What SIM cards have carried"
+        columns={["Network", "Month", "Budget of a SIM", "SIMs", "Used up", "The most of one", "All"]}
+      >
+        {budgets.map(({ network, month, budgetOctets, sims, usedUp, mostOctets, octets }) => (
+          <tr key={network}>
+            <th scope="row">{network}</th>
+            <td>{month}</td>
+            <td>{megabytes(budgetOctets)}</td>
+            <td>{formatCount(sims)}</td>
+            <td>{usedUp === 0 ? "none" : `${formatCount(usedUp)}, read on demand alone`}</td>
+            <td>{megabytes(mostOctets)}</td>
+            <td>{megabytes(octets)}</td>
+          </tr>
+        ))}
+      </DataTable>
+    </Panel>
+  );
+}
+
+function megabytes(octets: number): string {
+  return `${(octets / 1_000_000).toFixed(2)} MB`;
 }
 
 /** What rules find in what is held. */

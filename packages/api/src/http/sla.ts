@@ -54,6 +54,20 @@ export const SlaQuery = Type.Object(
 );
 export type SlaQuery = Static<typeof SlaQuery>;
 
+/** How far a network's budgets are used (MC-23). */
+export const SimBudgetUse = Type.Object({
+  network: Type.String({ description: "lan, cellular, nb-iot or plc" }),
+  month: Type.String({ description: "As 2026-11, UTC" }),
+  budgetOctets: Type.Integer({ description: "What the SIM of one meter may carry in the month" }),
+  sims: Type.Integer({ description: "SIMs that have carried something this month" }),
+  usedUp: Type.Integer({
+    description: "Of them, those whose budget is used up: they are read again next month, or on demand",
+  }),
+  octets: Type.Integer({ description: "What all of them have carried" }),
+  mostOctets: Type.Integer({ description: "What one has carried most" }),
+});
+export type SimBudgetUse = Static<typeof SimBudgetUse>;
+
 export const SlaBoard = Type.Object({
   asOf: Timestamp,
   kind: Kind,
@@ -67,6 +81,7 @@ export const SlaBoard = Type.Object({
   notInService: Type.Integer({ description: "Meters whose takeover is not done: nothing is wanted of them yet" }),
   unreadable: Type.Integer({ description: "Meters of a profile that this head-end does not know how to read" }),
   targets: Type.Array(SlaTarget),
+  simBudgets: Type.Array(SimBudgetUse, { description: "Of networks that have a budget" }),
   feeders: Type.Array(Type.Object({ feeder: Type.Optional(Type.String()), ...counts }), {
     description: "The same by feeder, the worst first",
   }),

@@ -178,9 +178,9 @@ export const MC_RULES = {
     () => "20 an hour of a meter, 500 a minute of the fleet",
   ),
   "MC-23": rule(
-    "Wake-ups",
+    "Wake-ups and SIM budgets",
     "head-end",
-    "A meter is woken so often a day and no more.",
+    "A meter is woken so often a day and no more, and is read on demand alone when its SIM has carried what its network allows in a month.",
     (_, { wakeUpsPerDay }) => `${wakeUpsPerDay} a day`,
   ),
 } as const satisfies Readonly<Record<`MC-${number}`, Rule>>;

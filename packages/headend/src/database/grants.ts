@@ -35,6 +35,8 @@ export const HEADEND_GRANTS = {
   destination_incidents: "select, insert, update (count)",
   meter_places: "select, insert, update (address, since, left_places, returns)",
   wake_ups: "select, insert, delete",
+  sim_budgets: "select, insert, update (octets), delete",
+  sim_traffic: "select, insert, update (octets, network)",
   work: "select, insert, update (lane, due_at, attempts, last_code, on_demand, asked_at, epoch, leased_by, leased_until, again)",
   workers: "select, insert, delete",
   outbox_heads: "select, insert, update (last, carried)",

@@ -262,6 +262,8 @@ export class PushIntake {
         tell: () => this.#accept(push, meter, read.registers, protection),
         stored: {
           meter: meter.id,
+          route: meter.route,
+          octets: push.apdu.length,
           title: meter.title,
           read,
           source: push.address,

@@ -8,6 +8,8 @@ import type { Outbox } from "../outbox/outbox.ts";
 import type { ChannelTable } from "../reading/channels.ts";
 import type { ReadResult } from "../reading/result.ts";
 import { writeReadings } from "../reading/write.ts";
+import type { Route } from "../route/route.ts";
+import { countTraffic, pushTraffic } from "../route/sim-traffic.ts";
 import type { TrustPeriod } from "../trust/trust-at.ts";
 import { writeTrust } from "../trust/write.ts";
 import type { TrustChangeRecord } from "../work/finish.ts";
@@ -16,6 +18,9 @@ import type { PushSources, PushTally } from "./push-sources.ts";
 /** A push that was opened, read and judged. */
 export interface StoredPush {
   readonly meter: MeterId;
+  readonly route: Route | undefined;
+  /** Of its APDU. */
+  readonly octets: number;
   /** Its system title. */
   readonly title: string;
   readonly read: ReadResult;
@@ -101,6 +106,15 @@ export class PushStore {
             read: push.read,
           })),
         );
+      await countTraffic(
+        sql,
+        this.#scope,
+        pushes.map(({ meter, route, octets, receivedAt }) => ({
+          meter: { id: meter, route },
+          octets: pushTraffic(octets),
+          at: receivedAt,
+        })),
+      );
       await this.#sources.count(tallies, sql);
       await this.#outbox?.announce(
         sql,

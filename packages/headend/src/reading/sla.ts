@@ -2,6 +2,7 @@ import type { MeterKind, SlaBoard, SlaTarget } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
+import { simBudgetUse } from "../route/sim-traffic.ts";
 import type { TimeZone } from "../time/time-zone.ts";
 import { optional } from "../view/time-text.ts";
 import type { Stretch } from "./coverage.ts";
@@ -78,6 +79,7 @@ export async function slaBoard(sql: Sql, scope: Scope, day: SlaDay, now: number)
     notInService: sum((row) => row.not_in_service),
     unreadable: sum((row) => row.unreadable),
     targets: targetsOf(day, total, marks),
+    simBudgets: await simBudgetUse(sql, scope, now),
     feeders: feeders
       .map((rowsOfFeeder) => ({ ...optional("feeder", rowsOfFeeder[0]?.feeder_id), ...countsOf(rowsOfFeeder) }))
       .sort((a, b) => a.share - b.share),

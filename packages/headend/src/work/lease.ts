@@ -45,6 +45,8 @@ export interface Lease {
   readonly loggedTo?: number;
   /** The newest end of a day whose registers are held, at the source. */
   readonly daysTo?: number;
+  /** What its SIM may carry in this month is used up (MC-23). */
+  readonly isSpared?: true;
   /** Push set-ups that its object list had when that was read last, on our clock; absent: it never was. */
   readonly pushSetUps?: { readonly listed: readonly string[]; readonly at: number };
 }

@@ -7,6 +7,8 @@ import { type Announcement, commandAnnounced, readingsAnnounced, trustAnnounced 
 import type { Outbox } from "../outbox/outbox.ts";
 import type { ChannelTable } from "../reading/channels.ts";
 import { writeReadings } from "../reading/write.ts";
+import { countTraffic, sessionTraffic, type Traffic } from "../route/sim-traffic.ts";
+import { octetCounts } from "../session/ladder.ts";
 import { writeSessions } from "../session/write.ts";
 import { writeTakeovers } from "../takeover/view.ts";
 import type { TrustPeriod } from "../trust/trust-at.ts";
@@ -111,6 +113,7 @@ export class Results {
       const kept = await this.#endLeases(sql, group);
       const fenced = group.filter((finished) => kept.has(fenceOf(finished)));
       await writeSessions(sql, this.#scope, fenced);
+      await countTraffic(sql, this.#scope, fenced.flatMap(trafficOf));
       await writeTakeovers(
         sql,
         this.#scope,
@@ -162,6 +165,12 @@ export class Results {
 /** Two leases of one meter may end in one group: what is kept is that of the newer epoch alone. */
 function fenceOf({ lease: { meter, epoch } }: Finished): string {
   return `${meter.id} ${epoch}`;
+}
+
+function trafficOf({ lease: { meter }, session }: Finished): readonly Traffic[] {
+  if (session === undefined) return [];
+  const { sent, received } = octetCounts(session.ladder);
+  return [{ meter, octets: sessionTraffic(sent + received, session.ladder.length), at: session.endedAt }];
 }
 
 /** A reading that nobody asked for just now: its session is over, and nobody waits for its rows. */

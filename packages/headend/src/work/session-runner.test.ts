@@ -4,13 +4,14 @@ import { test } from "node:test";
 import { CustodianCallError } from "@meterkeep/api/custodian";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
 import { ChannelTable } from "../reading/channels.ts";
+import { countTraffic, keepSimBudgets, parseSimBudgets } from "../route/sim-traffic.ts";
 import { SESSION_LIMITS, type SessionLimits } from "../session/line.ts";
 import { ScalerTable } from "../session/scaler-table.ts";
 import { openCustodian } from "../testing/bench-meter.ts";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { meterSummaries } from "../view/meter-summary.ts";
-import { LANES } from "./lease.ts";
+import { LANES, type Lease } from "./lease.ts";
 import { postgresWorkQueue } from "./postgres-queue.ts";
 import { Results } from "./results.ts";
 import { dayEnds, SessionRunner, type SessionRunnerPorts } from "./session-runner.ts";
@@ -187,6 +188,43 @@ test("a meter whose way is spared is put back until its turn, with its failures 
   await queue.due([id], NOW, LANES.onDemand, "read");
   await run(NOW);
   assert.deepEqual(urgent, [false, true]);
+});
+
+test("MC-23: reading waits where the SIM's budget is used up; what people ask for, commands and keys do not", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope } = database;
+  const meter = await addressed(database);
+  await pool.query("update takeovers set phase = 'done'");
+  await keepSimBudgets(pool, scope, parseSimBudgets("cellular=0.001"));
+  const [addressedMeter] = await database.inventory.all();
+  await countTraffic(pool, scope, [{ meter: addressedMeter!, octets: 1_000, at: NOW }]);
+  const queue = postgresWorkQueue(pool, scope);
+  const admitted: (string | undefined)[] = [];
+  let asked: Lease | undefined;
+  const runner = testRunner(database, {
+    custodian: {},
+    throttle: {
+      admit: (_meter, _isUrgent, now) => {
+        admitted.push(asked?.onDemand);
+        return now + 60_000;
+      },
+      learn: () => assert.fail("there was no session"),
+    },
+  });
+  const run = async (): Promise<number> => {
+    [asked] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW, 60);
+    return runner.run(asked!, new AbortController().signal);
+  };
+  await queue.due([meter.id], NOW, LANES.reading);
+  assert.equal(await run(), NOW + 6 * 3_600_000);
+  assert.deepEqual((await pool.query("select attempts, last_code, leased_by from work")).rows, [
+    { attempts: 0, last_code: "sim-budget", leased_by: null },
+  ]);
+  for (const onDemand of ["read", "verify", "rotate", "command"] as const) {
+    await queue.due([meter.id], NOW, LANES.onDemand, onDemand);
+    await run();
+  }
+  assert.deepEqual(admitted, ["read", "verify", "rotate", "command"]);
 });
 
 test("totalSeconds: a session that would take longer than all of it may is ended, whatever its meter still promises", async () => {

@@ -14,6 +14,7 @@ import type { ReadResult } from "../reading/result.ts";
 import type { DestinationWatch } from "../route/destination-watch.ts";
 import type { Moves } from "../route/moves.ts";
 import { routeText } from "../route/route.ts";
+import { sparedUntil } from "../route/sim-traffic.ts";
 import { octetCounts, type SessionRecord } from "../session/ladder.ts";
 import type { Dial, SessionLimits } from "../session/line.ts";
 import { holdReadingSession, type ReadingOrder, type ReadingOutcome } from "../session/reading-session.ts";
@@ -104,6 +105,14 @@ export class SessionRunner {
    */
   async run(lease: Lease, closing: AbortSignal): Promise<number> {
     const { throttle, results, now, sleep } = this.#ports;
+    if (isSpared(lease)) {
+      const dueAt = sparedUntil(now(), this.#ports.random());
+      await results.write({
+        lease,
+        next: { dueAt, lane: LANES.reading, attempts: lease.attempts, code: "sim-budget" },
+      });
+      return dueAt;
+    }
     const turnAt = throttle.admit(lease.meter, lease.onDemand !== undefined, now());
     if (turnAt > now() + PATIENCE_MILLISECONDS) {
       await results.write(this.#postponed(lease, turnAt));
@@ -411,6 +420,14 @@ export function dayEnds(
     ...(isNewDay ? { eventsFrom: loggedTo === undefined ? "whole" : loggedTo - DAY_MILLISECONDS } : {}),
     ...(isNewDay || isLate ? { daysFrom: daysTo === undefined ? Math.max(0, ours) : daysTo + 1_000 } : {}),
   };
+}
+
+/**
+ * MC-23: reading waits where the budget of the meter's SIM is used up. What people ask for, commands and keys do not, nor does a
+ * takeover: safety is not saved on.
+ */
+function isSpared({ isSpared: isUsedUp, onDemand, takeover }: Lease): boolean {
+  return isUsedUp === true && onDemand === undefined && takeover.phase === "done";
 }
 
 /**
