@@ -2,7 +2,6 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { existsSync, linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Custodian } from "@meterkeep/api/custodian";
-import { OwnTime } from "@meterkeep/guard";
 import {
   type Billing,
   CampaignRunner,
@@ -46,6 +45,8 @@ export interface CommandWorkPorts {
   readonly world: Parameters<typeof commandOperations>[0];
   clockOf: (kind: "simulated" | "real") => SourceClock;
   now(): number;
+  /** Why the time of this process is doubted (MC-08). */
+  clockTrouble(): string | undefined;
   wake(): void;
   onError(error: unknown): void;
 }
@@ -67,12 +68,8 @@ export function createCommandWork(ports: CommandWorkPorts): CommandWork {
   const operations = commandOperations(ports.world);
   const census = new FleetCensus(pool, scope, now);
   const guard = new GuardView({ sql: pool, scope, census, custodian, policy, heard: ports.heard, now });
-  const time = new OwnTime(now, () => performance.now(), 0);
   const holding = () => guard.holding();
-  const clockTrouble = () =>
-    time.jump === undefined
-      ? undefined
-      : `the clock was set by ${time.jump} ms since the start: start anew when it is right`;
+  const { clockTrouble } = ports;
   const said = (kind: string, by: string, body: unknown, sentence: string, severity: "notice" | "warning") =>
     record(ports, kind, by, body, undefined, { sentence, severity });
   const runner = new CampaignRunner({

@@ -24,6 +24,7 @@ export interface MeterWatchPorts {
   readonly hub: EventHub;
   readonly outbox: Outbox | undefined;
   clockOf(kind: MeterKind): SourceClock;
+  now(): number;
   /** A takeover is done: there is something to read. */
   onTakenOver(): void;
   onError(error: unknown): void;
@@ -38,7 +39,7 @@ export interface MeterWatch {
 /** Puts the watch together. */
 export function createMeterWatch(ports: MeterWatchPorts): MeterWatch {
   const { pool, scope, custodian, ledger, queue, hub, clockOf, onTakenOver, onError } = ports;
-  const now = (): number => Date.now();
+  const { now } = ports;
   const changed = new ChangedMeters({
     summaries: (ids) => meterSummaries(pool, scope, clockOf, now(), { ids }),
     events: hub,

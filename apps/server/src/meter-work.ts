@@ -41,6 +41,7 @@ export interface MeterWorkPorts {
   readonly outbox: Outbox | undefined;
   readonly events: EventSink;
   clockOf(kind: MeterKind): SourceClock;
+  now(): number;
   readonly collecting: Collecting;
   readonly concurrency: number;
   /** Who leases: the worker that the database knows by this name. */
@@ -70,7 +71,7 @@ const IDLE_MILLISECONDS = 10_000;
 /** Puts the parts that speak with meters together. Nothing starts yet. */
 export function createMeterWork(ports: MeterWorkPorts): MeterWork {
   const { pool, scope, custodian, ledger, queue, channels, events, dial, clockOf, onChange, onError } = ports;
-  const now = (): number => Date.now();
+  const { now } = ports;
   const results = new Results(pool, scope, channels, ports.outbox, (enough) => {
     const timer = setTimeout(enough, GATHER_MILLISECONDS);
     return () => clearTimeout(timer);

@@ -70,6 +70,7 @@ import { createLogger } from "./log/logger.ts";
 import { createMeterWatch, type MeterWatch } from "./meter-watch.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
 import { newsDesk } from "./news-desk.ts";
+import { OwnClock } from "./own-clock.ts";
 import { PushListeners } from "./push-listeners.ts";
 import { pause } from "./repeat.ts";
 import { Organisation } from "./sign-in/organisation.ts";
@@ -88,7 +89,8 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   await using stack = new AsyncDisposableStack();
   const logger = createLogger();
   const onError = (error: unknown): void => logger.error({ err: error }, "something failed in the background");
-  const now = (): number => Date.now();
+  const clock = new OwnClock();
+  const { now } = clock;
 
   const pool = createPool(config.database, {
     applicationName: "meterkeep server",
@@ -216,6 +218,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     },
     clockOf,
     now,
+    clockTrouble: clock.trouble,
     wake: () => work.worker.wake(),
     onError,
   });
@@ -232,6 +235,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     outbox,
     events: hub,
     clockOf,
+    now,
     collecting,
     concurrency: config.sessions,
     owner,
@@ -249,6 +253,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     hub,
     outbox,
     clockOf,
+    now,
     onTakenOver: () => work.worker.wake(),
     onError,
   });
@@ -339,6 +344,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
     ...currentWarnings(config, custodianWatch.summary),
     ...commissioning.warnings,
     ...notedLedger.warnings,
+    ...clock.warnings,
   ];
   const context: Context = {
     pool,

@@ -31,6 +31,7 @@ import { billingIn, createCommandWork, policyKeyIn, weatherIn } from "./command-
 import { ExchangeFiles } from "./exchange-files.ts";
 import { createLogger } from "./log/logger.ts";
 import { createMeterWork, type MeterWork } from "./meter-work.ts";
+import { OwnClock } from "./own-clock.ts";
 import { repeat } from "./repeat.ts";
 import { dialOverServer } from "./switchboard.ts";
 import { TownTime } from "./town-time.ts";
@@ -85,6 +86,8 @@ export async function runWorker(
 ): Promise<{ close(): Promise<void> }> {
   await using stack = new AsyncDisposableStack();
   const onError = (error: unknown): void => logger.error({ err: error }, "something failed in the background");
+  const clock = new OwnClock();
+  const { now } = clock;
   const pool = createPool(config.database, {
     applicationName: "meterkeep worker",
     maxConnections: POOL_CONNECTIONS,
@@ -112,11 +115,12 @@ export async function runWorker(
     hub: news,
     policy,
     billing: billingIn(exchange),
-    weather: weatherIn(exchange, () => Date.now()),
+    weather: weatherIn(exchange, now),
     heard: new HeardRefusals(),
     world: { destinations: mayPushTo, shelf },
     clockOf,
-    now: () => Date.now(),
+    now,
+    clockTrouble: clock.trouble,
     wake: () => work.worker.wake(),
     onError,
   });
@@ -132,7 +136,7 @@ export async function runWorker(
       ledger,
       events: news,
       destinations: mayPushTo,
-      now: () => Date.now(),
+      now,
     }),
     commands: commands.sessions,
     queue,
@@ -140,6 +144,7 @@ export async function runWorker(
     outbox: config.announces ? new Outbox(pool, scope) : undefined,
     events: news,
     clockOf,
+    now,
     collecting,
     concurrency: config.sessions,
     owner,

@@ -46,6 +46,7 @@ import { EventStreams, type StreamLimits } from "../http/event-stream.ts";
 import { listenHttp } from "../http/listen.ts";
 import { SESSION_COOKIE } from "../http/login.ts";
 import { Metrics } from "../http/metrics.ts";
+import { OwnClock } from "../own-clock.ts";
 import { Organisation, type OrganisationSettings } from "../sign-in/organisation.ts";
 import { Authenticator } from "./authenticator.ts";
 
@@ -189,6 +190,7 @@ export async function startTestServer(
     world: { destinations: () => [], shelf: folderShelf(tmpdir()) },
     clockOf: () => WALL_SOURCE_CLOCK,
     now,
+    clockTrouble: new OwnClock(now).trouble,
     wake: () => undefined,
     onError: (error) => {
       throw error;

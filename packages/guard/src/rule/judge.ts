@@ -5,7 +5,7 @@ import { justification, notice, protectedSites } from "./consent.ts";
 import { doubt, doubtSince } from "./doubt.ts";
 import type { Finding, GuardFacts, TargetFacts } from "./facts.ts";
 import { novelty } from "./novelty.ts";
-import { calendar, freeze, oscillation, repetition, toggles } from "./pace.ts";
+import { calendar, freeze, oscillation, ownClock, repetition, toggles } from "./pace.ts";
 import { MC_RULES } from "./rules.ts";
 import { valueBounds } from "./values.ts";
 import { temperature } from "./weather.ts";
@@ -16,7 +16,7 @@ type Look = (facts: GuardFacts) => readonly Finding[];
 const OFF_METERS: readonly Look[] = [protectedSites, justification, notice, toggles];
 const OFF_REQUEST: readonly Look[] = [calendar, temperature, oscillation, fleetCaps, partCaps, loadCaps];
 const ANY_METERS: readonly Look[] = [valueBounds];
-const ANY_REQUEST: readonly Look[] = [doubt, repetition, novelty];
+const ANY_REQUEST: readonly Look[] = [doubt, ownClock, repetition, novelty];
 
 /** What the guard says of a request. */
 export interface Judgement {
@@ -58,7 +58,7 @@ export function judge(
 }
 
 /** What is asked once more at the very moment in which a meter is commanded; a cap that was kept then is kept by the pace. */
-const ANY_AT_EXECUTION: readonly Look[] = [freeze, doubtSince];
+const ANY_AT_EXECUTION: readonly Look[] = [ownClock, freeze, doubtSince];
 const OFF_AT_EXECUTION: readonly Look[] = [
   ...ANY_AT_EXECUTION,
   calendar,

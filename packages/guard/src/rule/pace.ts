@@ -32,6 +32,13 @@ export function oscillation({ thresholds, fleet, request }: GuardFacts): Finding
     : [];
 }
 
+/** MC-08: meters' clocks are moved to the time of this head-end, which has to be one that can be believed. */
+export function ownClock({ fleet, request }: GuardFacts): Finding[] {
+  const { kind } = request.operation;
+  if (fleet.clockTrouble === undefined || (kind !== "clock" && kind !== "clock-shift")) return [];
+  return [aboutRequest("MC-08", "stop", `no clock is moved by ours: ${fleet.clockTrouble}`, request)];
+}
+
 /** MC-08: the hour, the day, the work order's day, and whether the clock can be believed. */
 export function calendar({ now, thresholds, fleet, request }: GuardFacts): Finding[] {
   const findings: Finding[] = [];

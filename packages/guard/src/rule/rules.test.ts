@@ -134,6 +134,19 @@ test("MC-08: nobody is switched off at night, on weekends, on holidays or before
   assert.deepEqual(said(withFleet(facts(one), { clockTrouble: "the clock was set" })), ["MC-08 stop"]);
 });
 
+test("MC-08: no meter's clock is moved to the time of a head-end whose own clock was set", () => {
+  const shift: Operation = { kind: "clock-shift", instance: "0000010000ff", mostSeconds: 60 };
+  const asked = (operation: Operation, clockTrouble?: string) => withFleet(facts(one, { operation }), { clockTrouble });
+  assert.ok(!said(asked(shift)).includes("MC-08 stop"));
+  assert.ok(said(asked(shift, "the clock was set")).includes("MC-08 stop"));
+  assert.deepEqual(
+    [judgeAtExecution(asked(shift))?.rule, judgeAtExecution(asked(shift, "the clock was set"))?.rule],
+    [undefined, "MC-08"],
+  );
+  const set: Operation = { kind: "clock", instance: "0000010000ff", toleranceSeconds: 5 };
+  assert.equal(judgeAtExecution(asked(set, "the clock was set"))?.rule, "MC-08");
+});
+
 test("MC-08: nobody is switched off in frost or great heat, nor while nobody says how cold it is; safety and the grid wait for no weather", () => {
   const day = NOW + 24 * HOUR;
   const weather = (lowestCelsius: number, highestCelsius: number, more: Partial<GuardFacts["request"]> = {}) => ({
