@@ -198,7 +198,7 @@ export class BoundWithdrawals {
    * that were cut off together with a database that was put back are missed by nobody. Undefined where it knows, or nothing was noted.
    */
   get unwitnessed(): JournalHead | undefined {
-    return this.#near === undefined ? this.#noted?.head : undefined;
+    return this.#inFolder === undefined ? this.#noted?.head : undefined;
   }
 
   /** Whether a start has read all of it; a long one is read beside the service. */
