@@ -27,7 +27,7 @@ export function registerHsm(program: Command, terminal: Terminal): void {
     .command("retry-pin <label>")
     .summary("have a token's PIN tried once more")
     .description(
-      "Have the custodian try the PIN of a token again that has refused it: it never does so by itself, since tokens count wrong PINs and lock for good. Correct the PIN file that the tokens file names first.",
+      "Have the custodian try the PIN of a token again that has refused it: it never does so by itself, since tokens count wrong PINs and lock for good. Put the PIN in the tokens file right first.",
     )
     .option("--state <directory>", "as for `meterkeep start`")
     .option("--json", "print JSON")

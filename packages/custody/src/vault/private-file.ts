@@ -1,4 +1,4 @@
-import { type BigIntStats, constants } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { CustodyError } from "../errors.ts";
 
@@ -20,6 +20,17 @@ export async function readPrivateFile(path: string, what: string): Promise<strin
     return await file.readFile("utf8");
   } finally {
     await file.close();
+  }
+}
+
+/** The same where nothing can be waited for. @throws CustodyError `root-key-permissions`, and what the system says. */
+export function readPrivateFileNow(path: string, what: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    requirePrivate(fstatSync(file, { bigint: true }), path, what);
+    return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { TokenOptions } from "@meterkeep/hsm";
 import { CustodyError } from "../../errors.ts";
-import { readPrivateFile } from "../private-file.ts";
+import { readPrivateFile, readPrivateFileNow } from "../private-file.ts";
 
 const MAX_TOKENS = 8;
 
@@ -40,11 +40,25 @@ function tokenOf(path: string, entry: unknown, at: number): TokenOptions {
   return {
     library,
     label,
-    pin: () => pin,
+    // Asked anew whenever a token is logged in to: somebody may have put a wrong one right.
+    pin: () => pinNow(path, label) ?? pin,
     ...(sessions !== undefined && { sessions: Number(sessions) }),
     ...(env !== undefined && { env: env as Readonly<Record<string, string>> }),
   };
 }
+
+/** The PIN that stands in the file now; undefined where the file cannot be used any more. */
+function pinNow(path: string, label: string): string | undefined {
+  try {
+    const entries = JSON.parse(readPrivateFileNow(path, "tokens file")) as readonly TokensFileEntry[];
+    const pin = entries.find((entry) => entry.label === label)?.pin;
+    return isText(pin) ? pin : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+type TokensFileEntry = { readonly label?: unknown; readonly pin?: unknown };
 
 function isText(value: unknown): value is string {
   return typeof value === "string" && value.length > 0;
