@@ -24,7 +24,7 @@ import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../../packages/custody
 import { openVault } from "../../packages/custody/src/vault/open-vault.ts";
 
 // A whole sub-CA issued anew in the custodian's own database, the ledger first: certificates for a fleet under one authority,
-// then under its successor, the former ones revoked and their lists signed; and answers about certificates over a real
+// then under its successor, what it takes to look at all that the former was ordered to sign, the former ones revoked and their lists signed; and answers about certificates over a real
 // socket beside a bare server. `--meters N`, 1000000 unless given; `--requests N`, 20000 unless given.
 
 const option = (name: string, standard: number): number => {
@@ -62,29 +62,6 @@ const KEYS: readonly PublicKey[] = Array.from({ length: 64 }, () => {
     point: new Uint8Array(Buffer.concat([Buffer.from(x!, "base64url"), Buffer.from(y!, "base64url")])),
   };
 });
-
-/** Certificates as they were issued in former years: rows by SQL, since what comes after is measured. */
-async function putFleet(
-  pool: { query(text: string, values: unknown[]): Promise<unknown> },
-  { authorities }: Pki,
-  authority: string,
-): Promise<void> {
-  const order = { authority, profile: SIGNATURE, subject: { systemTitle: titleOf(METERS) }, requester: "line-1" };
-  const sample = await authorities.issue({ ...order, publicKey: KEYS[0]! });
-  await pool.query(
-    `insert into certificates (authority, serial, utility, island, profile, subject, system_title, key_identifier,
-       requester, not_before_ms, not_after_ms, ordered_ms, octets, shard)
-     select c.authority, made.serial, c.utility, c.island, c.profile, 'CN=' || upper(encode(made.title, 'hex')),
-       made.title, made.serial || '\\x00000000'::bytea, c.requester, c.not_before_ms, c.not_after_ms, c.ordered_ms, c.octets,
-       get_byte(made.serial, 15) % 64
-     from certificates c, lateral (
-       select decode('11' || substr(md5(number::text), 3), 'hex') as serial,
-         '\\x4d4b3030'::bytea || int4send(number) as title
-       from generate_series(0, $2::integer - 2) as number
-     ) as made where c.serial = $1`,
-    [Buffer.from(sample.serial), METERS],
-  );
-}
 
 async function issueFleet({ authorities }: Pki, authority: string): Promise<number> {
   const begin = performance.now();
@@ -126,6 +103,7 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminU
     opened,
     committer,
     ledger: store.ledger,
+    orders: store.pkiLedger,
     journal: await openTrustJournal(folder, opened.vault),
     options: { developmentTree: PLACE, limits: { "line-1": Number.MAX_SAFE_INTEGER } },
     now: () => Date.now(),
@@ -135,9 +113,9 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminU
   console.log(`a sub-CA of ${METERS} meters issued anew, ledger, journal and registry in PostgreSQL`);
   const former = (await pki.issuerFor(PLACE, "P-256")).authority;
   line("before", mib());
-  await putFleet(pool, pki, former);
+  const first = await issueFleet(pki, former);
   await analyse();
-  line("a fleet put into the registry under the former authority", mib());
+  line("a fleet issued by the former authority", `${(first / 1000).toFixed(0)} s, ${rate(METERS, first)}, ${mib()}`);
   const owner = (await pki.authorities.all()).find(({ profile }) => profile === "utility")!;
   const key = await pki.keys.make("next-1", "P-256");
   const next = await pki.authorities.make({
@@ -158,17 +136,39 @@ await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminU
   await pki.tend();
   const revoking = performance.now() - revokeBegin;
   line("the former certificates revoked", `${(revoking / 1000).toFixed(0)} s, ${rate(METERS, revoking)}, ${mib()}`);
+  const lookBegin = performance.now();
+  let orders = 0;
+  for (let after: string | undefined; ; ) {
+    const page = await pki.orders.page(former, after, BATCH);
+    orders += page.length;
+    after = page.at(-1)?.serial;
+    if (page.length < BATCH) break;
+  }
+  line(
+    `a look at all ${orders} orders of the former authority`,
+    `${((performance.now() - lookBegin) / 1000).toFixed(1)} s`,
+  );
+  const walkBegin = performance.now();
+  let entries = 0;
+  for (let after = 0; ; ) {
+    const page = await pki.ledger.read(after, 1000);
+    for (const { kind, body } of page) if (kind === "certificate-ordered") JSON.parse(body);
+    entries += page.length;
+    after = page.at(-1)?.sequence ?? after;
+    if (page.length < 1000) break;
+  }
+  line(`beside it: the whole ledger of ${entries} entries`, `${((performance.now() - walkBegin) / 1000).toFixed(1)} s`);
   const listBegin = performance.now();
   const issuer = decodeCertificate((await pki.authorities.recordOf(former)).certificate);
-  let [octets, entries] = [0, 0];
+  let [octets, listed] = [0, 0];
   for (let shard = 0; shard < 64; shard += 1) {
     const list = (await pki.publisher.list(former, shard, "full"))!;
     octets += list.octets.length;
-    entries += openCrl(list.octets, issuer).revocations.length;
+    listed += openCrl(list.octets, issuer).revocations.length;
   }
   const listing = performance.now() - listBegin;
   line(
-    `their lists signed and read back, ${entries} entries in 64 shards`,
+    `their lists signed and read back, ${listed} entries in 64 shards`,
     `${(listing / 1000).toFixed(1)} s, ${(octets / 2 ** 20).toFixed(1)} MiB of lists, ${mib()}`,
   );
   const all = again + revoking + listing;

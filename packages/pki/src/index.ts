@@ -25,12 +25,23 @@ export {
   prepareRoot,
 } from "./authority/issue.ts";
 export {
+  type EntriesInMemory,
+  type LedgeredOrder,
+  type LedgeredOrders,
+  MADE,
+  ORDERED,
+  type OrderEntry,
+  orderOf,
+  ordersOfEntries,
+} from "./authority/ledgered-orders.ts";
+export {
   type AdoptedAuthority,
   type AuthorityDependencies,
   type AuthorityEntry,
   type AuthorityOrder,
   type CertificateOrder,
   type JournaledRevocation,
+  type LostKeys,
   OFFLINE,
 } from "./authority/orders.ts";
 export { type Published, Publisher, type PublishingOptions } from "./authority/publisher.ts";
@@ -65,6 +76,7 @@ export {
 } from "./registry/pki-store.ts";
 export { postgresRegistry } from "./registry/postgres-registry.ts";
 export { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "./registry/postgres-store.ts";
+export { inPageOrder, isLike } from "./registry/query.ts";
 export {
   type AuthorityRecord,
   type CertificateQuery,
@@ -101,12 +113,11 @@ export {
   ocspError,
   openOcspResponse,
 } from "./revocation/ocsp.ts";
+export { REVOCATION_MOVES, type RevocationMove } from "./revocation/plan-moves.ts";
 export { REVOCATION_REASONS, type RevocationReason } from "./revocation/reasons.ts";
 export {
   type OpenRemoval,
-  REVOCATION_MOVES,
   type RevocationEffect,
-  type RevocationMove,
   type RevocationSubject,
   type StageDependencies,
   StagedRevocations,

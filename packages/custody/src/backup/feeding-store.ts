@@ -106,7 +106,6 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     count: "reads",
     page: "reads",
     search: "reads",
-    orderedSince: "reads",
     isRevoked: "reads",
     revoked: "reads",
     revokedIn: "reads",
@@ -123,6 +122,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     add: "changes",
     move: "changes",
     addRemovals: "changes",
+    reopenRemovals: "changes",
     finishRemoval: "changes",
     cut: "changes",
     lift: "changes",
@@ -189,6 +189,7 @@ export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">
       answers: store.pki.answers,
     },
     // Reading.
+    pkiLedger: store.pkiLedger,
     load: store.load,
     loadPage: store.loadPage,
     counterLine: store.counterLine,

@@ -29,7 +29,10 @@ import {
 } from "./journal.ts";
 
 type Place = Pick<MeterPlace, "utility" | "island">;
-type MeterPki = Pick<Pki, "authorities" | "issuerFor" | "store" | "now" | "revocations" | "doubt" | "fallen" | "sound">;
+type MeterPki = Pick<
+  Pki,
+  "authorities" | "issuerFor" | "store" | "orders" | "lostKeys" | "now" | "revocations" | "doubt" | "fallen" | "sound"
+>;
 
 /** A chain with the octets of its certificates. */
 export interface MeterChain extends Chain {
@@ -123,6 +126,7 @@ export class MeterAuthority {
     const wanted = toHex(keyIdentifier(key, profile.keyIdentifier));
     return refusals(async () => {
       const { authority, name } = await this.#pki.issuerFor(place, curve);
+      if (this.#pki.lostKeys.has(wanted)) throw new NotCertified("this key was lost", true, { wasRevoked: true });
       const found = await this.#allOf({ keyIdentifier: wanted });
       const title = systemTitleText(device);
       if (found.some((one) => one.systemTitle !== title || one.profile !== profile.name))
@@ -170,14 +174,12 @@ export class MeterAuthority {
 
   /**
    * Revokes what a meter called over TLS with before it had this certificate: its maker's line ordered that, and nobody
-   * knows where its private key has been. Again is as good as once.
+   * knows where its private key has been. By the ledger's orders, whatever their rows name. Again is as good as once.
    */
   async retireOrdered(title: string, { authority, serial }: Credential): Promise<void> {
-    // In any state: a row that calls it expired keeps nothing from being taken away.
-    const found = await this.#allOf({ systemTitle: title });
+    const found = await this.#pki.orders.ofMeter(title);
     const ordered = found.filter(
       (one) =>
-        one.revokedAt === undefined &&
         TLS_PROFILES.includes(one.profile) &&
         one.requester !== ENROLMENT_REQUESTER &&
         (one.authority !== authority || one.serial !== serial),

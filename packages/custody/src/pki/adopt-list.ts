@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { toHex } from "@meterkeep/dlms";
 import {
   type AuthorityRecord,
   coversCertificate,
   decodeCertificate,
+  OFFLINE,
   openCrl,
   PkiError,
   type Registry,
@@ -10,6 +12,7 @@ import {
   type RevocationList,
   SHARDS,
 } from "@meterkeep/pki";
+import { LIST_ADOPTED } from "./bound-lists.ts";
 import type { Pki } from "./open-pki.ts";
 import { soundCertificate } from "./sound-certificate.ts";
 
@@ -24,12 +27,21 @@ const ENTRY_SERIALS = 500;
  * @throws PkiError `crl-refused`, `authority-unknown`
  */
 export async function adoptList(
-  { authorities, publisher, store, record, now }: Pick<Pki, "authorities" | "publisher" | "store" | "record" | "now">,
+  {
+    authorities,
+    publisher,
+    store,
+    ledger,
+    record,
+    now,
+  }: Pick<Pki, "authorities" | "publisher" | "store" | "ledger" | "record" | "now">,
   { authority, shard, octets }: { readonly authority: string; readonly shard: number; readonly octets: Uint8Array },
   requester: string,
 ): Promise<void> {
   const { registry } = store;
   const bound = await authorities.recordOf(authority);
+  if (!bound.keyName.startsWith(OFFLINE))
+    throw new PkiError("crl-refused", `the key of ${bound.name} is here: it signs its lists itself`);
   const issuer = decodeCertificate(bound.certificate);
   const list = openCrl(octets, issuer, new Date(now()));
   for (const { serial, reason } of list.revocations)
@@ -37,6 +49,15 @@ export async function adoptList(
       throw new PkiError("crl-refused", `it takes ${toHex(serial)} off the lists: nothing here is un-revoked`);
   if (shard >= SHARDS) throw new PkiError("crl-refused", `there are ${SHARDS} shards`);
   const { number, since } = list;
+  const address = publisher.addressOf(authority, shard);
+  if (list.shard !== undefined && list.shard !== address)
+    throw new PkiError("crl-refused", `it is about ${list.shard}, and shard ${shard} is at ${address}`);
+  for (const { body } of await ledger.ofKinds([LIST_ADOPTED])) {
+    const adopted = JSON.parse(body) as { authority: string; shard: number; number: string; since?: string };
+    const isOfThis = adopted.authority === authority && adopted.shard === shard;
+    if (isOfThis && (adopted.since === undefined) === (since === undefined) && BigInt(adopted.number) > number)
+      throw new PkiError("crl-refused", `list ${adopted.number} was adopted before: this one is list ${number}`);
+  }
   const newest = await registry.newestList(authority, shard, since === undefined ? "full" : "delta");
   if (newest !== undefined && newest.number >= number)
     throw new PkiError("crl-refused", `list ${newest.number} was published before: this one is list ${number}`);
@@ -69,8 +90,11 @@ export async function adoptList(
     }
   for (const { serial, revokedAt, reason } of list.revocations)
     await registry.revokeAgain(authority, [toHex(serial)], revokedAt.getTime(), reason);
+  const digest = createHash("sha256").update(octets).digest("hex");
+  const named = { number: String(number), ...(since !== undefined && { since: String(since) }), digest };
+  await record(LIST_ADOPTED, requester, { authority, shard, ...named });
   const [thisUpdate, nextUpdate] = [list.thisUpdate.getTime(), list.nextUpdate.getTime()];
-  await publisher.adopt({ authority, shard, number, since, thisUpdate, nextUpdate, octets });
+  await publisher.adopt([{ authority, shard, number, since, thisUpdate, nextUpdate, octets }]);
 }
 
 /**

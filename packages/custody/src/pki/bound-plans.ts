@@ -1,13 +1,19 @@
 import { Turn } from "@meterkeep/dlms";
-import { isOver, PkiError, type RevocationPlan, type RevocationPlans } from "@meterkeep/pki";
+import { isOver, type MeterPlace, PkiError, type RevocationPlan, type RevocationPlans } from "@meterkeep/pki";
+import type { PkiLedger } from "./pki-ledger.ts";
 import type { Remembered } from "./remembered.ts";
-import type { TrustLine } from "./trust-journal.ts";
+import type { TrustJournal, TrustLine } from "./trust-journal.ts";
+
+/** Meters that are looked for together. */
+const PAGE_METERS = 500;
 
 /** What plans are bound with. */
 export interface PlanParts {
   readonly plans: RevocationPlans;
   readonly trust: Remembered;
-  readonly write: (line: TrustLine) => Promise<void>;
+  readonly journal: TrustJournal;
+  readonly orders: Pick<PkiLedger, "freed">;
+  readonly write: (...lines: readonly TrustLine[]) => Promise<void>;
   /** A row was not believed; said once for each. */
   readonly refuse: (what: string) => Promise<void>;
   readonly now: () => number;
@@ -23,7 +29,7 @@ export interface BoundPlans extends RevocationPlans {
  * Revocations as the journal has them. Rows come after: they are what removals hang on, and what another program reads, and
  * the only one that counts is how far a stage has come, for people to see.
  */
-export function bindPlans({ plans, trust, write, refuse, now }: PlanParts): BoundPlans {
+export function bindPlans({ plans, trust, journal, orders, write, refuse, now }: PlanParts): BoundPlans {
   const turn = new Turn();
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => turn.run(act);
   /** The row of a plan, as the journal has it: whatever was there instead. */
@@ -45,6 +51,24 @@ export function bindPlans({ plans, trust, write, refuse, now }: PlanParts): Boun
   const requireRow = async (id: string): Promise<void> => {
     const plan = trust.plans.get(id);
     if (plan !== undefined) await tryMirror(plan);
+  };
+  /** Of which no meter is left, by the journal that has them and the ledger that has who was freed. */
+  const freed = new Set<string>();
+  /** Opens the removals again of meters that nobody has freed, whatever their rows say; how many those are. */
+  const reopen = async (id: string): Promise<number> => {
+    let again = 0;
+    for await (const line of journal.read(() => undefined)) {
+      if (line.kind !== "to-free" || line.plan !== id) continue;
+      const { utility, island, meters } = line;
+      const gone = await orders.freed(id, meters);
+      const left = meters.flatMap((systemTitle) => (gone.has(systemTitle) ? [] : [{ systemTitle, utility, island }]));
+      if (left.length === 0) continue;
+      await plans.reopenRemovals(id, left);
+      again += left.length;
+    }
+    if (again === 0) freed.add(id);
+    else await refuse(`meters that revocation ${id} is to free were taken out of the database`);
+    return again;
   };
   const mend = async (): Promise<void> => {
     const rows = await plans.list();
@@ -98,9 +122,22 @@ export function bindPlans({ plans, trust, write, refuse, now }: PlanParts): Boun
       }),
     addRemovals: (id, meters) =>
       inTurn(async () => {
+        const lines: TrustLine[] = [];
+        for (const all of Map.groupBy(meters, ({ utility, island }) => JSON.stringify([utility, island])).values())
+          for (let from = 0; from < all.length; from += PAGE_METERS) {
+            const { utility, island } = all[0] as MeterPlace;
+            const titles = all.slice(from, from + PAGE_METERS).map(({ systemTitle }) => systemTitle);
+            lines.push({ kind: "to-free", at: now(), plan: id, utility, island, meters: titles });
+          }
+        await write(...lines);
         await requireRow(id);
         await plans.addRemovals(id, meters);
       }),
+    openRemovals: async (id) => {
+      const open = await plans.openRemovals(id);
+      if (open > 0 || freed.has(id) || !trust.freeing.has(id)) return open;
+      return inTurn(() => reopen(id));
+    },
     cut: (id, places, at) =>
       inTurn(async () => {
         const wanted = places.map(({ utility, island }) => ({ utility, island }));

@@ -1,6 +1,10 @@
 import { fromHex, Turn } from "@meterkeep/dlms";
 import {
+  type CertificateQuery,
   type CertificateRecord,
+  inPageOrder,
+  isLike,
+  type LedgeredOrders,
   type Registry,
   type RevocationReason,
   type RevokedCertificate,
@@ -15,12 +19,16 @@ import { revocationsOf, type TrustJournal, type TrustLine } from "./trust-journa
 /** What is said of a certificate that is for something which nobody here has ordered it for. No profile has this name. */
 const UNFOUNDED = "unfounded";
 
+/** Certificates that are looked up together. */
+const PAGE_SERIALS = 500;
+
 /** What the registry is bound with. */
 export interface RegistryParts {
   readonly registry: Registry;
   readonly trust: Remembered;
   readonly journal: TrustJournal;
-  readonly write: (line: TrustLine) => Promise<void>;
+  readonly orders: Pick<LedgeredOrders, "ofMeter">;
+  readonly write: (...lines: readonly TrustLine[]) => Promise<void>;
   /** Authorities that are believed. */
   readonly authorities: Registry["authorities"];
   /** A row was not believed; said once for each. */
@@ -52,12 +60,13 @@ export type BoundRegistry = Pick<
 };
 
 /**
- * Certificates of which three things are not believed of their rows: whether, when and why one was revoked, which the
- * journal has; the place that it is for, which is that of its authority; and what it is for where its octets do not say so
- * (a worker's and a technician's look the same), which has a line as well.
+ * Certificates of which these things are not believed of their rows: whether, when and why one was revoked, which the
+ * journal has; the place that it is for, which is that of its authority; what it is for where its octets do not say so
+ * (a worker's and a technician's look the same), and whom, which has a line as well. Searches by a device find what the
+ * ledger has of it, and by a name what the journal has, also where rows name another.
  */
 export function bindRegistry(parts: RegistryParts): BoundRegistry {
-  const { registry, trust, journal, write, refuse, onRefused, onRevoked, now } = parts;
+  const { registry, trust, journal, orders, write, refuse, onRefused, onRevoked, now } = parts;
   const turn = new Turn();
   /** Whoever looks closer waits for the row of a revocation whose line is written. */
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => turn.run(act);
@@ -82,9 +91,29 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
     const { authority, serial } = record;
     const said = trust.profileOf(authority, serial);
     const profile = said ?? (ENROLLED_OVER_EST.has(record.profile) ? UNFOUNDED : record.profile);
+    const subject = trust.subjectOf(authority, serial) ?? record.subject;
     const { utility, island } = places.get(authority) ?? record;
-    if (profile === record.profile && utility === record.utility && island === record.island) return record;
-    return { ...record, profile, utility, island };
+    const isSame = profile === record.profile && utility === record.utility && island === record.island;
+    return isSame && subject === record.subject ? record : { ...record, profile, subject, utility, island };
+  };
+  /** What a search by a device or a name passes over, since its row names another. */
+  const hidden = async ({ systemTitle, subject }: CertificateQuery): Promise<readonly CertificateRecord[]> => {
+    const wanted = new Map<string, readonly string[]>();
+    if (systemTitle !== undefined)
+      for (const [authority, all] of Map.groupBy(await orders.ofMeter(systemTitle), (one) => one.authority))
+        wanted.set(
+          authority,
+          all.map(({ serial }) => serial),
+        );
+    else if (subject !== undefined)
+      for (const [authority, all] of trust.subjectsLike(subject)) wanted.set(authority, all);
+    const rows: CertificateRecord[] = [];
+    for (const [authority, serials] of wanted)
+      for (let from = 0; from < serials.length; from += PAGE_SERIALS)
+        rows.push(...(await registry.findAll(authority, serials.slice(from, from + PAGE_SERIALS))));
+    return systemTitle === undefined
+      ? rows.filter((row) => !row.subject.startsWith(subject ?? ""))
+      : rows.flatMap((row) => (row.systemTitle === systemTitle ? [] : [{ ...row, systemTitle }]));
   };
   const isStrange = (record: CertificateRecord): boolean => {
     const { authority, serial, revokedAt, reason } = record;
@@ -150,7 +179,8 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
       const roles = records.filter(({ profile }) => ENROLLED_OVER_EST.has(profile));
       for (const one of Map.groupBy(roles, ({ authority, profile }) => `${authority}/${profile}`).values()) {
         const { authority, profile } = one[0]!;
-        await write({ kind: "certified", at: now(), authority, profile, serials: one.map(({ serial }) => serial) });
+        const [serials, subjects] = [one.map(({ serial }) => serial), one.map(({ subject }) => subject)];
+        await write({ kind: "certified", at: now(), authority, profile, serials, subjects });
       }
       await registry.order(records);
     },
@@ -158,7 +188,13 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
       (await checked(async () => [(await registry.find(authority, serial)) ?? []].flat()))[0],
     findAll: (authority, serials) => checked(() => registry.findAll(authority, serials)),
     page: (authority, after, at, limit) => checked(() => registry.page(authority, after, at, limit)),
-    search: (query, at) => checked(() => registry.search(query, at)),
+    search: async (query, at) => {
+      const found = await checked(() => registry.search(query, at));
+      const passed = await checked(() => hidden(query));
+      const more = passed.filter((one) => isLike(one, query, at));
+      if (passed.length > 0) await refuse("devices and names of certificates were changed in the database");
+      return more.length === 0 ? found : [...found, ...more].sort(inPageOrder).slice(0, query.limit);
+    },
     newest: (from, limit) => checked(() => registry.newest(from, limit)),
     revoke: (authority, serials, at, reason) =>
       inTurn(async () => {

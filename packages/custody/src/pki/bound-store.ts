@@ -6,6 +6,7 @@ import {
   type AuthorityRecord,
   decodeCertificate,
   type EnrolmentPassword,
+  type LostKeys,
   PkiError,
   type PkiStore,
   type Registry,
@@ -15,8 +16,10 @@ import type { InstallationRecords } from "../store/store.ts";
 import { boundData } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
 import { adoptRows } from "./adopt-rows.ts";
+import { bindLists } from "./bound-lists.ts";
 import { bindPlans, type PlanParts } from "./bound-plans.ts";
 import { bindRegistry } from "./bound-registry.ts";
+import type { PkiLedger } from "./pki-ledger.ts";
 import { Remembered } from "./remembered.ts";
 import type { TrustJournal, TrustLine } from "./trust-journal.ts";
 
@@ -30,6 +33,7 @@ export interface BindingParts {
   readonly installation: Pick<InstallationRecords, "namedSecret">;
   readonly journal: TrustJournal;
   readonly ledger: Pick<LedgerReads, "ofKinds" | "read">;
+  readonly orders: PkiLedger;
   /** A row was not believed; said once for each. */
   readonly onRefused: (what: string) => Promise<void>;
   readonly now: () => number;
@@ -45,6 +49,8 @@ export interface BoundStore extends PkiStore {
   remember(line: TrustLine): Promise<void>;
   /** Tells of a row that was not believed, once. */
   refuse(what: string): Promise<void>;
+  /** Keys that were lost, by lines of the journal. */
+  readonly lostKeys: LostKeys;
   /** Gives the database back what somebody took out of it; how many revocations that were. */
   mend(): Promise<number>;
 }
@@ -57,7 +63,7 @@ export interface BoundStore extends PkiStore {
  * nowhere.
  */
 export async function bindStore(parts: BindingParts): Promise<BoundStore> {
-  const { store, vault, installation, ledger, journal, onRefused, onRevoked, now } = parts;
+  const { store, vault, installation, ledger, orders, journal, onRefused, onRevoked, now } = parts;
   const trust = new Remembered();
   const strange: number[] = [];
   for await (const line of journal.read((number) => strange.push(number))) trust.add(line);
@@ -69,9 +75,9 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     told.add(what);
     await onRefused(what);
   };
-  const write = async (line: TrustLine): Promise<void> => {
-    await journal.append(line);
-    trust.add(line);
+  const write = async (...lines: readonly TrustLine[]): Promise<void> => {
+    await journal.append(...lines);
+    for (const line of lines) trust.add(line);
   };
   if (!trust.isBound) {
     await adopt({ registry: store.registry, vault, installation, ledger, refuse });
@@ -100,10 +106,12 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     }
   };
   const bound = { trust, write, refuse, now };
-  const { mend: mendPlans, ...plans } = bindPlans({ plans: store.plans, ...bound });
+  const { mend: mendPlans, ...plans } = bindPlans({ plans: store.plans, journal, orders, ...bound });
+  const { mend: mendLists, ...lists } = await bindLists({ registry: store.registry, authorities, ledger, ...bound });
   const { mend: mendRegistry, ...certificates } = bindRegistry({
     registry: store.registry,
     journal,
+    orders,
     authorities,
     onRefused,
     onRevoked,
@@ -115,13 +123,22 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     },
     remember: write,
     refuse,
+    lostKeys: {
+      add: async (keys) => {
+        const fresh = keys.map(shortKey).filter((key) => !trust.isLost(key));
+        if (fresh.length > 0) await write({ kind: "keys-lost", at: now(), keys: fresh });
+      },
+      has: (key) => trust.isLost(shortKey(key)),
+    },
     mend: async () => {
       await mendPlans();
+      await mendLists();
       return mendRegistry();
     },
     registry: {
       ...store.registry,
       ...certificates,
+      ...lists,
       addAuthority: async (record) => store.registry.addAuthority(await withMac(vault, record, authorityText)),
       authorities,
     },
@@ -150,6 +167,11 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     answers,
     passwords: boundPasswords(store.passwords, { vault, ...bound }),
   };
+}
+
+/** The short identifier of a key, whichever identifier is given (RFC 5280 clause 4.2.1.2): 0100 and the last 60 bits of its SHA-1. */
+function shortKey(identifier: string): string {
+  return `4${identifier.slice(-15)}`;
 }
 
 /** One-time passwords with a MAC over all they say, and their use in the journal. */

@@ -89,14 +89,15 @@ export async function makeDevelopmentTree(
     keyName: "scheme-1",
     certificate: scheme.octets,
   });
-  for (let shard = 0; shard < SHARDS; shard += 1) {
+  const lists = Array.from({ length: SHARDS }, (_, shard) => {
     const [thisUpdate, nextUpdate] = [now(), now() + 10 * YEAR_MS];
     const order = { number: 1n, thisUpdate: new Date(thisUpdate), nextUpdate: new Date(nextUpdate) };
     const unsigned = prepareCrl(root, { ...order, shard: parts.addressOf(rootRecord.authority, shard) }, []);
     const octets = crlOf(root, unsigned, rootSigner.sign(unsigned));
     const place = { authority: rootRecord.authority, shard, number: 1n, since: undefined };
-    await publisher.adopt({ ...place, thisUpdate, nextUpdate, octets });
-  }
+    return { ...place, thisUpdate, nextUpdate, octets };
+  });
+  await publisher.adopt(lists);
   const make = async (profile: string, name: string, parent: string, on = "*") => {
     const keyName = `${profile}-${utility}-${on}-1`;
     await keys.make(keyName, profileOf(profile).curve);

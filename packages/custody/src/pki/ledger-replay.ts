@@ -88,38 +88,3 @@ export async function replayLedger({ ledger, journal, registry }: ReplayParts): 
   const unordered = Math.max(0, (await registry.count()) - authorities - (ordered - missing));
   return { entries, ordered, revokedAgain, missing, lost, altered, unordered };
 }
-
-/** Which of these serial numbers an authority was ever ordered to sign: the ledger is read from its end until all are found. */
-export async function orderedOf(
-  ledger: Pick<LedgerReads, "read" | "size">,
-  authority: string,
-  serials: readonly string[],
-): Promise<ReadonlySet<string>> {
-  return new Set((await orderedProfiles(ledger, authority, serials)).keys());
-}
-
-/** As `orderedOf`, with the profile that each was ordered under. */
-export async function orderedProfiles(
-  { read, size }: Pick<LedgerReads, "read" | "size">,
-  authority: string,
-  serials: readonly string[],
-): Promise<ReadonlyMap<string, string | undefined>> {
-  const left = new Set(serials);
-  const found = new Map<string, string | undefined>();
-  for (let end = await size(); end > 0 && left.size > 0; end -= PAGE_ENTRIES) {
-    const from = Math.max(0, end - PAGE_ENTRIES);
-    for (const { kind, body } of await read(from, end - from)) {
-      if (kind !== "certificate-ordered" && kind !== "authority-made") continue;
-      const ordered = JSON.parse(body) as {
-        authority: string;
-        parent?: string | null;
-        serial?: string;
-        profile?: string;
-      };
-      const issuer = kind === "authority-made" ? ordered.parent : ordered.authority;
-      if (issuer === authority && ordered.serial !== undefined && left.delete(ordered.serial))
-        found.set(ordered.serial, ordered.profile);
-    }
-  }
-  return found;
-}

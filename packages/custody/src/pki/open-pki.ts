@@ -12,6 +12,7 @@ import {
   type CertificateUse,
   type Examination,
   examineCertificate,
+  type LostKeys,
   type OpenAuthority,
   PkiError,
   type PkiStore,
@@ -28,8 +29,8 @@ import { AssignmentDesk, isScheme } from "./assignment-desk.ts";
 import { AuthorityKeys } from "./authority-keys.ts";
 import { bindStore } from "./bound-store.ts";
 import { makeDevelopmentTree, type TreePlace } from "./development-tree.ts";
-import { ordersOf } from "./ledger-orders.ts";
-import { type LedgerReplay, orderedOf, replayLedger } from "./ledger-replay.ts";
+import { type LedgerReplay, replayLedger } from "./ledger-replay.ts";
+import type { PkiLedger } from "./pki-ledger.ts";
 import { soundCertificate } from "./sound-certificate.ts";
 import { Standing, type StandingSubject } from "./standing.ts";
 import { revocationsOf, type TrustJournal } from "./trust-journal.ts";
@@ -51,6 +52,8 @@ export interface PkiParts {
   readonly opened: Pick<OpenedVault, "vault" | "signing">;
   readonly committer: Pick<Committer, "submit">;
   readonly ledger: Pick<LedgerReads, "read" | "size" | "ofKinds">;
+  /** What was ever ordered, by the same ledger. */
+  readonly orders: PkiLedger;
   /** Where what nobody may take back is kept beside the database. */
   readonly journal: TrustJournal;
   readonly options: PkiOptions;
@@ -80,6 +83,10 @@ export interface Pki {
   readonly address: string;
   /** What was done before: how much one person did alone today, for example. */
   readonly ledger: Pick<LedgerReads, "ofKinds" | "read" | "size">;
+  /** What was ever ordered, whatever became of its row. */
+  readonly orders: PkiLedger;
+  /** Keys that somebody has lost. */
+  readonly lostKeys: LostKeys;
   readonly now: () => number;
   /** Judges a certificate of a peer: what speaks against it stands in the ledger when an authority stepped outside its table. */
   examine(octets: Uint8Array, usage: CertificateUse, device?: SystemTitle): Promise<Examination>;
@@ -129,6 +136,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     vault: parts.opened.vault,
     installation: parts.installation,
     ledger: parts.ledger,
+    orders: parts.orders,
     journal,
     now,
     onRevoked: (authority, serials) => tell(authority, serials),
@@ -143,7 +151,8 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     registry: store.registry,
     signerOf: (keyName) => keys.open(keyName),
     record: (entries) => committer.submit({ entries: [...entries] }),
-    orderedBefore: (authority, serials) => orderedOf(parts.ledger, authority, serials),
+    orders: parts.orders,
+    lostKeys: store.lostKeys,
     onRevoked: tell,
     random: (count) => new Uint8Array(randomBytes(count)),
     now,
@@ -160,7 +169,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     newId,
     now,
     pace: parts.pace,
-    ordersOf: (wanted) => ordersOf(parts.ledger, wanted),
+    orders: parts.orders,
   });
   const deltaAddressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}-delta.crl`;
   const publisher: Publisher = new Publisher(authorities, store, { addressOf, deltaAddressOf, now });
@@ -205,6 +214,8 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     revocations,
     address,
     ledger: parts.ledger,
+    orders: parts.orders,
+    lostKeys: store.lostKeys,
     now,
     onFailure,
     onRevoked: (hear) => {

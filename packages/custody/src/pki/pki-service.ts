@@ -115,9 +115,6 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       return { certificates: await certificateViews(pki, found) };
     },
     revokeCertificates: async ({ authority, serials, reason }, caller) => {
-      // The reason of an entry that takes one back: nothing here is un-revoked, and lists that say so would do it.
-      if ((reason as RevocationReason) === "removeFromCRL")
-        throw new PkiError("request-refused", `${reason} is no reason to revoke`);
       const revoking = { authority, serials, reason: reason as RevocationReason };
       await alone.require(revoking, caller);
       const revoked = await authorities.revokeAll(authority, serials, revoking.reason, caller.name);

@@ -1,5 +1,5 @@
 import { fromHex } from "@meterkeep/dlms";
-import { type AssignmentRecord, type IslandCut, type RevocationPlan, shardOf } from "@meterkeep/pki";
+import { type AssignmentRecord, type IslandCut, type ListRecord, type RevocationPlan, shardOf } from "@meterkeep/pki";
 import { SerialSet } from "./serial-set.ts";
 import type { TrustLine } from "./trust-journal.ts";
 
@@ -24,6 +24,14 @@ export class Remembered {
   readonly used = new Set<string>();
   /** What certificates are for that do not say so, by authority and serial number. */
   readonly #profiles = new Map<string, string>();
+  readonly #subjects = new Map<string, string>();
+  /** The newest lists of authorities in drawers, by authority, shard and kind. */
+  readonly #lists = new Map<string, ListRecord>();
+  readonly #lostKeys = new SerialSet();
+  /** Revocations that are to free meters. */
+  readonly freeing = new Set<string>();
+  /** Lists of authorities in drawers have their lines. */
+  areListsBound = false;
   /** Authorities have their MACs: one without is refused, whatever the database says of when it was made. */
   isBound = false;
   /** Plans, revocations and roles have their lines: a row without one is somebody else's. */
@@ -54,6 +62,34 @@ export class Remembered {
   /** What a certificate is for that does not say so itself; undefined where it was not ordered as one of those. */
   profileOf(authority: string, serial: string): string | undefined {
     return this.#profiles.get(`${authority}/${serial}`);
+  }
+
+  /** Whom a certificate is for that does not say what it is for. */
+  subjectOf(authority: string, serial: string): string | undefined {
+    return this.#subjects.get(`${authority}/${serial}`);
+  }
+
+  /** Those of which a line says that their subject begins so, by authority. */
+  subjectsLike(beginning: string): ReadonlyMap<string, readonly string[]> {
+    const found = new Map<string, string[]>();
+    for (const [name, subject] of this.#subjects) {
+      if (!subject.startsWith(beginning)) continue;
+      const [authority, serial] = name.split("/") as [string, string];
+      const serials = found.get(authority);
+      if (serials === undefined) found.set(authority, [serial]);
+      else serials.push(serial);
+    }
+    return found;
+  }
+
+  /** The newest list that was adopted; undefined where none was. */
+  listOf(authority: string, shard: number, kind: "full" | "delta"): ListRecord | undefined {
+    return this.#lists.get(`${authority}/${shard}/${kind}`);
+  }
+
+  /** Whether a key was lost, by any of its identifiers. */
+  isLost(key: string): boolean {
+    return this.#lostKeys.has("key", key);
   }
 
   add(line: TrustLine): void {
@@ -91,7 +127,24 @@ export class Remembered {
             : { number: line.number, octets: new Uint8Array(Buffer.from(line.octets, "base64")), addedAt: line.at };
         return;
       case "certified":
-        for (const serial of line.serials) this.#profiles.set(`${line.authority}/${serial}`, line.profile);
+        for (const [at, serial] of line.serials.entries()) {
+          const name = `${line.authority}/${serial}`;
+          this.#profiles.set(name, line.profile);
+          const subject = line.subjects?.[at];
+          if (subject !== undefined) this.#subjects.set(name, subject);
+        }
+        return;
+      case "listed":
+        this.#list(line);
+        return;
+      case "lists-bound":
+        this.areListsBound = true;
+        return;
+      case "keys-lost":
+        for (const key of line.keys) this.#lostKeys.add("key", key);
+        return;
+      case "to-free":
+        this.freeing.add(line.plan);
         return;
       case "authorities-bound":
         this.isBound = true;
@@ -114,6 +167,29 @@ export class Remembered {
   place(id: string, place: Partial<Pick<RevocationPlan, "stage" | "state" | "finished">>): void {
     const plan = this.plans.get(id);
     if (plan !== undefined) this.plans.set(id, { ...plan, ...place });
+  }
+
+  #list({
+    authority,
+    shard,
+    number,
+    since,
+    thisUpdate,
+    nextUpdate,
+    octets,
+  }: Extract<TrustLine, { kind: "listed" }>): void {
+    const name = `${authority}/${shard}/${since === undefined ? "full" : "delta"}`;
+    const known = this.#lists.get(name);
+    if (known !== undefined && known.number >= BigInt(number)) return;
+    this.#lists.set(name, {
+      authority,
+      shard,
+      number: BigInt(number),
+      since: since === undefined ? undefined : BigInt(since),
+      thisUpdate,
+      nextUpdate,
+      octets: new Uint8Array(Buffer.from(octets, "base64")),
+    });
   }
 
   #revoke({ authority, serial, revokedAt, reason }: SaidRevocation): void {

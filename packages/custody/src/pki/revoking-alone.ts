@@ -11,7 +11,6 @@ import {
 } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
 import type { Caller } from "../calls/caller.ts";
-import { orderedProfiles } from "./ledger-replay.ts";
 import type { Pki } from "./open-pki.ts";
 
 /**
@@ -27,9 +26,9 @@ const NAMED_CERTIFICATES = 50;
 
 /** What revoking is held against. */
 export interface RevokingDependencies {
-  readonly pki: Pick<Pki, "authorities" | "store" | "sound" | "record" | "now">;
+  readonly pki: Pick<Pki, "authorities" | "store" | "orders" | "sound" | "record" | "now">;
   readonly changes: Pick<Changes, "require">;
-  readonly ledger: Pick<LedgerReads, "ofKinds" | "read" | "size">;
+  readonly ledger: Pick<LedgerReads, "ofKinds">;
 }
 
 /** What somebody wants to revoke on the spot. */
@@ -105,8 +104,8 @@ export class RevokingAlone {
     }
     if (unread.length === 0) return;
     // What nobody signed, or somebody else's octets, says nothing: the ledger has what was ordered.
-    for (const [serial, profile] of await orderedProfiles(this.#deps.ledger, authority, unread))
-      if ((PROFILES.get(profile ?? "")?.authority ?? false) !== false) refuse(serial);
+    for (const { serial, profile } of await this.#deps.pki.orders.ofSerials(authority, unread))
+      if ((PROFILES.get(profile)?.authority ?? false) !== false) refuse(serial);
   }
 
   /** As the ledger has it, so that a start gives nobody another day. */

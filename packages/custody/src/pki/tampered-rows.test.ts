@@ -4,8 +4,6 @@ import { describe, test } from "node:test";
 import { systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
 import {
   decodeCertificate,
-  issueCertificate,
-  issueCrl,
   issueRoot,
   makeOcspRequest,
   makeRequest,
@@ -16,10 +14,10 @@ import {
   shardOf,
 } from "@meterkeep/pki";
 import { MeterAuthority } from "../enrolment/meter-authority.ts";
+import { drawerRoot } from "../testing/drawer-root.ts";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
 import { caller } from "../testing/test-custody.ts";
 import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
-import { adoptList } from "./adopt-list.ts";
 import { enrolByPassword } from "./est/enrolment.ts";
 import { EstRefusal } from "./est/refusal.ts";
 import { passwordHash, pkiService } from "./pki-service.ts";
@@ -54,43 +52,6 @@ const problem = async ({ pki }: TestPki, octets: Uint8Array): Promise<string | u
   return seen.isTrusted ? undefined : seen.problem;
 };
 const refusals = ({ ledger }: TestPki) => ledger.filter(({ kind }) => kind === "record-refused").length;
-
-/** A root whose key is in a drawer: its certificates and lists come from a ceremony. */
-async function drawerRoot({ pki, now }: TestPki) {
-  const signer = freshKey("P-384");
-  const certificate = issueRoot(signer, {
-    profile: PROFILES.get("root")!,
-    subject: { names: { CN: "National root" } },
-    serial: new Uint8Array(16).fill(1),
-    notBefore: new Date(now),
-  });
-  const common = { utility: "*", island: "*", requester: "person" } as const;
-  const { authority } = await pki.authorities.adopt({
-    ...common,
-    name: "National root",
-    profile: PROFILES.get("root")!,
-    keyName: "offline:root",
-    certificate: certificate.octets,
-  });
-  return {
-    authority,
-    certificate,
-    certify: async (serial: Uint8Array) => {
-      const order = { profile: PROFILES.get("scheme")!, subject: { names: { CN: "National scheme" } }, serial };
-      const { publicKey } = freshKey("P-384");
-      const made = { ...order, publicKey, notBefore: new Date(now), policies: ["2.5.29.32.0"] };
-      const { octets } = issueCertificate({ certificate, signer }, made);
-      const scheme = { ...common, name: "National scheme", profile: order.profile, keyName: "offline:scheme" };
-      await pki.authorities.adopt({ ...scheme, parent: authority, certificate: octets });
-    },
-    publish: (number: number, serials: readonly Uint8Array[]) => {
-      const times = { thisUpdate: new Date(now), nextUpdate: new Date(now + 400 * 24 * 3_600_000) };
-      const named = serials.map((serial) => ({ serial, revokedAt: new Date(now), reason: "cACompromise" as const }));
-      const octets = issueCrl({ certificate, signer }, { number: BigInt(number), ...times }, named);
-      return adoptList(pki, { authority, shard: 0, octets }, "anna");
-    },
-  };
-}
 
 describe("whoever owns the database of the PKI", () => {
   test("makes no authority that is believed, and changes none", () =>
@@ -256,12 +217,6 @@ describe("whoever owns the database of the PKI", () => {
       await sql("update revocation_lists set this_update_ms = 8000000000000000, next_update_ms = 8000000000000000");
       bench.now += 1000 * 3_600_000;
       assert.deepEqual(await named(), [toHex(serial)], "one that has ended");
-      const root = await drawerRoot(bench);
-      await root.publish(1, []);
-      assert.ok(await bench.pki.publisher.list(root.authority, 0, "full"));
-      const rows = "update revocation_lists set octets = $1 where authority = $2";
-      await sql(rows, [Buffer.from(before.octets), Buffer.from(root.authority, "hex")]);
-      await assert.rejects(bench.pki.publisher.list(root.authority, 0, "full"), /holds/);
     }));
 
   test("has no answer given for longer than it holds", () =>

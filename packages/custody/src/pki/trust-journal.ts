@@ -39,6 +39,35 @@ export type TrustLine =
       readonly authority: string;
       readonly profile: string;
       readonly serials: readonly string[];
+      /** What each says of whom it is for, as `nameText` writes it. Lines of before 2026-11-22 lack them. */
+      readonly subjects?: readonly string[];
+    }
+  /** A list of an authority in a drawer was adopted: it alone is served until a newer one is. */
+  | {
+      readonly kind: "listed";
+      readonly at: number;
+      readonly authority: string;
+      readonly shard: number;
+      /** Of the list, decimal; `since` for a delta. */
+      readonly number: string;
+      readonly since?: string;
+      readonly thisUpdate: number;
+      readonly nextUpdate: number;
+      /** Base64. */
+      readonly octets: string;
+    }
+  /** Lists of authorities in drawers have their lines from here on: a row without one is somebody else's. */
+  | { readonly kind: "lists-bound"; readonly at: number }
+  /** Keys that somebody has lost: their short identifiers. */
+  | { readonly kind: "keys-lost"; readonly at: number; readonly keys: readonly string[] }
+  /** Meters of one place that a revocation is to free. */
+  | {
+      readonly kind: "to-free";
+      readonly at: number;
+      readonly plan: string;
+      readonly utility: string;
+      readonly island: string;
+      readonly meters: readonly string[];
     }
   /** Plans, revocations and what certificates are for count by their lines alone from here on. */
   | { readonly kind: "rows-bound"; readonly at: number }

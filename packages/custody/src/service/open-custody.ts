@@ -348,6 +348,7 @@ export async function openCustodyIn(
     opened,
     committer,
     ledger,
+    orders: store.pkiLedger,
     journal: await openTrustJournal(secondStorage.directory, opened.vault),
     options: {
       ...kept,

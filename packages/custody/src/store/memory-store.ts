@@ -1,7 +1,8 @@
-import { ForeignEntries, memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
+import { countingReads, ForeignEntries, memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { memoryPkiStore } from "@meterkeep/pki";
 import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
+import { pkiLedgerOfEntries } from "../pki/pki-ledger.ts";
 import { COUNTERS_ACCEPTED, MARK_KINDS } from "../records/marks.ts";
 import { enrolmentsOf, markEnrolment, newestEnrolment, planEnrolment } from "./memory-enrolments.ts";
 import type { Held } from "./memory-held.ts";
@@ -159,6 +160,7 @@ export function memoryCustodyStore(): CustodyStore {
     authority: authorityOf(counting),
     checkpoints: memoryCheckpointStore(),
     pki: memoryPkiStore(),
+    pkiLedger: pkiLedgerOfEntries(() => countingReads(ledger).read(0, Number.MAX_SAFE_INTEGER)),
     restorations: { list: async () => [] },
     vaultKeys: {
       all: async () => [...vaultKeys.values()].flat().filter(({ sealed }) => sealed.length > 0),

@@ -18,6 +18,7 @@ import {
 } from "../authority/store/postgres-authority.ts";
 import type { AuthorityWrite } from "../authority/store/records.ts";
 import { CustodyError } from "../errors.ts";
+import { postgresPkiLedger } from "../pki/pki-ledger.ts";
 import { fenced, isFenced } from "../standby/instance.ts";
 import { gatheredLoad } from "./gathered-load.ts";
 import { enrolmentsIn, markEnrolment, planEnrolment } from "./postgres-enrolments.ts";
@@ -130,6 +131,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     vaultSecrets: vaultSecretsIn(pool),
     installation: installationIn(pool),
     pki: postgresPkiStore(pool),
+    pkiLedger: postgresPkiLedger(pool, foreign),
     restorations: restorationsIn(pool),
   };
 }

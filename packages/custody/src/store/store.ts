@@ -5,6 +5,7 @@ import type { PkiStore } from "@meterkeep/pki";
 import type { AuthorityRecords, AuthorityWrite, StoredSeal } from "../authority/store/records.ts";
 import type { EnrolmentPolicy } from "../enrolment/policy.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
+import type { PkiLedger } from "../pki/pki-ledger.ts";
 import type {
   CounterLine,
   EnrolmentRecord,
@@ -334,6 +335,8 @@ export interface CustodyStore {
   readonly installation: InstallationRecords;
   /** What the authorities of the PKI remember. */
   readonly pki: PkiStore;
+  /** What the PKI asks of the ledger. */
+  readonly pkiLedger: PkiLedger;
   readonly restorations: Restorations;
 }
 

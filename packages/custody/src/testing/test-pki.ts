@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import { localSigner, memoryPkiStore, type PkiStore, type PublicKey, type Signer } from "@meterkeep/pki";
 import { openPki, type Pki, type PkiOptions, type PkiParts } from "../pki/open-pki.ts";
+import { pkiLedgerOfEntries } from "../pki/pki-ledger.ts";
 import { openTrustJournal, type TrustJournal } from "../pki/trust-journal.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { type OpenedVault, openVault, type VaultSource } from "../vault/open-vault.ts";
@@ -69,6 +70,7 @@ export async function withTestPki(
           read: async (after, limit) =>
             test.ledger.slice(after, after + limit).map((draft, at) => ledgerRow(draft, after + at + 1)),
         },
+        orders: pkiLedgerOfEntries(() => test.ledger),
         journal: journalAs(await openTrustJournal(folder, opened.vault)),
         options: change.options ?? { developmentTree: PLACE, limits: { "line-1": 1_000_000 } },
         now: () => test.now,

@@ -26,7 +26,7 @@ export interface TimedAnswer {
 
 /** What answers are made with. */
 export interface AnswerParts {
-  readonly authorities: Pick<Authorities, "open" | "all">;
+  readonly authorities: Pick<Authorities, "open" | "all" | "ordered">;
   readonly registry: Pick<Registry, "find" | "isRevoked" | "page">;
   readonly answers: AnswerRecords;
   /** How long an answer holds. It is given again for half of that, and signed anew when a quarter is left of that half. */
@@ -138,8 +138,14 @@ export class Answers {
       const term = known.get(serial);
       return term === undefined || term.until < horizon || term.isRevoked !== (revokedAt !== undefined);
     });
+    // What a row says was issued may be somebody else's: nothing good is said of what nobody ordered.
+    const ordered = await authorities.ordered(
+      authority,
+      due.map(({ serial }) => serial),
+    );
     const fresh = [];
     for (const record of due) {
+      if (!ordered.has(record.serial)) continue;
       const answer = await this.#signed(issuer, record.serial, statusOf(record));
       fresh.push({ authority, serial: record.serial, isRevoked: record.revokedAt !== undefined, ...answer });
     }
@@ -198,11 +204,12 @@ export class Answers {
   }
 
   async #statusOf(authority: string, serial: string): Promise<CertificateStatus> {
-    const found = await this.#parts.registry.find(authority, serial);
-    if (found?.octets !== undefined) return statusOf(found);
-    return (await this.#parts.registry.isRevoked(authority, serial))
-      ? { kind: "revoked", revokedAt: new Date(0), reason: "unspecified" }
-      : { kind: "unknown" };
+    const { registry, authorities } = this.#parts;
+    const found = await registry.find(authority, serial);
+    const isRevoked = await registry.isRevoked(authority, serial);
+    if (found?.octets !== undefined && (isRevoked || (await authorities.ordered(authority, [serial])).has(serial)))
+      return statusOf(found);
+    return isRevoked ? { kind: "revoked", revokedAt: new Date(0), reason: "unspecified" } : { kind: "unknown" };
   }
 }
 

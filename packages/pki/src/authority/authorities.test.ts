@@ -12,6 +12,7 @@ import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
 import { validatePath } from "../x509/path.ts";
 import type { Signer } from "../x509/signature.ts";
 import { Authorities, authorityId } from "./authorities.ts";
+import { ordersOfEntries } from "./ledgered-orders.ts";
 import type { AuthorityEntry } from "./orders.ts";
 import { Publisher } from "./publisher.ts";
 import { replayRevocations, revocationOf } from "./replay.ts";
@@ -48,6 +49,7 @@ async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiSt
         if (refusing.ledger) throw new Error("the ledger is full");
         ledger.push(...entries);
       },
+      orders: ordersOfEntries(() => ledger),
       random: randomBytes,
       now: () => clock.at,
       limitOf: (requester) => (requester === "line-1" ? 1_000_000 : 3),

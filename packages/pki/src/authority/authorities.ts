@@ -49,7 +49,7 @@ export class Authorities {
 
   constructor(dependencies: AuthorityDependencies) {
     this.#deps = dependencies;
-    this.#ordered = new OrderCount(dependencies.registry);
+    this.#ordered = new OrderCount(dependencies.orders);
   }
 
   /**
@@ -150,6 +150,7 @@ export class Authorities {
       const content = prepareCertificate(certificate, { ...order, serial, notBefore, distributionPoints: points });
       return { ...order, prepared: content };
     });
+    this.#requireOwnKeys(prepared);
     await this.#requireAssigned(prepared, issuer, at);
     await record(prepared.map((one) => orderedEntry(one, issuer, at)));
     await this.#order(issuer, prepared);
@@ -166,10 +167,10 @@ export class Authorities {
   }
 
   /**
-   * Revokes certificates of one authority together, for good; gives how many were not revoked before. A certificate that a
-   * registry from before it was issued does not know is revoked where the ledger has its order: it is trusted meanwhile.
+   * Revokes certificates of one authority together, for good; gives how many were not revoked before. What was ordered says
+   * the ledger: what the registry lost is revoked like the others, and a row that somebody has put there is not.
    *
-   * @throws PkiError `certificate-unknown`
+   * @throws PkiError `certificate-unknown`, `request-refused` for the reason that takes an entry back
    */
   async revokeAll(
     authority: string,
@@ -177,23 +178,21 @@ export class Authorities {
     reason: RevocationReason,
     requester: string,
   ): Promise<number> {
-    const { registry, record, orderedBefore, now } = this.#deps;
+    const { registry, record, orders, lostKeys, now } = this.#deps;
+    if (reason === "removeFromCRL")
+      throw new PkiError("request-refused", `${reason} is no reason to revoke: nothing here is un-revoked`);
     const { utility, island } = await this.recordOf(authority);
-    const found = (await registry.findAll(authority, serials)).filter(({ octets }) => octets !== undefined);
-    const issued = new Set(found.map(({ serial }) => serial));
-    const lost: string[] = [];
-    for (const serial of new Set(serials))
-      if (!issued.has(serial) && !(await registry.isRevoked(authority, serial))) lost.push(serial);
-    const ordered = lost.length === 0 ? undefined : await orderedBefore?.(authority, lost);
-    const unknown = lost.find((serial) => ordered?.has(serial) !== true);
+    const wanted: string[] = [];
+    for (const serial of new Set(serials)) if (!(await registry.isRevoked(authority, serial))) wanted.push(serial);
+    if (wanted.length === 0) return 0;
+    const ordered = new Map((await orders.ofSerials(authority, wanted)).map((one) => [one.serial, one]));
+    const unknown = wanted.find((serial) => !ordered.has(serial));
     if (unknown !== undefined)
       throw new PkiError("certificate-unknown", `authority ${authority} never issued ${unknown}`);
-    const fresh = found.filter(({ revokedAt }) => revokedAt === undefined);
-    const wanted = [...fresh.map(({ serial }) => serial), ...lost];
-    if (wanted.length === 0) return 0;
+    const found = await registry.findAll(authority, wanted);
+    const issued = new Set(found.flatMap(({ serial, octets }) => (octets === undefined ? [] : [serial])));
     const at = now();
-    const [only] = fresh;
-    const meter = wanted.length === 1 ? only?.systemTitle : undefined;
+    const meter = wanted.length === 1 ? ordered.get(wanted[0]!)?.systemTitle : undefined;
     await record([
       {
         at,
@@ -205,18 +204,17 @@ export class Authorities {
         body: { authority, reason, serials: wanted },
       },
     ]);
-    const known = fresh.map(({ serial }) => serial);
+    if (reason === "keyCompromise") await lostKeys?.add([...ordered.values()].map(({ key }) => key));
+    const [known, lost] = [wanted.filter((serial) => issued.has(serial)), wanted.filter((one) => !issued.has(one))];
     const revoked = known.length === 0 ? [] : await registry.revoke(authority, known, at, reason);
     const again = lost.length === 0 ? 0 : await registry.revokeAgain(authority, lost, at, reason);
     this.#deps.onRevoked?.(authority, wanted);
     return revoked.length + again;
   }
 
-  /** Whether an authority was ever ordered to sign this, by the registry or, where that lost it, by the ledger. */
-  async wasOrdered(authority: string, serial: string): Promise<boolean> {
-    const { registry, orderedBefore } = this.#deps;
-    if ((await registry.find(authority, serial))?.octets !== undefined) return true;
-    return (await orderedBefore?.(authority, [serial]))?.has(serial) === true;
+  /** Which of these an authority was ever ordered to sign, by the ledger. */
+  async ordered(authority: string, serials: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set((await this.#deps.orders.ofSerials(authority, serials)).map(({ serial }) => serial));
   }
 
   /** The record of an authority. @throws PkiError `authority-unknown` */
@@ -310,6 +308,16 @@ export class Authorities {
           "issuer-unfit",
           `${name} is good from ${notBefore.toISOString()} to ${notAfter.toISOString()}; nothing is issued under it now`,
         );
+    }
+  }
+
+  /** Nobody gets a certificate for a key of which it is known that others have it. @throws PkiError `request-refused` */
+  #requireOwnKeys(orders: readonly Prepared[]): void {
+    const { lostKeys } = this.#deps;
+    if (lostKeys === undefined) return;
+    for (const { prepared, profile } of orders) {
+      const key = toHex(keyIdentifier(prepared.publicKey, profile.keyIdentifier));
+      if (lostKeys.has(key)) throw new PkiError("request-refused", `the key ${key} was lost: make another`);
     }
   }
 

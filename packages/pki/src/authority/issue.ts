@@ -3,14 +3,7 @@ import { PkiError } from "../errors.ts";
 import { type Finding, lintCertificate } from "../profile/lint.ts";
 import type { CertificateProfile } from "../profile/profile.ts";
 import { makeSubject, type SubjectOf } from "../profile/subject.ts";
-import {
-  type Certificate,
-  decodeCertificate,
-  encodeCertificate,
-  NO_END,
-  type ToBeSigned,
-  toBeSigned,
-} from "../x509/certificate.ts";
+import { type Certificate, encodeCertificate, NO_END, type ToBeSigned, toBeSigned } from "../x509/certificate.ts";
 import {
   EXTENSIONS,
   type Extension,
@@ -98,9 +91,13 @@ export function signPrepared(signer: Signer, prepared: PreparedCertificate): Cer
   return certificateOf(prepared, signer.sign(prepared.octets));
 }
 
-/** What was prepared, with the signature that was made over its octets. */
-export function certificateOf({ octets, signatureAlgorithm }: PreparedCertificate, signature: Uint8Array): Certificate {
-  return decodeCertificate(encodeCertificate(octets, { signatureAlgorithm, signature }));
+/** What was prepared, with the signature that was made over its octets: they were read when they were linted. */
+export function certificateOf(
+  { octets: toBeSigned, ...fields }: PreparedCertificate,
+  signature: Uint8Array,
+): Certificate {
+  const { signatureAlgorithm } = fields;
+  return { ...fields, octets: encodeCertificate(toBeSigned, { signatureAlgorithm, signature }), toBeSigned, signature };
 }
 
 function prepare(

@@ -4,23 +4,23 @@ import { OrderCount } from "./order-count.ts";
 
 const HOUR = 3_600_000;
 
-/** A registry that is asked how many were ordered, and by what is written into it. */
-function registry() {
+/** A ledger that is asked how many were ordered, and by what is written into it. */
+function ledger() {
   const orders: number[] = [];
   const asked: number[] = [];
   return {
     orders,
     asked,
-    orderedSince: async (_requester: string, since: number) => {
+    countSince: async (_requester: string, since: number) => {
       asked.push(since);
       return orders.filter((at) => at >= since).length;
     },
   };
 }
 
-test("the registry counts once, and again only where the bound would refuse", async () => {
-  const { orders, asked, orderedSince } = registry();
-  const count = new OrderCount({ orderedSince });
+test("the ledger counts once, and again only where the bound would refuse", async () => {
+  const { orders, asked, countSince } = ledger();
+  const count = new OrderCount({ countSince });
   const order = async (at: number) => {
     const refused = await count.take("line", 1, 100, at);
     if (refused === undefined) orders.push(at);
@@ -37,8 +37,8 @@ test("the registry counts once, and again only where the bound would refuse", as
 });
 
 test("of several that ask at once no more are let through than the limit allows", async () => {
-  const { orderedSince } = registry();
-  const count = new OrderCount({ orderedSince });
+  const { countSince } = ledger();
+  const count = new OrderCount({ countSince });
   const answers = await Promise.all(Array.from({ length: 5 }, () => count.take("line", 40, 100, 0)));
   assert.deepEqual(
     answers.map((refused) => refused === undefined),
@@ -47,7 +47,7 @@ test("of several that ask at once no more are let through than the limit allows"
 });
 
 test("a requester's orders count for nobody else", async () => {
-  const count = new OrderCount({ orderedSince: async (requester) => (requester === "full" ? 10 : 0) });
+  const count = new OrderCount({ countSince: async (requester) => (requester === "full" ? 10 : 0) });
   assert.equal(await count.take("full", 1, 10, 0), 10);
   assert.equal(await count.take("fresh", 10, 10, 0), undefined);
   assert.equal(

@@ -1,17 +1,18 @@
-import type { Registry } from "../registry/registry.ts";
+import type { LedgeredOrders } from "./ledgered-orders.ts";
 
 const DAY_MS = 86_400_000;
 
 /**
  * How many certificates each requester has ordered in 24 hours, at most: what was counted last and all that was taken since.
- * The registry counts only where that bound would refuse, so that a factory's million is not counted at every batch of it.
+ * The ledger counts only where that bound would refuse, so that a factory's million is not counted at every batch of it; rows
+ * of the registry may be taken out by whoever owns it.
  */
 export class OrderCount {
-  readonly #registry: Pick<Registry, "orderedSince">;
+  readonly #orders: Pick<LedgeredOrders, "countSince">;
   readonly #atMost = new Map<string, number>();
 
-  constructor(registry: Pick<Registry, "orderedSince">) {
-    this.#registry = registry;
+  constructor(orders: Pick<LedgeredOrders, "countSince">) {
+    this.#orders = orders;
   }
 
   /**
@@ -25,7 +26,7 @@ export class OrderCount {
       this.#atMost.set(requester, known + wanted);
       return undefined;
     }
-    const counted = await this.#registry.orderedSince(requester, at - DAY_MS);
+    const counted = await this.#orders.countSince(requester, at - DAY_MS);
     const meanwhile = Math.max(0, (this.#atMost.get(requester) ?? 0) - (known ?? 0));
     const ordered = counted + meanwhile;
     const fits = ordered + wanted <= limit;

@@ -3,6 +3,7 @@ import type { CertificateProfile } from "../profile/profile.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { AuthorityKey } from "../x509/signature.ts";
 import type { IssueOrder } from "./issue.ts";
+import type { LedgeredOrders } from "./ledgered-orders.ts";
 
 /** Something for the ledger, said before it is done. */
 export interface AuthorityEntry {
@@ -27,8 +28,10 @@ export interface AuthorityDependencies {
   readonly signerOf: (keyName: string) => Promise<AuthorityKey>;
   /** Writes to the ledger, durably and all or nothing; what it refuses does not happen. */
   readonly record: (entries: readonly AuthorityEntry[]) => Promise<void>;
-  /** Which of these serial numbers of an authority were ever ordered, by the ledger: asked where the registry lost them. */
-  readonly orderedBefore?: (authority: string, serials: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** What was ever ordered, by the ledger: what a row says of that is not asked. */
+  readonly orders: Pick<LedgeredOrders, "ofSerials" | "countSince">;
+  /** Keys that somebody has lost: no certificate is issued for one again, whatever became of the row of the former. */
+  readonly lostKeys?: LostKeys;
   /** Hears of what is revoked from now on: answers that called it good are given no more. */
   readonly onRevoked?: (authority: string, serials: readonly string[]) => void;
   readonly random: (count: number) => Uint8Array;
@@ -41,6 +44,12 @@ export interface AuthorityDependencies {
   readonly heldBy?: (authorities: readonly string[]) => Promise<string | undefined>;
   /** Where a shard of an authority's lists lies, for certificates whose profile names it. */
   readonly addressOf?: (authority: string, shard: number) => string;
+}
+
+/** Identifiers of keys that are in other hands than they should be. */
+export interface LostKeys {
+  add(keys: readonly string[]): Promise<void>;
+  has(key: string): boolean;
 }
 
 /** Revocations as they are kept beside the database. */

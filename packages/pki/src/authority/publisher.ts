@@ -10,6 +10,8 @@ import type { Authorities, OpenAuthority } from "./authorities.ts";
 import { SHARDS } from "./shards.ts";
 
 const HOUR_MS = 3_600_000;
+/** Lists that are made within one millisecond are numbered on: so many are not. */
+const CLOCK_SLACK = 1000n;
 
 /** How long what is published holds, and how it is addressed. */
 export interface PublishingOptions {
@@ -84,15 +86,41 @@ export class Publisher {
     // Anybody may ask: what is not there is not remembered.
     const { name, certificate } = await this.#authorities.recordOf(authority);
     const issuer = decodeCertificate(certificate);
-    const address = this.#options.addressOf(authority, shard);
     await this.#inTurn(`${authority}/${shard}`, () => this.#publishShard(authority, shard));
-    const full = await this.#registry.newestList(authority, shard, "full");
-    if (full === undefined || full.nextUpdate <= this.#options.now() || !this.#isSigned(full, issuer, address))
+    const full = await this.#newest(issuer, authority, shard, "full");
+    if (full === undefined || full.nextUpdate <= this.#options.now())
       throw new PkiError("authority-offline", `${name} has no list of shard ${shard} that holds: a ceremony signs one`);
     if (kind === "full") return full;
-    const delta = await this.#registry.newestList(authority, shard, "delta");
-    if (delta?.since !== full.number || delta.nextUpdate <= this.#options.now()) return undefined;
-    return this.#isSigned(delta, issuer, address) ? delta : undefined;
+    const delta = await this.#newest(issuer, authority, shard, "delta");
+    return delta?.since === full.number && delta.nextUpdate > this.#options.now() ? delta : undefined;
+  }
+
+  /**
+   * The newest list of a shard that its authority signed. Lists made here are numbered by the clock, so that whoever puts a
+   * row of a higher number before them hides none.
+   */
+  async #newest(issuer: Certificate, authority: string, shard: number, kind: "full" | "delta") {
+    const address = this.#options.addressOf(authority, shard);
+    const newest = await this.#registry.newestList(authority, shard, kind);
+    if (newest === undefined || this.#isSigned(newest, issuer, address)) return newest;
+    const before = await this.#registry.newestList(authority, shard, kind, this.#highest);
+    return before !== undefined && this.#isSigned(before, issuer, address) ? before : undefined;
+  }
+
+  /** No list that was made here has a higher number, as long as its clock was right. */
+  get #highest(): bigint {
+    return BigInt(this.#options.now()) + CLOCK_SLACK;
+  }
+
+  /** Never given twice, also not after a database from before was put back: lists are numbered by the clock. */
+  async #nextNumber(authority: string, shard: number, signed: readonly (ListRecord | undefined)[]): Promise<bigint> {
+    const rows = await Promise.all(
+      (["full", "delta"] as const).map((kind) => this.#registry.newestList(authority, shard, kind, this.#highest)),
+    );
+    return [...signed, ...rows].reduce(
+      (highest, list) => (list !== undefined && list.number >= highest ? list.number + 1n : highest),
+      BigInt(this.#options.now()),
+    );
   }
 
   /** Whether a list that is served is one that its authority signed; what this process has read is not read again. */
@@ -105,14 +133,29 @@ export class Publisher {
     return true;
   }
 
+  /** Where the lists of a shard lie, as they say it themselves. */
+  addressOf(authority: string, shard: number): string {
+    return this.#options.addressOf(authority, shard);
+  }
+
   /** Shards of which lists are being looked at or made now. */
   get underWay(): number {
     return this.#making.size;
   }
 
-  /** Takes a list that was signed elsewhere: of an authority whose key is in a drawer. The caller has verified it. */
-  async adopt(list: ListRecord): Promise<void> {
-    await this.#registry.addList(list);
+  /**
+   * Takes lists that were signed elsewhere: of an authority whose key is in a drawer.
+   *
+   * @throws PkiError `crl-refused` where one is not of its authority, or of another shard
+   */
+  async adopt(lists: readonly ListRecord[]): Promise<void> {
+    for (const list of lists) {
+      const { authority, shard } = list;
+      const issuer = decodeCertificate((await this.#authorities.recordOf(authority)).certificate);
+      if (opened(list, issuer, this.#options.addressOf(authority, shard)) === undefined)
+        throw new PkiError("crl-refused", `list ${list.number} is not one of shard ${shard}`);
+    }
+    await this.#registry.addList(...lists);
   }
 
   /** The answer to an OCSP request about a certificate of this authority (RFC 6960, RFC 5019). Never throws for what it was sent. */
@@ -155,21 +198,16 @@ export class Publisher {
     const issuer = await this.#openWhereHere(authority);
     if (issuer === undefined) return undefined;
     const at = now();
-    const full = await this.#registry.newestList(authority, shard, "full");
-    const delta = await this.#registry.newestList(authority, shard, "delta");
-    // Never given twice, also not after a database from before was put back: lists are numbered by the clock.
-    const number = [full, delta].reduce(
-      (highest, list) => (list !== undefined && list.number >= highest ? list.number + 1n : highest),
-      BigInt(at),
-    );
-    const order = { issuer, shard, number };
+    const full = await this.#newest(issuer.certificate, authority, shard, "full");
+    const delta = await this.#newest(issuer.certificate, authority, shard, "delta");
     // Where the newest delta is of before the full list, nothing follows it yet.
     const follows = delta !== undefined && delta.since === full?.number ? delta : undefined;
     const isOld = full === undefined || at >= full.thisUpdate + (fullHours * HOUR_MS) / 2;
     const named = isOld ? undefined : this.#countOf(full, follows, issuer.certificate);
     if (isOld || named === undefined) {
       const revoked = await this.#registry.revoked(authority, shard);
-      await this.#write({ ...order, revoked, since: undefined, hours: fullHours });
+      const number = await this.#nextNumber(authority, shard, [full, delta]);
+      await this.#write({ issuer, shard, number, revoked, since: undefined, hours: fullHours });
       return "full";
     }
     const isDue = follows !== undefined && at >= follows.thisUpdate + (deltaHours * HOUR_MS) / 2;
@@ -178,7 +216,8 @@ export class Publisher {
     const base = opened(full, issuer.certificate, this.#options.addressOf(authority, shard));
     const listed = new Set(Array.from(base?.revocations ?? [], ({ serial }) => toHex(serial)));
     const revoked = (await this.#registry.revoked(authority, shard)).filter(({ serial }) => !listed.has(serial));
-    await this.#write({ ...order, revoked, since: full.number, hours: deltaHours });
+    const number = await this.#nextNumber(authority, shard, [full, delta]);
+    await this.#write({ issuer, shard, number, revoked, since: full.number, hours: deltaHours });
     return "delta";
   }
 

@@ -1,6 +1,7 @@
 import { fromHex } from "@meterkeep/dlms";
 import { shardOf } from "../authority/shards.ts";
 import { PkiError } from "../errors.ts";
+import { byIssuer, compare, inPageOrder, isLike } from "./query.ts";
 import {
   type AuthorityRecord,
   type CertificateRecord,
@@ -62,20 +63,8 @@ export function memoryRegistry(): Registry {
     findAll: async (authority, serials) =>
       serials.flatMap((serial) => certificates.get(`${authority}/${serial}`) ?? []),
     search: async (query, now) => {
-      const { utility, authority, butOf = [], serial, systemTitle, keyIdentifier, subject } = query;
-      const { state, endsBefore, limit, after } = query;
-      const fits = (record: CertificateRecord): boolean =>
-        (utility === undefined || record.utility === utility) &&
-        (authority === undefined || record.authority === authority) &&
-        !butOf.includes(record.authority) &&
-        (serial === undefined || record.serial === serial) &&
-        (systemTitle === undefined || record.systemTitle === systemTitle) &&
-        (keyIdentifier === undefined || record.keyIdentifier === keyIdentifier) &&
-        (subject === undefined || record.subject.startsWith(subject)) &&
-        (state === undefined || stateOf(record, now) === state) &&
-        (endsBefore === undefined || record.notAfter < endsBefore) &&
-        (after === undefined || inOrder(after, record) < 0);
-      return [...certificates.values()].filter(fits).sort(inOrder).slice(0, limit);
+      const found = [...certificates.values()].filter((one) => isLike(one, query, now));
+      return found.sort(inPageOrder).slice(0, query.limit);
     },
     page: async (authority, after = "", now, limit) =>
       [...certificates.values()]
@@ -84,8 +73,6 @@ export function memoryRegistry(): Registry {
         )
         .sort((one, other) => compare(one.serial, other.serial))
         .slice(0, limit),
-    orderedSince: async (requester, since) =>
-      [...certificates.values()].filter((one) => one.requester === requester && one.orderedAt >= since).length,
     revoke: async (authority, serials, at, reason) => {
       const records = serials.map((serial) => known(authority, serial));
       const unsigned = records.find(({ octets }) => octets === undefined);
@@ -162,34 +149,24 @@ export function memoryRegistry(): Registry {
         )
         .sort((one, other) => other.orderedAt - one.orderedAt || byIssuer(one, other))
         .slice(0, limit),
-    newestList: async (authority, shard, kind) =>
+    newestList: async (authority, shard, kind, atMost) =>
       [...lists.values()]
         .filter(
           (one) =>
-            one.authority === authority && one.shard === shard && (one.since === undefined) === (kind === "full"),
+            one.authority === authority &&
+            one.shard === shard &&
+            (one.since === undefined) === (kind === "full") &&
+            (atMost === undefined || one.number <= atMost),
         )
         .reduce<ListRecord | undefined>(
           (newest, one) => (newest === undefined || one.number > newest.number ? one : newest),
           undefined,
         ),
-    addList: async (record) => {
-      const name = `${record.authority}/${record.shard}/${record.number}`;
-      if (lists.has(name)) throw new PkiError("serial-taken", `list number ${record.number} was given before`);
-      lists.set(name, record);
+    addList: async (...records) => {
+      const nameOf = ({ authority, shard, number }: ListRecord) => `${authority}/${shard}/${number}`;
+      const taken = records.find((record) => lists.has(nameOf(record)));
+      if (taken !== undefined) throw new PkiError("serial-taken", `list number ${taken.number} was given before`);
+      for (const record of records) lists.set(nameOf(record), record);
     },
   };
-}
-
-type Place = Pick<CertificateRecord, "notAfter" | "authority" | "serial">;
-
-function inOrder(one: Place, other: Place): number {
-  return one.notAfter - other.notAfter || byIssuer(one, other);
-}
-
-function byIssuer(one: Omit<Place, "notAfter">, other: Omit<Place, "notAfter">): number {
-  return compare(one.authority, other.authority) || compare(one.serial, other.serial);
-}
-
-function compare(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
 }

@@ -77,6 +77,10 @@ export function memoryPkiStore(): PkiStore {
           if (!removals.has(name)) removals.set(name, { ...meter, plan, finishedAt: undefined, outcome: undefined });
         }
       },
+      reopenRemovals: async (plan, meters) => {
+        for (const meter of meters)
+          removals.set(`${plan}/${meter.systemTitle}`, { ...meter, plan, finishedAt: undefined, outcome: undefined });
+      },
       removals: async (plan, after = "", limit) =>
         [...removals.values()]
           .filter((one) => one.plan === plan && one.finishedAt === undefined && one.systemTitle > after)

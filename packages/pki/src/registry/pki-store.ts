@@ -93,6 +93,8 @@ export interface RevocationPlans {
     to: Pick<RevocationPlan, "stage" | "state" | "finished">,
   ): Promise<boolean>;
   addRemovals(plan: string, meters: readonly MeterPlace[]): Promise<void>;
+  /** As `addRemovals`, also of meters whose rows say that they were freed. */
+  reopenRemovals(plan: string, meters: readonly MeterPlace[]): Promise<void>;
   /** Open ones first in the order of their titles, after a title. */
   removals(plan: string, after: string | undefined, limit: number): Promise<readonly CertificateRemoval[]>;
   openRemovals(plan: string): Promise<number>;

@@ -2,6 +2,7 @@ import { toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { bytes, isUniqueViolation, type SqlClient } from "./certificate-rows.ts";
 import type { CertificateRemoval, RevocationPlan, RevocationPlans } from "./pki-store.ts";
+import type { MeterPlace } from "./registry.ts";
 
 /** Revocations in stages, in PostgreSQL. */
 export function plansIn(client: SqlClient): RevocationPlans {
@@ -41,18 +42,9 @@ export function plansIn(client: SqlClient): RevocationPlans {
         .catch(anotherOpen);
       return rowCount === 1;
     },
-    addRemovals: async (plan, meters) => {
-      await client.query(
-        `insert into certificate_removals (plan, system_title, utility, island)
-         select $1, meters.* from unnest($2::bytea[], $3::text[], $4::text[]) as meters on conflict do nothing`,
-        [
-          plan,
-          meters.map(({ systemTitle }) => bytes(systemTitle)),
-          meters.map(({ utility }) => utility),
-          meters.map(({ island }) => island),
-        ],
-      );
-    },
+    addRemovals: (plan, meters) => addRemovals(client, plan, meters, "nothing"),
+    reopenRemovals: (plan, meters) =>
+      addRemovals(client, plan, meters, "update set finished_ms = null, outcome = null"),
     removals: async (plan, after, limit) => {
       const { rows } = await client.query(
         `select * from certificate_removals where plan = $1 and finished_ms is null
@@ -100,6 +92,25 @@ export function plansIn(client: SqlClient): RevocationPlans {
       );
     },
   };
+}
+
+async function addRemovals(
+  client: SqlClient,
+  plan: string,
+  meters: readonly MeterPlace[],
+  onThose: "nothing" | "update set finished_ms = null, outcome = null",
+): Promise<void> {
+  await client.query(
+    `insert into certificate_removals (plan, system_title, utility, island)
+     select $1, meters.* from unnest($2::bytea[], $3::text[], $4::text[]) as meters
+     on conflict (plan, system_title) do ${onThose}`,
+    [
+      plan,
+      meters.map(({ systemTitle }) => bytes(systemTitle)),
+      meters.map(({ utility }) => utility),
+      meters.map(({ island }) => island),
+    ],
+  );
 }
 
 const FOREIGN_KEY_VIOLATION = "23503";

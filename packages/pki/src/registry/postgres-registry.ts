@@ -16,6 +16,9 @@ import { revocationsIn } from "./postgres-revocations.ts";
 import { viewsOf } from "./postgres-views.ts";
 import type { AuthorityRecord, CertificateQuery, CertificateRecord, ListRecord, Registry } from "./registry.ts";
 
+/** Of a bigint. */
+const HIGHEST = 2n ** 63n - 1n;
+
 /** The registry in PostgreSQL. */
 export function postgresRegistry(client: SqlClient): Registry {
   const many = async (condition: string, values: unknown[]): Promise<CertificateRecord[]> => {
@@ -95,40 +98,33 @@ export function postgresRegistry(client: SqlClient): Registry {
         values,
       );
     },
-    orderedSince: async (requester, since) => {
-      const { rows } = await client.query(
-        "select count(*)::integer as count from certificates where requester = $1 and ordered_ms >= $2",
-        [requester, since],
-      );
-      return (rows[0] as { readonly count: number }).count;
-    },
     ...revocationsIn(client),
     ...viewsOf(client),
-    newestList: async (authority, shard, kind) => {
+    newestList: async (authority, shard, kind, atMost) => {
       const { rows } = await client.query(
         `select * from revocation_lists where authority = $1 and shard = $2 and since is ${kind === "full" ? "null" : "not null"}
-         order by number desc limit 1`,
-        [bytes(authority), shard],
+         and number <= $3 order by number desc limit 1`,
+        [bytes(authority), shard, String(atMost ?? HIGHEST)],
       );
       const [row] = rows as readonly ListRow[];
       return row && listOf(row);
     },
-    addList: async (record) => {
+    addList: async (...records) => {
       await client
         .query(
           `insert into revocation_lists (authority, shard, number, since, this_update_ms, next_update_ms, octets)
-           values ($1, $2, $3, $4, $5, $6, $7)`,
+           select * from unnest($1::bytea[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[])`,
           [
-            bytes(record.authority),
-            record.shard,
-            String(record.number),
-            record.since === undefined ? null : String(record.since),
-            record.thisUpdate,
-            record.nextUpdate,
-            Buffer.from(record.octets),
+            records.map(({ authority }) => bytes(authority)),
+            records.map(({ shard }) => shard),
+            records.map(({ number }) => String(number)),
+            records.map(({ since }) => (since === undefined ? null : String(since))),
+            records.map(({ thisUpdate }) => thisUpdate),
+            records.map(({ nextUpdate }) => nextUpdate),
+            records.map(({ octets }) => Buffer.from(octets)),
           ],
         )
-        .catch(taken(`list number ${record.number}`));
+        .catch(taken(`list number ${records.map(({ number }) => number).join(", ")}`));
     },
   };
 }

@@ -139,8 +139,6 @@ export interface Registry {
   page(authority: string, after: string | undefined, now: number, limit: number): Promise<readonly CertificateRecord[]>;
   /** In the order of their end, then authority and serial; `now` decides what has expired. */
   search(query: CertificateQuery, now: number): Promise<readonly CertificateRecord[]>;
-  /** How many the requester has ordered since. */
-  orderedSince(requester: string, since: number): Promise<number>;
   /**
    * Revokes for good; gives those that were not revoked before, which alone change.
    *
@@ -168,10 +166,15 @@ export interface Registry {
   endings(now: number, moments: readonly number[]): Promise<readonly Ending[]>;
   /** The newest certificates, from a place on: what a public page shows. Many have one moment, each has a place of its own. */
   newest(from: OrderPlace, limit: number): Promise<readonly CertificateRecord[]>;
-  /** The newest list of a shard, full or delta. */
-  newestList(authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined>;
-  /** @throws PkiError `serial-taken` where the number was given to another list */
-  addList(record: ListRecord): Promise<void>;
+  /** The list of a shard, full or delta, that has the highest number, and none above `atMost` where that is given. */
+  newestList(
+    authority: string,
+    shard: number,
+    kind: "full" | "delta",
+    atMost?: bigint,
+  ): Promise<ListRecord | undefined>;
+  /** All or none. @throws PkiError `serial-taken` where a number was given to another list */
+  addList(...records: readonly ListRecord[]): Promise<void>;
 }
 
 /** What a certificate is at a moment. */

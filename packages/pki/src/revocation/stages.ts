@@ -1,21 +1,16 @@
-import { DlmsError, Turn, toHex } from "@meterkeep/dlms";
+import { Turn, toHex } from "@meterkeep/dlms";
 import type { Authorities } from "../authority/authorities.ts";
+import type { LedgeredOrders } from "../authority/ledgered-orders.ts";
 import type { AuthorityDependencies } from "../authority/orders.ts";
 import { PkiError } from "../errors.ts";
-import {
-  isAgainstAuthority,
-  isOver,
-  lastStage,
-  type PkiStore,
-  REVOCATION_STAGES,
-  type RevocationPlan,
-} from "../registry/pki-store.ts";
-import type { AuthorityRecord, CertificateRecord, Extent } from "../registry/registry.ts";
-import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
-import { isSignedBy } from "../x509/signature.ts";
+import { isAgainstAuthority, isOver, type PkiStore, type RevocationPlan } from "../registry/pki-store.ts";
+import type { AuthorityRecord, Extent } from "../registry/registry.ts";
+import { decodeCertificate } from "../x509/certificate.ts";
+import { type RevocationMove, requireMoved } from "./plan-moves.ts";
 import type { RevocationReason } from "./reasons.ts";
+import { RefuseStage } from "./refuse-stage.ts";
 
-/** Certificates that are revoked, and meters that are planned for, together. */
+/** Orders that are looked at together for the meters that they are about. */
 const BATCH = 500;
 
 /** What is revoked: an authority with everything below it, or one certificate of it. */
@@ -36,10 +31,6 @@ export interface RevocationEffect {
   readonly hours: number | undefined;
 }
 
-/** What a person may do with a revocation that is under way. */
-export const REVOCATION_MOVES = ["start", "stop", "next", "lift", "withdraw"] as const;
-export type RevocationMove = (typeof REVOCATION_MOVES)[number];
-
 /** What revocations in stages work with. */
 export interface StageDependencies extends Pick<AuthorityDependencies, "now"> {
   readonly store: PkiStore;
@@ -49,8 +40,8 @@ export interface StageDependencies extends Pick<AuthorityDependencies, "now"> {
   readonly newId: () => string;
   /** Meters that are enrolled an hour, as measured; undefined where there were too few to say. */
   readonly pace: () => Promise<number | undefined>;
-  /** Serial numbers that these authorities were ever ordered to sign, by authority, whatever became of their rows. */
-  readonly ordersOf?: (authorities: ReadonlySet<string>) => AsyncIterable<ReadonlyMap<string, readonly string[]>>;
+  /** What was ever ordered, whatever became of its row. */
+  readonly orders: Pick<LedgeredOrders, "page">;
 }
 
 /** Certificates that a meter is to lose, and the revocation that says so. */
@@ -72,16 +63,15 @@ export interface OpenRemoval {
  */
 export class StagedRevocations {
   readonly #deps: StageDependencies;
-  /** The last certificate of the batch before, by plan and authority. */
-  readonly #reached = new Map<string, Pick<CertificateRecord, "notAfter" | "authority" | "serial">>();
-  /** How far an authority's certificates were looked at one by one, and of which all were, by plan and authority. */
-  readonly #walk = new Map<string, string>();
-  readonly #walked = new Set<string>();
+  readonly #refuse: RefuseStage;
+  /** Plans of which this process has looked for the meters. */
+  readonly #planned = new Set<string>();
 
   readonly #turn = new Turn();
 
   constructor(dependencies: StageDependencies) {
     this.#deps = dependencies;
+    this.#refuse = new RefuseStage({ ...dependencies, registry: dependencies.store.registry });
   }
 
   /** What it would do: nothing is changed. @throws PkiError `authority-unknown` */
@@ -100,9 +90,12 @@ export class StagedRevocations {
   /**
    * Plans it: an authority issues nothing from now on.
    *
-   * @throws PkiError `authority-unknown`, `certificate-unknown`, `revocation-refused`
+   * @throws PkiError `authority-unknown`, `certificate-unknown`, `revocation-refused`, `request-refused` for the reason that
+   * takes an entry back
    */
-  plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
+  async plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
+    if (reason === "removeFromCRL")
+      throw new PkiError("request-refused", `${reason} is no reason to revoke: nothing here is un-revoked`);
     return this.#inTurn(() => this.#plan(subject, reason, principal));
   }
 
@@ -228,7 +221,7 @@ export class StagedRevocations {
     for (const one of await this.below(authority)) {
       const { certificate } = await this.#deps.authorities.recordOf(one);
       toGo.add(toHex(decodeCertificate(certificate).serial));
-      for (const found of await this.#deps.store.registry.findAll(one, serials)) toGo.add(found.serial);
+      for (const ordered of await this.#deps.authorities.ordered(one, serials)) toGo.add(ordered);
     }
     return serials.filter((one) => toGo.has(one));
   }
@@ -236,12 +229,10 @@ export class StagedRevocations {
   /** Authorities whose meters may hold what is revoked: those below an authority; for one certificate, those of its place. */
   async concerned({ authority, serial }: RevocationSubject): Promise<readonly string[]> {
     if (serial === undefined) return this.below(authority);
-    const { authorities, store } = this.#deps;
-    if (!(await authorities.wasOrdered(authority, serial)))
+    const { authorities } = this.#deps;
+    if (!(await authorities.ordered(authority, [serial])).has(serial))
       throw new PkiError("certificate-unknown", `authority ${authority} has issued no certificate ${serial}`);
-    // Of one that a restored registry lost, its place is that of its authority.
-    const found = await store.registry.find(authority, serial);
-    const { utility, island } = found ?? (await authorities.recordOf(authority));
+    const { utility, island } = await authorities.recordOf(authority);
     const isThere = (wanted: string, one: string) => wanted === "*" || one === wanted;
     const all = await authorities.all();
     return all
@@ -251,7 +242,7 @@ export class StagedRevocations {
 
   async #batch(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {
     const { store, now } = this.#deps;
-    if (plan.stage === "refuse") return this.#refuse(plan);
+    if (plan.stage === "refuse") return this.#takeTrust(plan);
     if (plan.stage === "remove") {
       const open = await store.plans.openRemovals(plan.id);
       return { isDone: open === 0, finished: Math.max(0, plan.meters - open) };
@@ -265,106 +256,33 @@ export class StagedRevocations {
     return { isDone: true, finished: places.size };
   }
 
-  /** A row for each meter that holds one of its certificates; those that are there stay. */
+  /** A row for each meter for which one of its certificates was ordered that stands; those that are there stay. */
   async #planRemovals(plan: RevocationPlan): Promise<void> {
-    const { store } = this.#deps;
-    const authorities = await this.concerned(plan);
-    for (let after: string | undefined; ; ) {
-      const page = await store.registry.meters(authorities, after, BATCH);
-      await store.plans.addRemovals(plan.id, page);
-      after = page.at(-1)?.systemTitle;
-      if (page.length < BATCH) return;
+    const { store, authorities, orders } = this.#deps;
+    this.#planned.add(plan.id);
+    for (const authority of await this.concerned(plan)) {
+      const { utility, island } = await authorities.recordOf(authority);
+      for (let after: string | undefined; ; ) {
+        const page = await orders.page(authority, after, BATCH);
+        const titles = new Set<string>();
+        for (const { serial, systemTitle } of page)
+          if (systemTitle !== undefined && !(await store.registry.isRevoked(authority, serial)))
+            titles.add(systemTitle);
+        const meters = Array.from(titles, (systemTitle) => ({ systemTitle, utility, island }));
+        if (meters.length > 0) await store.plans.addRemovals(plan.id, meters);
+        after = page.at(-1)?.serial;
+        if (page.length < BATCH) break;
+      }
     }
   }
 
-  /**
-   * First the authority falls and each below it, where the one above can say so, by its own record and not by a row of its
-   * certificate; then each of their certificates, for those who look no further; at last what has lost its row.
-   */
-  async #refuse(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {
-    const { authorities } = this.#deps;
+  async #takeTrust(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {
     // Whose process died while it was planned: once its certificates are revoked nobody knows whose they were.
-    if (plan.finished === 0) await this.#planRemovals(plan);
-    const reason = plan.reason as RevocationReason;
-    if (plan.serial !== undefined) {
-      await authorities.revokeAll(plan.authority, [plan.serial], reason, plan.plannedBy);
-      return { isDone: true, finished: 1 };
-    }
-    const below = await this.below(plan.authority);
-    let { finished } = plan;
-    const failures: unknown[] = [];
-    for (const authority of below)
-      try {
-        const { parent, certificate } = await authorities.recordOf(authority);
-        if (parent === undefined) continue;
-        const serial = toHex(decodeCertificate(certificate).serial);
-        const isNew = await authorities.revoke(parent, serial, reason, plan.plannedBy);
-        if (isNew && authority !== plan.authority) finished += 1;
-      } catch (error) {
-        // The others fall all the same; the stage does not end without it.
-        failures.push(error);
-      }
-    for (const authority of below) {
-      const page = await this.#validAfter(plan.id, authority);
-      if (page.length === 0) continue;
-      const serials = page.map(({ serial }) => serial);
-      const revoked = await authorities.revokeAll(authority, serials, reason, plan.plannedBy);
-      return { isDone: false, finished: finished + revoked };
-    }
-    finished += await this.#refuseLost(below, reason, plan.plannedBy);
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} authorities could not be revoked`);
-    return { isDone: true, finished };
-  }
-
-  /** What was ordered and has no certificate in its row, or no row: it may be out there. How many those were. */
-  async #refuseLost(below: readonly string[], reason: RevocationReason, principal: string): Promise<number> {
-    const { authorities, store, ordersOf } = this.#deps;
-    let revoked = 0;
-    for await (const page of ordersOf?.(new Set(below)) ?? [])
-      for (const [authority, serials] of page) {
-        const rows = await store.registry.findAll(authority, serials);
-        const known = new Set(rows.filter(({ octets }) => octets !== undefined).map(({ serial }) => serial));
-        const lost = serials.filter((serial) => !known.has(serial));
-        if (lost.length > 0) revoked += await authorities.revokeAll(authority, lost, reason, principal);
-      }
-    return revoked;
-  }
-
-  /**
-   * The next valid certificates of an authority, behind those of the batch before: the database would have to pass by all
-   * that was revoked a moment ago. What was issued behind our back is found at the end, from the beginning once more.
-   */
-  async #validAfter(plan: string, authority: string): Promise<readonly CertificateRecord[]> {
-    const name = `${plan}/${authority}`;
-    const query = { authority, state: "valid", limit: BATCH } as const;
-    const after = this.#reached.get(name);
-    const { registry } = this.#deps.store;
-    let page = after === undefined ? [] : await registry.search({ ...query, after }, this.#deps.now());
-    if (page.length === 0) page = await registry.search(query, this.#deps.now());
-    const last = page.at(-1);
-    if (last === undefined) {
-      this.#reached.delete(name);
-      return this.#passedOver(plan, authority);
-    }
-    this.#reached.set(name, last);
-    return page;
-  }
-
-  /** Those that a search for what is valid does not give, since somebody wrote into their rows that they were revoked or have ended: all are looked at, once. */
-  async #passedOver(plan: string, authority: string): Promise<readonly CertificateRecord[]> {
-    const name = `${plan}/${authority}`;
-    const { registry } = this.#deps.store;
-    const issuer = decodeCertificate((await this.#deps.authorities.recordOf(authority)).certificate);
-    while (!this.#walked.has(name)) {
-      // Of whatever date: anybody may have written it there.
-      const page = await registry.page(authority, this.#walk.get(name), Number.MIN_SAFE_INTEGER, BATCH);
-      const last = page.at(-1);
-      if (last !== undefined) this.#walk.set(name, last.serial);
-      if (page.length < BATCH) this.#walked.add(name);
-      const left = page.filter((one) => one.revokedAt === undefined && !hasEnded(one, issuer, this.#deps.now()));
-      if (left.length > 0) return left;
-    }
-    return [];
+    if (plan.finished === 0 && !this.#planned.has(plan.id)) await this.#planRemovals(plan);
+    if (plan.serial === undefined) return this.#refuse.batch(plan, await this.below(plan.authority));
+    const { authority, serial, reason, plannedBy } = plan;
+    await this.#deps.authorities.revokeAll(authority, [serial], reason as RevocationReason, plannedBy);
+    return { isDone: true, finished: 1 };
   }
 
   /** One at a time: who comes second is judged by what the first has done, and the ledger has no move that was not made. */
@@ -376,50 +294,5 @@ export class StagedRevocations {
     const plan = (await this.list()).find((one) => one.id === id);
     if (plan === undefined) throw new PkiError("revocation-refused", `there is no revocation ${id}`);
     return plan;
-  }
-}
-
-/** Whether what its authority signed says that it has ended: the date of its row does not. */
-function hasEnded({ serial, notAfter, octets }: CertificateRecord, issuer: Certificate, at: number): boolean {
-  if (notAfter >= at || octets === undefined) return false;
-  try {
-    const { signatureAlgorithm, toBeSigned, signature, ...own } = decodeCertificate(octets);
-    const isItself = toHex(own.serial) === serial && own.validity.notAfter.getTime() < at;
-    return isItself && isSignedBy(issuer.publicKey, signatureAlgorithm, toBeSigned, signature);
-  } catch (error) {
-    if (error instanceof DlmsError || error instanceof PkiError) return false;
-    throw error;
-  }
-}
-
-type Place = Pick<RevocationPlan, "stage" | "state" | "finished">;
-
-function requireMoved(plan: RevocationPlan, move: RevocationMove): Place {
-  const to = moved(plan, move);
-  if (to !== undefined) return to;
-  const where = `revocation ${plan.id} is at ${plan.stage}, ${plan.state}`;
-  throw new PkiError("revocation-refused", `${where}: it cannot ${move}`);
-}
-
-function moved(plan: RevocationPlan, move: RevocationMove): Place | undefined {
-  const { stage, state, finished } = plan;
-  switch (move) {
-    case "start":
-      return state === "planned" || state === "stopped" ? { stage, state: "running", finished } : undefined;
-    case "stop":
-      return state === "running" ? { stage, state: "stopped", finished } : undefined;
-    case "next": {
-      const next = stage === lastStage(plan) ? undefined : REVOCATION_STAGES[REVOCATION_STAGES.indexOf(stage) + 1];
-      // Meters that cannot be reached must not keep an island from being cut.
-      const mayGo = state === "done" || (stage === "remove" && state !== "planned");
-      return next !== undefined && mayGo ? { stage: next, state: "running", finished: 0 } : undefined;
-    }
-    case "withdraw":
-      // Once it has run the authority itself is revoked, for good.
-      return state === "planned" ? { stage, state: "withdrawn", finished } : undefined;
-    case "lift":
-      return isOver(plan) && stage === "cut" ? { stage, state, finished } : undefined;
-    default:
-      return move satisfies never;
   }
 }

@@ -271,6 +271,9 @@ export function pkiStoreContract(
     assert.deepEqual(await plans.plansOf(titleOf(2)), ["p1"]);
     assert.equal(await plans.finishRemoval("p1", titleOf(2), 7, "removed"), true);
     assert.equal(await plans.finishRemoval("p1", titleOf(2), 8, "again"), false);
+    await plans.reopenRemovals("p1", meters.slice(1, 2));
+    assert.equal(await plans.openRemovals("p1"), 3, "its row may say that it was freed, and the ledger not");
+    assert.equal(await plans.finishRemoval("p1", titleOf(2), 9, "removed"), true);
     assert.equal(await plans.finishRemoval("p1", titleOf(9), 8, "never planned"), false);
     assert.deepEqual(await plans.plansOf(titleOf(2)), []);
     const open = async (after?: string) => (await plans.removals("p1", after, 9)).map(({ systemTitle }) => systemTitle);

@@ -1,0 +1,95 @@
+import type { ForeignEntries, SqlClient } from "@meterkeep/ledger";
+import {
+  type EntriesInMemory,
+  type LedgeredOrder,
+  type LedgeredOrders,
+  orderOf,
+  ordersOfEntries,
+} from "@meterkeep/pki";
+
+/** What the PKI asks of the ledger, which is witnessed where its own rows are not. Every adapter passes `pkiLedgerContract`. */
+export interface PkiLedger extends LedgeredOrders {
+  /** Those of these meters that a revocation has freed, as upper-case hex. */
+  freed(plan: string, meters: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+/** The kind of the entry of a meter that a revocation has freed. */
+export const FREED = "certificates-removed";
+
+/** By the entries of a ledger that is in memory. */
+export function pkiLedgerOfEntries(entries: EntriesInMemory): PkiLedger {
+  return {
+    ...ordersOfEntries(entries),
+    freed: async (plan, meters) => {
+      const freed = new Set<string>();
+      for (const { kind, body } of await entries()) {
+        if (kind !== FREED) continue;
+        const said = (typeof body === "string" ? JSON.parse(body) : body) as { plan: string; meter: string };
+        if (said.plan === plan && meters.includes(said.meter)) freed.add(said.meter);
+      }
+      return freed;
+    },
+  };
+}
+
+const COLUMNS = "at_ms, kind, principal, meter, body";
+const ORDERED = "kind = 'certificate-ordered'";
+const AUTHORITY = "decode(body::jsonb->>'authority', 'hex')";
+const SERIAL = "decode(body::jsonb->>'serial', 'hex')";
+
+/** In PostgreSQL, each by an index of the ledger; without what somebody else has appended to it. */
+export function postgresPkiLedger(client: SqlClient, foreign: Pick<ForeignEntries, "condition">): PkiLedger {
+  const orders = async (text: string, values: unknown[]): Promise<LedgeredOrder[]> => {
+    const { rows } = await client.query(text, values);
+    return (rows as readonly Row[]).flatMap(
+      ({ at_ms: at, meter, ...row }) => orderOf({ ...row, at: Number(at), meter: meter ?? undefined }) ?? [],
+    );
+  };
+  return {
+    ofSerials: (authority, serials) =>
+      orders(
+        // As a join, so that they are looked up one by one, also where nothing has gathered statistics.
+        `select ${COLUMNS} from ledger, (select distinct serial from unnest($2::bytea[]) as serial offset 0) as wanted
+         where ${ORDERED} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${foreign.condition}
+         union all select ${COLUMNS} from ledger where kind = 'authority-made'
+           and coalesce(body::jsonb->>'parent', body::jsonb->>'authority') = encode($1::bytea, 'hex')
+           and decode(body::jsonb->>'serial', 'hex') = any($2::bytea[]) ${foreign.condition}`,
+        [octets(authority), serials.map(octets)],
+      ),
+    ofMeter: (systemTitle) =>
+      orders(`select ${COLUMNS} from ledger where ${ORDERED} and meter = $1 ${foreign.condition} order by sequence`, [systemTitle]),
+    page: (authority, after, limit) =>
+      orders(
+        `select ${COLUMNS} from ledger where ${ORDERED} and ${AUTHORITY} = $1::bytea and ${SERIAL} > $2::bytea ${foreign.condition}
+         order by ${AUTHORITY}, ${SERIAL} limit ${Math.trunc(limit)}`,
+        [octets(authority), octets(after ?? "")],
+      ),
+    countSince: async (requester, since) => {
+      const { rows } = await client.query(
+        `select count(*)::integer as count from ledger where ${ORDERED} and principal = $1 and at_ms >= $2 ${foreign.condition}`,
+        [requester, since],
+      );
+      return (rows[0] as { readonly count: number }).count;
+    },
+    freed: async (plan, meters) => {
+      const { rows } = await client.query(
+        `select body::jsonb->>'meter' as meter from ledger
+         where kind = '${FREED}' and body::jsonb->>'plan' = $1 and body::jsonb->>'meter' = any($2::text[]) ${foreign.condition}`,
+        [plan, [...meters]],
+      );
+      return new Set((rows as readonly { readonly meter: string }[]).map(({ meter }) => meter));
+    },
+  };
+}
+
+interface Row {
+  readonly at_ms: string;
+  readonly kind: string;
+  readonly principal: string;
+  readonly meter: string | null;
+  readonly body: string;
+}
+
+function octets(hex: string): Buffer {
+  return Buffer.from(hex, "hex");
+}
