@@ -1,13 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { isIP } from "node:net";
-import type { CertificateView, Custodian } from "@meterkeep/api/custodian";
+import { type CertificateView, type Custodian, certificatesLike } from "@meterkeep/api/custodian";
 import { WORKER_TICKET, type WorkerTicket } from "@meterkeep/api/supervisor";
 import { toPem } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { operatorConfig, runningServer } from "../operator/server.ts";
-import { certificatesLike } from "../pki/certificates-like.ts";
 import { lineTo } from "../start/trunk-credentials.ts";
 import { type Terminal, write } from "../terminal.ts";
 

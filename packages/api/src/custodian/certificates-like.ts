@@ -1,9 +1,5 @@
-import {
-  type CertificateView,
-  type Custodian,
-  type CustodianRequest,
-  MAX_PAGE_CERTIFICATES,
-} from "@meterkeep/api/custodian";
+import type { Custodian, CustodianRequest } from "./methods.ts";
+import { type CertificateView, MAX_PAGE_CERTIFICATES } from "./pki.ts";
 
 type Query = Omit<CustodianRequest<"searchCertificates">, "limit" | "after">;
 

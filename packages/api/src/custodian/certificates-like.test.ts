@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Custodian, CustodianRequest } from "@meterkeep/api/custodian";
 import { certificatesLike } from "./certificates-like.ts";
+import type { Custodian, CustodianRequest } from "./methods.ts";
 
 test("every certificate that is like it comes once, over as many pages as there are", async () => {
   for (const count of [0, 1, 199, 200, 201, 400, 523]) {
