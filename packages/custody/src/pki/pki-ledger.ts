@@ -48,9 +48,10 @@ export function postgresPkiLedger(client: SqlClient, foreign: Pick<ForeignEntrie
   return {
     ofSerials: (authority, serials) =>
       orders(
-        // As a join, so that they are looked up one by one, also where nothing has gathered statistics.
-        `select ${COLUMNS} from ledger, (select distinct serial from unnest($2::bytea[]) as serial offset 0) as wanted
-         where ${ORDERED} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${foreign.condition}
+        // One by one, also where nothing has gathered statistics: joined otherwise, all orders of the authority are read.
+        `select found.* from (select distinct serial from unnest($2::bytea[]) as serial) as wanted, lateral (
+           select ${COLUMNS} from ledger where ${ORDERED} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${foreign.condition} offset 0
+         ) as found
          union all select ${COLUMNS} from ledger where kind = 'authority-made'
            and coalesce(body::jsonb->>'parent', body::jsonb->>'authority') = encode($1::bytea, 'hex')
            and decode(body::jsonb->>'serial', 'hex') = any($2::bytea[]) ${foreign.condition}`,
