@@ -7,6 +7,7 @@ import { RATIO_CODES, TRANSFORMER_RATIOS } from "../profile/transformer-ratios.t
 import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { packedDays } from "../reading/day/day-store.ts";
+import { cohortsOf } from "./cohort.ts";
 import { type MeterHistory, NO_HISTORY } from "./history.ts";
 import { type ChannelMeaning, type MeterDay, meterDay } from "./meter-day.ts";
 import type { RegisterPoint } from "./meter-facts.ts";
@@ -73,7 +74,7 @@ export async function loadDay(
         day: own,
         history,
         transformer: row.transformer_id ?? undefined,
-        cohorts: cohortsOf(row),
+        cohorts: [`profile ${row.profile}`, ...cohortsOf(row)],
         facts: {
           meter,
           label: row.label,
@@ -95,15 +96,6 @@ export async function loadDay(
       },
     ];
   });
-}
-
-function cohortsOf({ profile, model, firmware, route }: MeterRow): readonly string[] {
-  const concentrator = route === null ? undefined : /^concentrator:\/\/([^/]+)\//.exec(route)?.[1];
-  return [
-    `profile ${profile}`,
-    ...(firmware === null ? [] : [`firmware ${model ?? "of no model"} ${firmware}`]),
-    ...(concentrator === undefined ? [] : [`concentrator ${concentrator}`]),
-  ];
 }
 
 /** What the meter said last of its instrument transformers: numerator over denominator, which is one where it names none. */

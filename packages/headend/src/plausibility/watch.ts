@@ -5,6 +5,7 @@ import type { MeterId } from "../inventory/meter.ts";
 import { RELAY_CODES } from "../profile/event-codes.ts";
 import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import type { SourceClock } from "../time/source-clock.ts";
+import { cohortsOf } from "./cohort.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { VOLTAGE } from "./quantity.ts";
 import { writeFindings } from "./write-findings.ts";
@@ -97,7 +98,7 @@ export class PlausibilityWatch {
           data: { log: event.log, code: event.code },
         }),
       );
-    return [...single, ...cohortsOf(left.filter(({ category }) => category !== "clock"))];
+    return [...single, ...openedTogether(left.filter(({ category }) => category !== "clock"))];
   }
 
   /** P-10: a last gasp of a meter that answers, or whose neighbours have voltage. */
@@ -135,11 +136,9 @@ export class PlausibilityWatch {
 }
 
 /** P-9 of cohorts: more relays of one firmware or concentrator opened by themselves in ten minutes than happen to. */
-function cohortsOf(events: readonly EventRow[]): readonly PlausibilityFinding[] {
+function openedTogether(events: readonly EventRow[]): readonly PlausibilityFinding[] {
   const byCohort = Map.groupBy(
-    events.flatMap((event) =>
-      [event.firmware, event.concentrator].flatMap((cohort) => (cohort === null ? [] : [{ cohort, event }])),
-    ),
+    events.flatMap((event) => cohortsOf(event).map((cohort) => ({ cohort, event }))),
     ({ cohort }) => cohort,
   );
   return [...byCohort].flatMap(([cohort, all]): PlausibilityFinding[] => {
@@ -173,8 +172,9 @@ interface EventRow {
   readonly code: number;
   readonly category: string;
   readonly protection: string;
+  readonly model: string | null;
   readonly firmware: string | null;
-  readonly concentrator: string | null;
+  readonly route: string | null;
 }
 interface CommandRow {
   readonly meter_id: number;
@@ -202,8 +202,7 @@ const SINCE = `(select coalesce(min(evidence_id), 9223372036854775807) from evid
 // What a log says of before the meter was ours is nobody's command here.
 const SELECT_EVENTS = `
   select e.meter_id, m.kind, m.label, e.log, extract(epoch from e.at)::float8 * 1000 as at, e.code, e.category, e.protection,
-    case when m.firmware is not null then 'firmware ' || coalesce(m.model, 'of no model') || ' ' || m.firmware end as firmware,
-    'concentrator ' || substring(m.route from '^concentrator://([^/]+)/') as concentrator
+    m.model, m.firmware, m.route
   from meter_events e
   join meters m on (m.utility_id, m.island_id, m.meter_id) = (e.utility_id, e.island_id, e.meter_id)
   where e.utility_id = $1 and e.island_id = $2 and e.evidence_id >= ${SINCE}
