@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { BlastRadius, CampaignView, LedgerPage, MeterSummary } from "@meterkeep/api";
+import { commandRulesOf, isOffAllowed } from "@meterkeep/guard";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { heldBy } from "../src/attack.ts";
 import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
-import { workOrder } from "../src/billing-office.ts";
+import { billingOffice, forecast, workOrder } from "../src/billing-office.ts";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
-import { stolenHeadEnd } from "../src/stolen-head-end.ts";
+import { stolenHeadEnd, thresholdsOf } from "../src/stolen-head-end.ts";
 import { type MeterTruth, townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
@@ -83,6 +85,72 @@ async function carriedOut(asked: CampaignView, ...who: readonly KeyHolder[]): Pr
   assert.equal(ended.campaign.state, "done", JSON.stringify(ended));
   return ended;
 }
+
+const HOUR = 3_600_000;
+const QUARTER = HOUR / 4;
+const WEEK = 7 * 24 * HOUR;
+
+test("a cut for debts waits for order, debt, notice, weather and the hour, and goes on to people when all are there; silence refuses it", async () => {
+  const { stateDirectory } = meterkeep;
+  const [debtor = ""] = others;
+  const { calendar } = commandRulesOf(await thresholdsOf(stateDirectory));
+  // Nobody is switched off at night or on a Sunday: the next hour at which somebody may be.
+  let at = Date.now();
+  while (!isOffAllowed(calendar, at)) at += QUARTER;
+  const clerk = await ownerClient(meterkeep, "request", "clerk");
+  const cut = (order?: string) =>
+    clerk.call("createCommand", {
+      body: {
+        operation: "disconnect",
+        selection: { kind: "list", meters: [debtor] },
+        reason: "arrears",
+        notBefore: new Date(at).toISOString(),
+        ...(order !== undefined && { workOrder: order }),
+      },
+    });
+  const account = (facts: object) => billingOffice(stateDirectory, `/accounts/${debtor}`, facts);
+  await forecast(stateDirectory, 12, 21);
+  assert.deepEqual(heldBy(await cut()), ["MC-10", "MC-11"]);
+  await billingOffice(stateDirectory, "/work-orders/WO-DEBT", {
+    reason: "arrears",
+    meters: [debtor],
+    notBefore: new Date(Date.now() - HOUR).toISOString(),
+    notAfter: new Date(at + WEEK).toISOString(),
+  });
+  assert.deepEqual(heldBy(await cut("WO-DEBT")), ["MC-10", "MC-11"], "it names a home that owes nothing");
+  await account({ inArrears: true });
+  assert.deepEqual(heldBy(await cut("WO-DEBT")), ["MC-11"]);
+  await account({ inArrears: true, notifiedAt: new Date(Date.now() - 25 * HOUR).toISOString() });
+  await forecast(stateDirectory, -4, 3);
+  assert.deepEqual(heldBy(await cut("WO-DEBT")), ["MC-08"]);
+  await forecast(stateDirectory, 12, 21);
+  // The office is in the town's process, which says nothing now.
+  process.kill(meterkeep.pids()["town"] as number, "SIGSTOP");
+  try {
+    const silent = await cut("WO-DEBT");
+    assert.equal(silent.campaign.state, "quarantined");
+    assert.ok(
+      silent.dryRun.findings.some(
+        ({ rule, sentence }) => rule === "MC-10" && /billing system does not answer/.test(sentence),
+      ),
+      JSON.stringify(silent.dryRun.findings),
+    );
+  } finally {
+    process.kill(meterkeep.pids()["town"] as number, "SIGCONT");
+  }
+  const asked = await cut("WO-DEBT");
+  assert.deepEqual([heldBy(asked), asked.campaign.state], [[], "awaiting-approval"], JSON.stringify(asked.dryRun));
+  const { manifest } = await until(
+    "the manifest is at the custodian",
+    async () => {
+      const now = await view(asked.campaign.id);
+      return now.manifest?.people !== undefined && now.manifest.people > 0 && now;
+    },
+    PATIENCE,
+  );
+  assert.equal(manifest?.people, 1);
+  assert.equal((await truthOf(debtor)).supplied, true);
+});
 
 test("two people switch a home off and on again: one asks, another signs, and the reach is told", async () => {
   const without = await ask("disconnect", home, "--reason", "safety");
