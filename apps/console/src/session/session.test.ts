@@ -59,6 +59,6 @@ test("a dump has sixteen octets a line, their offset and what can be printed of 
 
 test("a rung says its size once", () => {
   assert.equal(withoutSize("Asks to associate (AARQ, 95 octets)"), "Asks to associate (AARQ)");
-  assert.equal(withoutSize("Gives 6 values (63 octets)"), "Gives 6 values");
-  assert.equal(withoutSize("Gives 6 values"), "Gives 6 values");
+  assert.equal(withoutSize("Gives 6 attributes (63 octets)"), "Gives 6 attributes");
+  assert.equal(withoutSize("Gives 6 attributes"), "Gives 6 attributes");
 });

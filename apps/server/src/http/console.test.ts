@@ -41,6 +41,9 @@ test("the console goes out compressed as it was built, hashed files for good, an
     assert.deepEqual([page.body, page.headers["cache-control"]], [PAGE, "no-cache"]);
     const again = await get("/", { "if-none-match": String(page.headers.etag) });
     assert.deepEqual([again.statusCode, again.body], [304, ""]);
+    writeFileSync(join(directory, "mark.svg"), "<svg/>");
+    const icon = await get("/favicon.ico");
+    assert.deepEqual([icon.statusCode, icon.body, icon.headers["content-type"]], [200, "<svg/>", "image/svg+xml"]);
   } finally {
     await app.close();
     rmSync(directory, { recursive: true });

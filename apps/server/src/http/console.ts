@@ -21,6 +21,8 @@ export async function serveConsole(app: FastifyInstance, directory: string): Pro
     const path = pathOf(request);
     if (path.startsWith("/api/")) throw new ProblemError("not-found", `there is no ${path}`);
     if (!(await exists(join(directory, "index.html")))) return reply.type("text/html").send(ABSENT);
+    // What browsers ask for by themselves, whatever the page names.
+    if (path === "/favicon.ico") return sendAsset(reply, directory, "/mark.svg", "no-cache");
     if (path.startsWith("/assets/")) return sendAsset(reply, directory, path, "public, max-age=31536000, immutable");
     if (/\.[a-z0-9]+$/i.test(path)) return sendAsset(reply, directory, path, "no-cache");
     return sendAsset(reply, directory, "/index.html", "no-cache");

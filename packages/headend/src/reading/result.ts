@@ -70,6 +70,8 @@ export interface ReadResult {
   readonly outages?: readonly Stretch[];
   /** What is to be read again, covered or not: a clock was moved there. */
   readonly uncovered?: readonly Stretch[];
+  /** Intervals that came while the meter's clock was off by more than is let be: what they are dated is not when it was. */
+  readonly misdated?: Stretch & { readonly offsetSeconds: number; readonly isIncident: boolean };
   /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
   readonly loggedTo?: number;
   /** The push set-ups of its object list, where that was read. */

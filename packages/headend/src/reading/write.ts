@@ -1,6 +1,8 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import type { PlausibilityFinding } from "../plausibility/finding.ts";
+import { writeFindings } from "../plausibility/write-findings.ts";
 import { trustAt } from "../trust/trust-at.ts";
 import type { ArrivedInterval } from "./arrived-interval.ts";
 import type { ChannelTable } from "./channels.ts";
@@ -30,9 +32,37 @@ export async function writeReadings(
     scope,
     reads.flatMap((entry) => arrivedIntervals(entry, channels, idOf)),
   );
+  await writeMisdated(sql, scope, reads);
   await writeCoverage(sql, scope, reads);
   await writeLatest(sql, scope, reads, added);
 }
+
+async function writeMisdated(sql: Sql, scope: Scope, reads: readonly MeterRead[]): Promise<void> {
+  const misdated = reads.filter(({ read }) => read?.misdated !== undefined);
+  const heardAt = misdated.flatMap(({ read }) => read?.intervals.map(({ evidence }) => evidence.receivedAt) ?? []);
+  const foundAt = heardAt.reduce((one, other) => Math.max(one, other), 0);
+  await writeFindings(sql, scope, misdated.flatMap(misdatedFinding), foundAt);
+}
+
+/** P-8: what came by a clock that is off is kept, and disputed: it is not known to be of when it says. */
+function misdatedFinding({ meter, read }: MeterRead): readonly PlausibilityFinding[] {
+  if (read?.misdated === undefined) return [];
+  const { from, to, offsetSeconds, isIncident } = read.misdated;
+  const off = `${Math.abs(offsetSeconds).toFixed(0)} s ${offsetSeconds < 0 ? "slow" : "fast"}`;
+  return [
+    {
+      rule: "P-8",
+      subject: { kind: "meter", meter },
+      stretch: { from, to },
+      confidence: isIncident ? 1 : CONFIDENCE_OF_A_SLIP,
+      sentence: `Its clock was ${off} when it gave these intervals: they are not known to be of the times that they bear.`,
+      data: { offsetSeconds },
+    },
+  ];
+}
+
+/** A clock that is off by minutes drifted; one that is off by more was moved. */
+const CONFIDENCE_OF_A_SLIP = 0.3;
 
 function arrivedIntervals(
   { meter, trustHistory, read }: MeterRead,

@@ -270,6 +270,7 @@ test("a day's session is one request, and all that it brings rests on one answer
     [...new Set(session.ladder.map(({ step }) => step.replace(/\d+/, "n")))],
     ["associate", "get n attributes", "release"],
   );
+  assert.ok(session.ladder.some(({ summary }) => /^Asks for \d+ attributes /.test(summary)));
   assert.deepEqual([read.intervals.length, read.covered, read.registers.length], [96, day.gaps, 4]);
   assert.equal(new Set([...read.intervals, ...read.registers].map(({ evidence }) => evidence)).size, 1);
 });
@@ -403,6 +404,16 @@ test("a clock that is off is said, and how far", async () => {
   const { session, read } = await holdReadingSession(ports(late), order("range", []), never);
   assert.equal(read.clockOffsetSeconds, -7_260);
   assert.match(session.sentence, /The clock is 7260 s slow: more than 900 s is an incident/);
+  assert.equal(read.misdated, undefined, "it gave no intervals");
   const right = await holdReadingSession(ports(state(4)), order("range", []), never);
   assert.doesNotMatch(right.session.sentence, /clock/);
+});
+
+test("P-8: intervals that come by a clock that is off are told as misdated, all that came in that session", async () => {
+  const gap = { from: NOON - 6 * QUARTER, to: NOON };
+  const read = async (offset: number) =>
+    (await holdReadingSession(ports({ ...state(40), now: NOON + 60_000 + offset }), order("range", [gap]), never)).read;
+  assert.equal((await read(59_000)).misdated, undefined);
+  assert.deepEqual((await read(200_000)).misdated, { ...gap, offsetSeconds: 200, isIncident: false });
+  assert.deepEqual((await read(3_600_000)).misdated, { ...gap, offsetSeconds: 3_600, isIncident: true });
 });

@@ -371,7 +371,20 @@ class Collected {
     return this.clockShown === undefined ? undefined : this.clockShown - SETTLE_SECONDS * 1000;
   }
 
+  /** Since when the clock has been off, nobody knows: all that came with it is dated by it, for all that is known. */
+  #misdated(): ReadResult["misdated"] {
+    const verdict = this.clock?.verdict;
+    if (this.clock === undefined || (verdict !== "set" && verdict !== "incident") || this.#intervals.length === 0)
+      return undefined;
+    const period = this.#profile.loadProfile.periodSeconds * 1000;
+    const ends = this.#intervals.map(({ at }) => at);
+    const [first, last] = [ends.reduce((one, other) => Math.min(one, other)), ends.reduce((a, b) => Math.max(a, b))];
+    const { offsetSeconds } = this.clock;
+    return { from: first - period, to: last, offsetSeconds, isIncident: verdict === "incident" };
+  }
+
   result(): ReadResult {
+    const misdated = this.#misdated();
     const powerW = netPowerW(this.registers, measuresBothWays(this.#profile));
     const energyWh = this.registers.find(({ obis }) => obis === "1-0:1.8.0")?.value;
     return {
@@ -381,6 +394,7 @@ class Collected {
       periodSeconds: this.#profile.loadProfile.periodSeconds,
       ...(this.#lacking.length === 0 ? {} : { lacking: this.#lacking }),
       ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
+      ...(misdated === undefined ? {} : { misdated }),
       ...(this.events === undefined ? {} : { events: this.events }),
       ...(this.daysTo === undefined ? {} : { daysTo: this.daysTo }),
       ...(this.listed === undefined ? {} : { pushSetUps: this.listed.pushSetUps }),

@@ -90,7 +90,8 @@ function requestWords(step: string, toMeter: boolean): string {
   const several = /^get (\d+) attributes(?: block (\d+))?$/.exec(step);
   if (several !== null) {
     const block = several[2] === undefined ? "" : `, block ${several[2]}`;
-    return `${toMeter ? "Asks for" : "Gives"} ${several[1]} values${block}`;
+    // The clock, the relay and what is missing of the load profile among them: more than the values that are read of it.
+    return `${toMeter ? "Asks for" : "Gives"} ${several[1]} attributes${block}`;
   }
   const match = /^get ([\d.]+)\/(\d+)(?: block (\d+))?$/.exec(step);
   const code = match?.[1] === undefined ? undefined : parseObis(match[1]);

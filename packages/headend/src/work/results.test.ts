@@ -196,6 +196,39 @@ test("the same value with another status is a correction, and disputes nothing",
   assert.deepEqual([...new Set(held.map(({ quality }) => quality))], ["actual"]);
 });
 
+test("P-8: values that came by a clock that is off are held and disputed, and the finding says how far off; those beside them are good", async () => {
+  const { pool, scope, meters } = database;
+  const meter = meters[11]!;
+  const channels = new ChannelTable(pool, scope);
+  const record = evidence();
+  const at = (n: number) => NOON + n * QUARTER;
+  const interval = (n: number) => ({
+    ...{ obis: "1-0:1.8.0", unit: "Wh", at: at(n), value: 100 * n, status: undefined, evidence: record },
+  });
+  const store = async (read: ReadResult): Promise<void> => {
+    await channels.prepare(read.intervals);
+    await inTransaction(pool, (sql) =>
+      writeReadings(sql, scope, channels, [{ meter: meter.id, trustHistory: [], read }]),
+    );
+  };
+  const misdated = { from: at(2), to: at(4), offsetSeconds: 3_600, isIncident: true };
+  await store({ registers: [], intervals: [interval(1), interval(2)], covered: [] });
+  const off = { registers: [], intervals: [interval(3), interval(4)], covered: [], misdated };
+  await store(off);
+  // The same session written again says it once.
+  await store(off);
+  const held = (await heldIntervals(pool, scope, [meter.id], undefined, undefined)).get(meter.id) ?? [];
+  assert.deepEqual(
+    held.toSorted((one, other) => one.at - other.at).map(({ quality }) => quality),
+    ["actual", "actual", "disputed", "disputed"],
+  );
+  const { rows } = await pool.query(
+    "select rule, disputes, confidence, data from plausibility_findings where meter_id = $1",
+    [meter.id],
+  );
+  assert.deepEqual(rows, [{ rule: "P-8", disputes: true, confidence: 1, data: { offsetSeconds: 3_600 } }]);
+});
+
 test("the line shows the newest proven energy: not the highest, and not what anybody could have sent", async () => {
   const { pool, scope, meters } = database;
   const meter = meters[10]!;
