@@ -160,7 +160,21 @@ export class CommandLoad {
       PATIENCE,
     );
     const { hash, people = 1 } = view.manifest ?? {};
-    if (hash !== undefined) await approve(this.#meterkeep, hash, ...this.#people.slice(0, people));
+    if (hash === undefined) return;
+    // Who signs while the custodian is killed signs again.
+    for (const person of this.#people.slice(0, people))
+      await until(
+        "somebody has signed, or the request has ended",
+        async () => {
+          const seen = await api.call("campaign", { params: { id } }).catch(() => undefined);
+          if (seen !== undefined && seen.campaign.state !== "awaiting-approval") return true;
+          return approve(this.#meterkeep, hash, person).then(
+            () => true,
+            () => false,
+          );
+        },
+        PATIENCE,
+      );
   }
 
   /** Has all homes that run one firmware given the next one's image, block by block, while everything fails; nobody activates it. */
@@ -188,6 +202,7 @@ export class CommandLoad {
             parameters: { sha384, identifier, imageBytes, blockBytes: BLOCK_BYTES },
             selection: { kind: "list", meters: titles },
             reason: "maintenance",
+            hours: COMMAND_HOURS,
           },
         });
         this.#count(`image for ${titles.length} homes ${campaign.state}`);
