@@ -19,7 +19,9 @@ const PROFILER = `
   let session, collected = {};
   const observer = new PerformanceObserver((list) => {
     for (const { duration, detail } of list.getEntries()) {
-      const sum = (collected[KINDS[detail.kind]] ??= { count: 0, milliseconds: 0 });
+      const isPressed = (detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_ALL_EXTERNAL_MEMORY) !== 0;
+      const kind = KINDS[detail.kind] + (isPressed ? " (memory outside)" : "");
+      const sum = (collected[kind] ??= { count: 0, milliseconds: 0 });
       sum.count += 1;
       sum.milliseconds += duration;
     }
