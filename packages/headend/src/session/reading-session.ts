@@ -24,16 +24,11 @@ import { eventsQuestion, type Window } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial } from "./line.ts";
 import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
+import { type ListedObjects, objectListQuestion } from "./object-list.ts";
 import { readBuffer, readRows } from "./profile-rows.ts";
-import {
-  destinationsQuestion,
-  type ListedObjects,
-  objectListQuestion,
-  type PushDestinationRecord,
-  pushSetUpsOf,
-  ratiosQuestion,
-} from "./push-set-ups.ts";
+import { destinationsQuestion, type PushDestinationRecord, pushSetUpsOf } from "./push-set-ups.ts";
 import { ask, type Question } from "./question.ts";
+import { ratiosQuestion } from "./ratios-question.ts";
 import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
 import { SessionEnd } from "./session-end.ts";
 import { outcomeOf } from "./session-outcome.ts";
