@@ -48,6 +48,7 @@ function copy(from: string, to: string): void {
   const put = (how: string, paths: readonly string[]): void =>
     void execFileSync("cp", [how, "--parents", ...paths, to], { cwd: from, stdio: "ignore" });
   put("-a", pages);
+  if (compiled.length === 0) return;
   try {
     put("-al", compiled);
   } catch {
