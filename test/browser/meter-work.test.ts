@@ -1,18 +1,18 @@
 /// <reference lib="dom" />
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { extname } from "node:path";
 import { after, before, test } from "node:test";
 import { CustodianCallError } from "@meterkeep/api/custodian";
+import { buildPage } from "../../apps/cli/src/start/page-build.ts";
 import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
-import { CHECKOUT } from "../src/start-meterkeep.ts";
+import { CHECKOUT, makeStateDirectory } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser } from "./chromium.ts";
 import { accessible, press, tabTo } from "./keyboard.ts";
 
 const TITLE = "4D4B560000000001";
+const BUILDING_PATIENCE_MS = 240_000;
 const SIZES = { "at a desk": { width: 1440, height: 900 }, "on a phone": { width: 390, height: 844 } } as const;
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html",
@@ -21,6 +21,8 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
+let directory: string;
+/** As an installation before has built them, or built here. */
 let pages: string;
 let server: TestServer;
 
@@ -59,9 +61,10 @@ const departing = {
 
 /** The head-end's HTTP side with one meter that was taken over and read; nobody speaks with it here, and nobody approves. */
 before(async () => {
-  pages = mkdtempSync(join(tmpdir(), "mk-console-"));
-  const vite = [`${CHECKOUT}/node_modules/vite/bin/vite.js`, "build", "--outDir", pages, "--emptyOutDir"];
-  execFileSync(process.execPath, vite, { cwd: `${CHECKOUT}/apps/console`, stdio: "ignore" });
+  directory = makeStateDirectory();
+  pages = `${directory}/console`;
+  const page = await buildPage("console", CHECKOUT, pages, AbortSignal.timeout(BUILDING_PATIENCE_MS));
+  assert.notEqual(page.kind, "missing", JSON.stringify(page));
   server = await startTestServer({
     custodian: {
       beginShipment: async () => ({ upload: new Uint8Array(16) }),
@@ -76,7 +79,7 @@ before(async () => {
 });
 after(async () => {
   await server?.[Symbol.asyncDispose]();
-  rmSync(pages, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 async function storeMeter({ context: { inventory, pool, scope } }: TestServer): Promise<void> {
