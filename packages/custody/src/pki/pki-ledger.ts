@@ -58,7 +58,9 @@ export function postgresPkiLedger(client: SqlClient, foreign: Pick<ForeignEntrie
         [octets(authority), serials.map(octets)],
       ),
     ofMeter: (systemTitle) =>
-      orders(`select ${COLUMNS} from ledger where ${ORDERED} and meter = $1 ${foreign.condition} order by sequence`, [systemTitle]),
+      orders(`select ${COLUMNS} from ledger where ${ORDERED} and meter = $1 ${foreign.condition} order by sequence`, [
+        systemTitle,
+      ]),
     page: (authority, after, limit) =>
       orders(
         `select ${COLUMNS} from ledger where ${ORDERED} and ${AUTHORITY} = $1::bytea and ${SERIAL} > $2::bytea ${foreign.condition}
