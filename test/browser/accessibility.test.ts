@@ -5,6 +5,7 @@ import type { Overview } from "@meterkeep/api";
 import type { Page } from "playwright-core";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser } from "./chromium.ts";
+import { sideways } from "./keyboard.ts";
 
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /** Each scheme and each width once: colours do not depend on the width, nor the layout on the colours. */
@@ -78,14 +79,29 @@ for (const [scheme, width] of LOOKS)
       const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
       const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n  ")}`);
       assert.deepEqual(found, [], `${path}, ${scheme}, ${width}`);
-      const overflow = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
-      assert.equal(overflow, 0, `${path} scrolls sideways at ${width} pixels`);
+      assert.equal(await sideways(page), 0, `${path} scrolls sideways at ${width} pixels`);
       assert.deepEqual(complaints, [], `${path} complains`);
       await page.close();
     }
   });
+
+test("a page that has not heard anything yet, or hears nothing any more, does not scroll sideways either at 320 pixels", async () => {
+  for (const [word, end] of [
+    ["connecting", undefined],
+    ["as of", "connectionrefused"],
+  ] as const) {
+    const { page } = await browser.open("about:blank");
+    await page.setViewportSize({ width: 320, height: 900 });
+    await page.route("**/api/v1/events**", (route) =>
+      end === undefined ? new Promise(() => undefined) : route.abort(end),
+    );
+    await page.goto(meterkeep.address);
+    await page.locator(".live-badge", { hasText: word }).waitFor();
+    await page.locator(".town-clock").waitFor();
+    assert.equal(await sideways(page), 0, word);
+    await page.close();
+  }
+});
 
 /** As many homes as a large town has, around the few that are real: the overview that the server gave, with more of the same. */
 const CROWD = 5_000;

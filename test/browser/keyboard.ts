@@ -85,8 +85,10 @@ export async function accessible(page: Page): Promise<void> {
     violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n  ")}`),
     [],
   );
-  const overflow = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  assert.equal(overflow, 0, "the page scrolls sideways");
+  assert.equal(await sideways(page), 0, "the page scrolls sideways");
+}
+
+/** How far a page scrolls sideways, in CSS pixels. */
+export function sideways(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
