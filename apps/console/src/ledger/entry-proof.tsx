@@ -1,23 +1,37 @@
 /** Whether an entry is in the tree that was signed: its proof, fetched, shown and followed in this browser. */
-import type { LedgerRow } from "@meterkeep/api";
+import type { LedgerRow, LedgerState } from "@meterkeep/api";
 import { useQuery } from "@tanstack/react-query";
 import { ledgerProofQuery, ledgerStateQuery } from "../api/queries.ts";
 import { formatCount } from "../format/quantity.ts";
 import { signedHead } from "./checkpoint.ts";
 import { isIncluded } from "./leaves.ts";
 
+/** How often an entry that no checkpoint has signed yet is looked for in the next one, in milliseconds. */
+const CHECKPOINT_LOOK_MS = 5_000;
+
 export function EntryProof({ entry }: { entry: LedgerRow }) {
-  const { data: state } = useQuery(ledgerStateQuery);
-  const head = signedHead(state?.checkpoint?.note);
-  const isSigned = head !== undefined && entry.sequence <= head.size;
-  const { data: proof } = useQuery({ ...ledgerProofQuery(entry.sequence, head?.size ?? 0), enabled: isSigned });
+  /** The signed head that has the entry. */
+  const signedFor = (state: LedgerState | undefined) => {
+    const head = signedHead(state?.checkpoint?.note);
+    return head !== undefined && entry.sequence <= head.size ? head : undefined;
+  };
+  // No event tells of a checkpoint: whoever waits for one asks.
+  const { data: state } = useQuery({
+    ...ledgerStateQuery,
+    refetchInterval: (query) => (signedFor(query.state.data) === undefined ? CHECKPOINT_LOOK_MS : false),
+  });
+  const head = signedFor(state);
+  const { data: proof } = useQuery({
+    ...ledgerProofQuery(entry.sequence, head?.size ?? 0),
+    enabled: head !== undefined,
+  });
   const { data: included } = useQuery({
     queryKey: ["ledger", "included", entry.leaf, head?.root ?? ""],
     queryFn: () => isIncluded(entry, { size: head?.size ?? 0, root: head?.root ?? "", hashes: proof?.hashes ?? [] }),
-    enabled: isSigned && proof !== undefined,
+    enabled: head !== undefined && proof !== undefined,
   });
   if (state === undefined) return null;
-  if (!isSigned) return <p className="dim">The next checkpoint will sign it.</p>;
+  if (head === undefined) return <p className="dim">The next checkpoint will sign it.</p>;
   if (proof === undefined || included === undefined) return <p className="dim">Following its proof …</p>;
   return (
     <details>
