@@ -26,6 +26,8 @@ export async function startTownProcess(bench: BenchTown): Promise<TownProcess> {
   const child = fork(main, [], {
     env: { ...process.env, METERKEEP_CONFIG: configFile },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // Not those of the test run, whose --test-force-exit ends a town as soon as it has answered.
+    execArgv: [],
   });
   const messages: { readonly type: string }[] = [];
   const errors: Buffer[] = [];

@@ -96,19 +96,17 @@ test("a next root key goes where its change is known not to have happened, and s
         opened,
         changes: {
           requireApproved: async () => undefined,
-          require: async () => {
+          require: async (_kind, _body, _caller, _reason, { doing } = {}) => {
             if (fails.require) throw fails.require;
-            return { hash: undefined, approvedBy: [] };
-          },
-        },
-        committer: {
-          submit: async ({ writes = [] }: { writes?: Parameters<CustodyStore["commit"]>[0] }) => {
+            const approved = { hash: undefined, approvedBy: [] };
+            const { writes = [] } = doing?.(approved) ?? {};
             await store.commit(fails.submit?.message === "the line is cut" ? writes : []);
             if (fails.submit) throw fails.submit;
+            return approved;
           },
         },
         now: () => 2,
-      } as unknown as RootChangeDependencies;
+      } satisfies RootChangeDependencies;
       return changeRoot(dependencies, source, OPERATOR, "a test");
     };
     const refusal = new CallRefusal("approval-required", "burnt by another");

@@ -62,7 +62,8 @@ function begin({ library: path, label, pin, sessions }: ToToken & { readonly kin
   }
   most = sessions;
   for (let at = 0; at < sessions; at += 1) idle.push(startWorker(path, label));
-  process.send?.({ kind: "ready" } satisfies FromToken);
+  // Whoever asked may be gone by now: then the line's end is told, and that is enough.
+  process.send?.({ kind: "ready" } satisfies FromToken, undefined, undefined, () => undefined);
 }
 
 function startWorker(library: string, label: string): Worker {
