@@ -23,7 +23,8 @@ export { type KeyService, type KeyServiceOptions, listenForHeadEnds } from "./ht
 export type { LedgerOptions } from "./ledger/open-keeper.ts";
 export { type EstService, listenForEnrolment } from "./pki/est/server.ts";
 export { openPki, type Pki, type PkiOptions } from "./pki/open-pki.ts";
-export { type Custody, type CustodyOptions, type InstanceSettings, openCustody } from "./service/open-custody.ts";
+export type { Custody, CustodyOptions } from "./service/custody.ts";
+export { type InstanceSettings, openCustody } from "./service/open-custody.ts";
 export type { KeepingOf } from "./session/session-keys.ts";
 export { type TrustedManufacturer, trustedManufacturer } from "./shipment/manufacturer.ts";
 export { CUSTODY_MIGRATIONS, postgresCustodyStore } from "./store/postgres-store.ts";

@@ -14,7 +14,7 @@ import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
 import { isHalt } from "../ledger/halts.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
-import type { Custody } from "../service/open-custody.ts";
+import type { Custody } from "../service/custody.ts";
 
 /** What answering a frame needs. */
 export type Dispatching = Pick<Custody, "service" | "bursts" | "now" | "onFailure">;

@@ -5,7 +5,7 @@ import { CHANNEL_GROUP, FrameCutter, FrameWriter } from "@meterkeep/api/custodia
 import { type AuthorityRecord, toPem } from "@meterkeep/pki";
 import type { Caller } from "../calls/caller.ts";
 import type { Pki } from "../pki/open-pki.ts";
-import type { Custody } from "../service/open-custody.ts";
+import type { Custody } from "../service/custody.ts";
 import { answer, type Dispatching } from "./dispatch.ts";
 import { type RemoteWorker, remoteWorkerOf } from "./remote-workers.ts";
 

@@ -30,6 +30,15 @@ export async function openSender(
   });
 }
 
+/** The same, opened when it is wanted first. */
+export function senderWhenWanted(...where: Parameters<typeof openSender>): () => Promise<Sender> {
+  let opening: Promise<Sender> | undefined;
+  return () => {
+    opening ??= openSender(...where);
+    return opening;
+  };
+}
+
 function senderOf(ecdsa: KeyObject, mldsa: KeyObject): Sender {
   const [ecdsaPublicKey, mldsaPublicKey] = [publicDer(ecdsa), publicDer(mldsa)];
   return {

@@ -12,7 +12,7 @@ import { CustodyError } from "../errors.ts";
 import type { EnrolledHeadEnd } from "../head-ends/head-ends.ts";
 import { isHalt } from "../ledger/halts.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
-import type { Custody } from "../service/open-custody.ts";
+import type { Custody } from "../service/custody.ts";
 import { readJson } from "./body.ts";
 import { keyServiceOperations } from "./operations.ts";
 import { RequestProblem } from "./problem.ts";

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { Counts } from "../calls/counts.ts";
 import type { EnrolledHeadEnd } from "../head-ends/head-ends.ts";
-import type { Custody } from "../service/open-custody.ts";
+import type { Custody } from "../service/custody.ts";
 import { type Answer, type Answering, answerer } from "./answer.ts";
 import { RequestProblem } from "./problem.ts";
 

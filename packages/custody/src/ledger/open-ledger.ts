@@ -1,0 +1,91 @@
+import { countingReads, type LedgerKeeper, type TreeHead } from "@meterkeep/ledger";
+import { EntryBursts } from "../evidence/entry-bursts.ts";
+import { GroupCommitter } from "../store/committer.ts";
+import { gatheringFor } from "../store/gathering.ts";
+import type { CustodyStore } from "../store/store.ts";
+import type { OpenedVault } from "../vault/open-vault.ts";
+import { signingKeys } from "./ledger-signer.ts";
+import { keeperIn, type LedgerOptions, storedHead } from "./open-keeper.ts";
+import { OwnEnds } from "./own-ends.ts";
+import { endedWithStop } from "./skipped-counters.ts";
+
+/** What the ledger of a custodian is opened with. */
+export interface LedgerParts {
+  readonly store: CustodyStore;
+  readonly opened: Pick<OpenedVault, "vault" | "signing">;
+  readonly stateFolder: string;
+  readonly options: LedgerOptions;
+  readonly now: () => number;
+  /** Hears of what should not happen. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The ledger of a custodian, and what is written with it: nothing is, save in a commit that its keeper lets pass. */
+export interface OpenedLedger {
+  readonly committer: GroupCommitter;
+  /** For entries that a caller can cause as often as it likes. */
+  readonly bursts: EntryBursts;
+  readonly keeper: LedgerKeeper;
+  /** To whoever decides by it: without what somebody else has written. */
+  readonly reads: CustodyStore["ledger"];
+  /** When its newest entry was written before this start; 0 where there was none. */
+  readonly written: number;
+  /** Whether it ended with the stop of a custodian. */
+  readonly isClean: boolean;
+  /** Size and root of its tree. A halted one is shown as it is stored, which is not what was written. */
+  head(): Promise<TreeHead>;
+}
+
+/** What opens and ends sessions by the hundred a second shares a commit with what comes within this: each is five statements and a write to the feed. */
+const GATHER_MILLISECONDS = 20;
+
+/** Opens the ledger of a custodian: judges what is stored of it, and has its keeper check it against the witnesses. */
+export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
+  const { store, opened, stateFolder, options, now, onFailure } = parts;
+  const { vault, signing } = opened;
+  const committer: GroupCommitter = new GroupCommitter(store, {
+    check: () => keeper.check(),
+    bind: (head) => ends.bind(head),
+    examine: (stored, ours) => ends.examine(stored, ours),
+    onGrowth: () => void keeper.tick().catch(onFailure),
+    onForeign: (error) => keeper.halt(error),
+    gather: gatheringFor(GATHER_MILLISECONDS),
+  });
+  const ends = new OwnEnds({
+    ledger: store.ledger,
+    checkpoints: store.checkpoints,
+    vault,
+    keys: () => signingKeys(vault, store.installation, signing),
+    stateFolder,
+    now,
+  });
+  // Before anything is read to decide by it.
+  await committer.edge();
+  const reads = countingReads(store.ledger);
+  // Before this start writes anything itself, by its own clock.
+  const written = await lastWritten(reads);
+  const keeper = await keeperIn(store, {
+    ...opened,
+    now,
+    stateFolder,
+    options,
+    head: () => committer.head(),
+    append: (...entries) => committer.submit({ entries }),
+  });
+  const isClean = await endedWithStop(reads);
+  await keeper.open();
+  return {
+    committer,
+    bursts: new EntryBursts(committer, now),
+    keeper,
+    reads,
+    written,
+    isClean,
+    head: () => (keeper.state.halt === undefined ? committer.head() : storedHead(store.ledger)),
+  };
+}
+
+async function lastWritten(ledger: Pick<CustodyStore["ledger"], "size" | "read">): Promise<number> {
+  const [last] = await ledger.read((await ledger.size()) - 1, 1);
+  return last?.at ?? 0;
+}

@@ -1,0 +1,90 @@
+import type { LedgerKeeper } from "@meterkeep/ledger";
+import type { Backups } from "../backup/backups.ts";
+import type { SecondStorage } from "../backup/second-storage.ts";
+import type { EnrolmentContacts } from "../enrolment/contacts.ts";
+import type { Enrolments } from "../enrolment/enrolments.ts";
+import type { Removals } from "../enrolment/removals.ts";
+import type { EntryBursts } from "../evidence/entry-bursts.ts";
+import type { Leases } from "../lease/leases.ts";
+import type { ForeignWatch } from "../ledger/foreign-watch.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
+import type { Pki } from "../pki/open-pki.ts";
+import type { Rotations } from "../rotation/rotations.ts";
+import type { Sessions } from "../session/sessions.ts";
+import type { Uploads } from "../shipment/uploads.ts";
+import type { GroupCommitter } from "../store/committer.ts";
+import type { Contacts } from "../takeover/contacts.ts";
+import type { OpenedVault } from "../vault/open-vault.ts";
+import type { Custody } from "./custody.ts";
+
+/** What is kept up while custody is open, and let go in the end. */
+export interface UpkeepParts {
+  readonly opened: Pick<OpenedVault, "tend" | "close">;
+  readonly secondStorage: Pick<SecondStorage, "tend" | "finish" | "close">;
+  readonly committer: Pick<GroupCommitter, "submit" | "close">;
+  readonly keeper: Pick<LedgerKeeper, "state" | "checkpoint">;
+  readonly bursts: Pick<EntryBursts, "sweep">;
+  readonly contacts: Pick<Contacts, "endOfCaller" | "sweep" | "closeAll">;
+  readonly enrolmentContacts: Pick<EnrolmentContacts, "endOfCaller" | "sweep" | "closeAll">;
+  readonly sessions: Pick<Sessions, "endOfCaller" | "sweep" | "closeAll">;
+  readonly uploads: Pick<Uploads, "sweep" | "closeAll">;
+  readonly backups: Pick<Backups, "sweep" | "closeAll">;
+  readonly rotations: Pick<Rotations, "sweep">;
+  readonly enrolments: Pick<Enrolments, "sweep">;
+  readonly pki: Pick<Pki, "tend">;
+  readonly removals: Pick<Removals, "sweep">;
+  readonly foreignWatch: Pick<ForeignWatch, "tend">;
+  readonly leases: Pick<Leases, "sweep">;
+  readonly now: () => number;
+}
+
+/** What custody does by itself: what happens when a caller has gone, every few seconds, and when it closes. */
+export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "close"> {
+  const { opened, secondStorage, committer, keeper, bursts, now } = parts;
+  const { contacts, enrolmentContacts, sessions, uploads, backups } = parts;
+  return {
+    gone: async (name) => {
+      contacts.endOfCaller(name);
+      enrolmentContacts.endOfCaller(name);
+      await sessions.endOfCaller(name);
+    },
+    sweep: async () => {
+      contacts.sweep();
+      enrolmentContacts.sweep();
+      await sessions.sweep();
+      await uploads.sweep();
+      await bursts.sweep();
+      await parts.rotations.sweep();
+      await parts.enrolments.sweep();
+      if (keeper.state.halt === undefined) {
+        await parts.pki.tend();
+        await parts.removals.sweep();
+      }
+      await backups.sweep();
+      if (keeper.state.halt === undefined) {
+        await parts.foreignWatch.tend();
+        await parts.leases.sweep();
+        await secondStorage.tend();
+      }
+      await opened.tend();
+    },
+    close: async () => {
+      // Whatever cannot be written any more, because the database is away, all is let go.
+      await using closing = new AsyncDisposableStack();
+      closing.defer(() => opened.close());
+      closing.defer(() => secondStorage.close());
+      closing.defer(() => committer.close());
+      contacts.closeAll();
+      enrolmentContacts.closeAll();
+      await sessions.closeAll();
+      await uploads.closeAll();
+      await backups.closeAll();
+      if (keeper.state.halt === undefined) {
+        await bursts.sweep(true);
+        await secondStorage.finish();
+        await committer.submit({ entries: [installationEntry(now(), "custodian-stopped", "custodian", {})] });
+        await keeper.checkpoint();
+      }
+    },
+  };
+}
