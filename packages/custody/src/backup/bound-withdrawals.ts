@@ -1,4 +1,3 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LedgerEntry } from "@meterkeep/ledger";
 import type { AuthorityRecords } from "../authority/store/records.ts";
@@ -9,10 +8,9 @@ import {
   openAuthenticJournal,
 } from "../escrow/authentic-journal.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
-import { sameMac } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
-import { boundData } from "../vault/key-place.ts";
+import { type StateNote, stateNote } from "../vault/state-note.ts";
 import type { Vault } from "../vault/vault.ts";
 import { BEHIND, type Loss, MADE_GOOD, namedIn } from "./losses.ts";
 import { entryLineOf, nameOfEntry, sealLine, WITHDRAWALS, type Withdrawal, withdraws } from "./withdrawals.ts";
@@ -100,7 +98,7 @@ export class BoundWithdrawals {
     const { directory, vault, ledger } = dependencies;
     const last = await ledger.lastOf([NOTED], "custodian", "*");
     const noted = last && notedIn(last);
-    const inFolder = await headInFolder(dependencies);
+    const inFolder = await noteOf(dependencies).read();
     const journal = await openAuthenticJournal<Withdrawal>({ directory, ...WITHDRAWALS, kept: noted?.head }, vault);
     return new BoundWithdrawals(dependencies, journal, noted, inFolder);
   }
@@ -223,7 +221,7 @@ export class BoundWithdrawals {
       this.#noted = { head, sequence };
     }
     if (typeof this.#inFolder !== "object" || this.#inFolder.link !== head.link) {
-      await keepInFolder(this.#dependencies, head);
+      await noteOf(this.#dependencies).keep(head);
       this.#inFolder = head;
     }
   }
@@ -330,28 +328,11 @@ export class BoundWithdrawals {
 
 const MOST_BREAKS = 100;
 
-async function headInFolder({ stateFolder, vault }: BoundDependencies): Promise<JournalHead | "not ours" | undefined> {
-  try {
-    const said = JSON.parse(await readFile(join(stateFolder, HEAD_FILE), "utf8")) as JournalHead & { mac: string };
-    const { lines, link, from, mac } = said;
-    return sameMac(await macOf(vault, { lines, link, from }), Buffer.from(mac, "hex"))
-      ? { lines, link, from }
-      : "not ours";
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    if (error instanceof SyntaxError || error instanceof TypeError) return "not ours";
-    throw error;
-  }
-}
-
-async function keepInFolder({ stateFolder, vault }: BoundDependencies, head: JournalHead): Promise<void> {
-  const mac = Buffer.from(await macOf(vault, head)).toString("hex");
-  const path = join(stateFolder, HEAD_FILE);
-  await writeFile(`${path}.new`, JSON.stringify({ ...head, mac }), { mode: 0o600, flush: true });
-  await rename(`${path}.new`, path);
-}
-
-async function macOf(vault: Pick<Vault, "authenticate">, { lines, link, from }: JournalHead): Promise<Uint8Array> {
-  const text = boundData("meterkeep-withdrawal-head-1", String(lines), link, String(from));
-  return (await vault.authenticate([text]))[0] as Uint8Array;
+function noteOf({ stateFolder, vault }: Pick<BoundDependencies, "stateFolder" | "vault">): StateNote<JournalHead> {
+  return stateNote({
+    path: join(stateFolder, HEAD_FILE),
+    domain: "meterkeep-withdrawal-head-1",
+    fields: ["lines", "link", "from"],
+    vault,
+  });
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type CheckpointStore,
@@ -19,6 +19,7 @@ import {
 } from "@meterkeep/ledger";
 import { sameMac } from "../records/record-mac.ts";
 import { boundData } from "../vault/key-place.ts";
+import { type StateNote, stateNote } from "../vault/state-note.ts";
 import type { Vault } from "../vault/vault.ts";
 import { installationEntry } from "./installation-entry.ts";
 import { LEDGER_FOLDER, nearWitness } from "./near-witness.ts";
@@ -43,6 +44,11 @@ export interface ForeignBody extends EntryRange {
   readonly kinds?: readonly string[];
   /** By now people have seen them. */
   readonly accepted?: boolean;
+}
+
+/** How many entries there were when ends began to be bound: by the ledger, and by the state folder. */
+interface BoundSince {
+  readonly entries: number;
 }
 
 /** What the ends of a ledger are judged by. */
@@ -167,47 +173,35 @@ export class OwnEnds {
     }
     const bound = await this.#lastBound(size, 0);
     const isBound = (await ledger.ends(bound, 1)).length > 0;
-    const said = isBound
-      ? (await ledger.ofItself()).findLast(({ kind, sequence }) => kind === BOUND_SINCE && sequence <= bound)
-      : undefined;
-    const entries = isBound
-      ? said === undefined
-        ? 0
-        : (JSON.parse(said.body) as { readonly entries: number }).entries
-      : size;
+    const entries = isBound ? await this.#saidSince(bound) : size;
     if (!isBound && entries > 0) drafts.push(installationEntry(now(), BOUND_SINCE, "custodian", { entries }));
     await this.#keep(entries);
     return entries;
   }
 
+  /** What the ledger says of that up to an end that holds; 0 where it says nothing: it was bound from its first entry on. */
+  async #saidSince(bound: number): Promise<number> {
+    const said = (await this.#dependencies.ledger.ofItself()).findLast(
+      ({ kind, sequence }) => kind === BOUND_SINCE && sequence <= bound,
+    );
+    return said === undefined ? 0 : (JSON.parse(said.body) as BoundSince).entries;
+  }
+
   async #kept(): Promise<number | undefined> {
-    try {
-      const said = JSON.parse(await readFile(this.#path, "utf8")) as { readonly entries: number; readonly mac: string };
-      // One that is not ours says nothing in favour of anything.
-      return sameMac(await this.#macOf(said.entries), Buffer.from(said.mac, "hex")) ? said.entries : 0;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      if (error instanceof SyntaxError || error instanceof TypeError) return 0;
-      throw error;
-    }
+    const said = await this.#note.read();
+    // One that is not ours says nothing in favour of anything.
+    return said === "not ours" ? 0 : said?.entries;
   }
 
   async #keep(entries: number): Promise<void> {
     await mkdir(join(this.#dependencies.stateFolder, LEDGER_FOLDER), { recursive: true, mode: 0o700 });
-    const mac = Buffer.from(await this.#macOf(entries)).toString("hex");
-    await writeFile(`${this.#path}.new`, JSON.stringify({ entries, mac }), { mode: 0o600, flush: true });
-    await rename(`${this.#path}.new`, this.#path);
+    await this.#note.keep({ entries });
   }
 
-  async #macOf(entries: number): Promise<Uint8Array> {
-    const [mac] = await this.#dependencies.vault.authenticate([
-      boundData("meterkeep-ledger-ends-bound-1", String(entries)),
-    ]);
-    return mac as Uint8Array;
-  }
-
-  get #path(): string {
-    return join(this.#dependencies.stateFolder, LEDGER_FOLDER, SINCE_FILE);
+  get #note(): StateNote<BoundSince> {
+    const { stateFolder, vault } = this.#dependencies;
+    const path = join(stateFolder, LEDGER_FOLDER, SINCE_FILE);
+    return stateNote({ path, domain: "meterkeep-ledger-ends-bound-1", fields: ["entries"], vault });
   }
 }
 
