@@ -1,6 +1,6 @@
 /**
- * Lets one caller at a time through, in the order they came: a server keeps one transfer in progress, so two requests
- * on one association must not interleave.
+ * Lets one caller at a time through, in the order they came: what a caller decides by is what the one before has left. Two
+ * requests on one association must not interleave, for example, since a server keeps one transfer in progress.
  *
  * States: free; taken, with callers waiting. Passing on hands the turn to the first who waits, without being free between.
  */

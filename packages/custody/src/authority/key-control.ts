@@ -45,6 +45,7 @@ interface Act {
 export class KeyControl {
   readonly #dependencies: KeyControlDependencies;
   #alone: { readonly at: number; readonly meters: number }[] | undefined;
+  /** One at a time: what is counted is written before the next is judged. */
   readonly #turn = new Turn();
 
   constructor(dependencies: KeyControlDependencies) {
@@ -61,13 +62,13 @@ export class KeyControl {
       ...(madeBefore !== undefined && { madeBefore }),
     };
     const touched = titles.length === 0 ? Number.POSITIVE_INFINITY : titles.length;
-    return this.#inTurn(() => this.#alonePermits({ kind: "rotate-keys", body, meters: touched, reason }, caller));
+    return this.#turn.run(() => this.#alonePermits({ kind: "rotate-keys", body, meters: touched, reason }, caller));
   }
 
   /** @throws CallRefusal `approval-required` to resume or to destroy, and beyond what one may do in a day. */
   state({ meter, purpose, version, client, command, reason }: ChangeKeyState, caller: Caller): Promise<void> {
     const key = { meter: systemTitleText(meter), purpose, version, ...(client !== undefined && { client }) };
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       const { changes } = this.#dependencies;
       if (command === "destroy") await changes.require("destroy-keys", key, caller, reason);
       else {
@@ -80,7 +81,7 @@ export class KeyControl {
 
   /** @throws CallRefusal `approval-required` */
   policy(change: KeyPolicyChange, caller: Caller): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       await this.#dependencies.changes.require("change-key-policy", givenOf(change), caller);
     });
   }
@@ -93,7 +94,7 @@ export class KeyControl {
    */
   child(child: { readonly meter: string; readonly channel: number; readonly check: string }, caller: Caller) {
     const reason = `a device at M-Bus channel ${child.channel}`;
-    return this.#inTurn(() =>
+    return this.#turn.run(() =>
       this.#alonePermits({ kind: "install-child", body: { ...child }, meters: 1, reason }, caller),
     );
   }
@@ -103,13 +104,13 @@ export class KeyControl {
     const titles = meters.map(systemTitleText).sort();
     const body = { meters: titles.length === 0 ? "every meter" : titles, cause };
     const touched = titles.length === 0 ? Number.POSITIVE_INFINITY : titles.length;
-    return this.#inTurn(() => this.#alonePermits({ kind: "enrol-meters", body, meters: touched, reason }, caller));
+    return this.#turn.run(() => this.#alonePermits({ kind: "enrol-meters", body, meters: touched, reason }, caller));
   }
 
   /** Stopping the waves is one person's. @throws CallRefusal `approval-required` */
   enrolmentPolicy(change: EnrolmentPolicyChange, caller: Caller): Promise<void> {
     const given = givenOf(change);
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       if (change.perDay === 0 && Object.keys(given).length === 1) return;
       await this.#dependencies.changes.require("change-enrolment-policy", given, caller);
     });
@@ -138,11 +139,6 @@ export class KeyControl {
     }));
     this.#alone = this.#alone.filter(({ at }) => now() - at < DAY_MILLISECONDS);
     return this.#alone;
-  }
-
-  /** One at a time: what is counted is written before the next is judged. */
-  #inTurn(act: () => Promise<void>): Promise<void> {
-    return this.#turn.run(act);
   }
 }
 

@@ -133,7 +133,7 @@ export class HeadEnds {
    * @throws CallRefusal `head-end-invalid`, `approval-required`
    */
   enrol({ headEnd, reason }: CustodianRequest<"enrolHeadEnd">, caller: Caller): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       const { now, changes } = this.#dependencies;
       checkHeadEnd(headEnd, now());
       this.#requireOwn(headEnd);
@@ -147,7 +147,7 @@ export class HeadEnds {
 
   /** @throws CallRefusal `head-end-unknown` */
   remove({ name, reason }: CustodianRequest<"removeHeadEnd">, caller: Caller): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       if (!this.#enrolled.has(name)) throw new CallRefusal("head-end-unknown", `no head-end ${name} is enrolled`);
       await this.#write(REMOVED, name, reason, undefined, caller);
       const left = new Map(this.#enrolled);
@@ -164,7 +164,7 @@ export class HeadEnds {
    */
   again(body: string, caller: Caller): Promise<boolean> {
     const { name, reason, headEnd } = JSON.parse(body) as EntryBody;
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       const known = this.#enrolled.get(name);
       if (known === undefined) return false;
       const enrolled = new Map(this.#enrolled);
@@ -179,10 +179,6 @@ export class HeadEnds {
       this.#enrolled = enrolled;
       return true;
     });
-  }
-
-  #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    return this.#turn.run(change);
   }
 
   /** One certificate is one head-end: else the order of a list would decide who it is. */

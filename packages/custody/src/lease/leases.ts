@@ -71,19 +71,19 @@ export class Leases {
   }
 
   enrol(request: CustodianRequest<"enrolHandheld">, caller: Caller): Promise<CustodianResponse<"enrolHandheld">> {
-    return this.#inTurn(() => this.#enrol(request, caller));
+    return this.#turn.run(() => this.#enrol(request, caller));
   }
 
   give(request: CustodianRequest<"giveLease">, caller: Caller): Promise<CustodianResponse<"giveLease">> {
-    return this.#inTurn(() => this.#give(request, caller));
+    return this.#turn.run(() => this.#give(request, caller));
   }
 
   return(request: CustodianRequest<"returnLease">, caller: Caller): Promise<CustodianResponse<"returnLease">> {
-    return this.#inTurn(() => this.#return(request, caller));
+    return this.#turn.run(() => this.#return(request, caller));
   }
 
   lose(request: CustodianRequest<"loseHandheld">, caller: Caller): Promise<CustodianResponse<"loseHandheld">> {
-    return this.#inTurn(() => this.#lose(request, caller));
+    return this.#turn.run(() => this.#lose(request, caller));
   }
 
   /**
@@ -91,11 +91,7 @@ export class Leases {
    * called every few seconds.
    */
   sweep(): Promise<void> {
-    return this.#inTurn(() => this.#sweep());
-  }
-
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    return this.#turn.run(act);
+    return this.#turn.run(() => this.#sweep());
   }
 
   async #enrol(

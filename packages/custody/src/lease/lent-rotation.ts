@@ -1,6 +1,7 @@
 import { DAY_MILLISECONDS } from "../day.ts";
 import { stateChange } from "../keys/key-state-change.ts";
 import { mayBecome } from "../keys/key-transition.ts";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
@@ -98,5 +99,3 @@ function daysInUse({ keys }: MeterFile, { GUEK }: Pick<LeasedMeter, "GUEK">, at:
   const since = key?.provenAt ?? key?.createdAt ?? at;
   return Math.min(MOST_DAYS, Math.max(0, Math.floor((at - since) / DAY_MILLISECONDS)));
 }
-
-import { installationEntry } from "../ledger/installation-entry.ts";

@@ -31,7 +31,6 @@ export interface BoundPlans extends RevocationPlans {
  */
 export function bindPlans({ plans, trust, journal, orders, write, refuse, now }: PlanParts): BoundPlans {
   const turn = new Turn();
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => turn.run(act);
   /** The row of a plan, as the journal has it: whatever was there instead. */
   const mirror = async (plan: RevocationPlan): Promise<void> => {
     const row = (await plans.list()).find(({ id }) => id === plan.id);
@@ -92,9 +91,9 @@ export function bindPlans({ plans, trust, journal, orders, write, refuse, now }:
   };
   return {
     ...plans,
-    mend: () => inTurn(mend),
+    mend: () => turn.run(mend),
     add: (plan) =>
-      inTurn(async () => {
+      turn.run(async () => {
         const isSame = (one: RevocationPlan) => one.authority === plan.authority && one.serial === plan.serial;
         for (const one of trust.plans.values())
           if (one.id === plan.id || (isSame(one) && !isOver(one)))
@@ -111,7 +110,7 @@ export function bindPlans({ plans, trust, journal, orders, write, refuse, now }:
     list: async () =>
       [...trust.plans.values()].sort((one, other) => one.plannedAt - other.plannedAt || (one.id < other.id ? -1 : 1)),
     move: (id, from, { stage, state, finished }) =>
-      inTurn(async () => {
+      turn.run(async () => {
         const plan = trust.plans.get(id);
         // Who lost against somebody else has moved nothing: the journal forgets no line.
         if (plan === undefined || plan.stage !== from.stage || plan.state !== from.state) return false;
@@ -121,7 +120,7 @@ export function bindPlans({ plans, trust, journal, orders, write, refuse, now }:
         return true;
       }),
     addRemovals: (id, meters) =>
-      inTurn(async () => {
+      turn.run(async () => {
         const lines: TrustLine[] = [];
         for (const all of Map.groupBy(meters, ({ utility, island }) => JSON.stringify([utility, island])).values())
           for (let from = 0; from < all.length; from += PAGE_METERS) {
@@ -136,17 +135,17 @@ export function bindPlans({ plans, trust, journal, orders, write, refuse, now }:
     openRemovals: async (id) => {
       const open = await plans.openRemovals(id);
       if (open > 0 || freed.has(id) || !trust.freeing.has(id)) return open;
-      return inTurn(() => reopen(id));
+      return turn.run(() => reopen(id));
     },
     cut: (id, places, at) =>
-      inTurn(async () => {
+      turn.run(async () => {
         const wanted = places.map(({ utility, island }) => ({ utility, island }));
         await write({ kind: "cut", at, plan: id, places: wanted });
         await requireRow(id);
         await plans.cut(id, wanted, at);
       }),
     lift: (id, at) =>
-      inTurn(async () => {
+      turn.run(async () => {
         await write({ kind: "lifted", at, plan: id });
         await plans.lift(id, at);
       }),

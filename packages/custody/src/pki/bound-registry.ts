@@ -67,9 +67,8 @@ export type BoundRegistry = Pick<
  */
 export function bindRegistry(parts: RegistryParts): BoundRegistry {
   const { registry, trust, journal, orders, write, refuse, onRefused, onRevoked, now } = parts;
-  const turn = new Turn();
   /** Whoever looks closer waits for the row of a revocation whose line is written. */
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => turn.run(act);
+  const turn = new Turn();
   const lines = () => revocationsOf(journal.read(() => undefined));
   const putBack: Registry["revokeAgain"] = async (authority, serials, at, reason) => {
     const again = await registry.revokeAgain(authority, serials, at, reason);
@@ -152,7 +151,7 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
   const checked = async (read: () => Promise<readonly CertificateRecord[]>): Promise<readonly CertificateRecord[]> => {
     let found = await read();
     if (found.some(isStrange))
-      found = await inTurn(async () => {
+      found = await turn.run(async () => {
         const again = await read();
         if (
           again.some(
@@ -197,14 +196,14 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
     },
     newest: (from, limit) => checked(() => registry.newest(from, limit)),
     revoke: (authority, serials, at, reason) =>
-      inTurn(async () => {
+      turn.run(async () => {
         const fresh = serials.filter((serial) => !trust.isRevoked(authority, serial));
         if (fresh.length > 0) await write({ at, authority, reason, serials: fresh });
         await registry.revoke(authority, serials, at, reason);
         return fresh;
       }),
     revokeAgain: (authority, serials, at, reason) =>
-      inTurn(async () => {
+      turn.run(async () => {
         const fresh = serials.filter((serial) => !trust.isRevoked(authority, serial));
         if (fresh.length > 0) await write({ at, authority, reason, serials: fresh });
         const again = await putBack(authority, serials, at, reason);
@@ -216,7 +215,7 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
     revoked: async (authority, shard) => {
       const rows = await registry.revoked(authority, shard);
       if (isAsSaid(authority, shard, rows)) return rows;
-      return inTurn(async () => {
+      return turn.run(async () => {
         const again = await registry.revoked(authority, shard);
         if (isAsSaid(authority, shard, again)) return again;
         await refuse(`revocations of authority ${authority} are not in the database as they were made`);
@@ -228,7 +227,7 @@ export function bindRegistry(parts: RegistryParts): BoundRegistry {
     },
     revokedIn: async (authority, shard) => trust.revokedIn(authority, shard),
     mend: () =>
-      inTurn(async () => {
+      turn.run(async () => {
         for (const { authority, name } of await parts.authorities())
           for (let shard = 0; shard < SHARDS; shard += 1) {
             const wanted = trust.revokedIn(authority, shard);
