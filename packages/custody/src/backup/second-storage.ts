@@ -3,6 +3,7 @@ import { MOST_REASON_CHARACTERS } from "../authority/document.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
+import type { Trouble } from "../ledger/trouble.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -123,7 +124,7 @@ export class SecondStorage {
   }
 
   /** What people should hear of. */
-  get trouble(): { readonly code: string; readonly message: string } | undefined {
+  get trouble(): Trouble | undefined {
     if (this.#broken !== undefined)
       return { code: WITHDRAWALS_BROKEN, message: this.#broken.slice(0, MOST_CHARACTERS) };
     if (this.#unwitnessed !== undefined) return { code: WITHDRAWALS_UNWITNESSED, message: this.#unwitnessed };

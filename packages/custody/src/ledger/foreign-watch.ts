@@ -6,6 +6,7 @@ import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { installationEntry } from "./installation-entry.ts";
 import { FOREIGN, type ForeignBody } from "./own-ends.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** What the watch needs. */
 export interface ForeignWatchDependencies {
@@ -46,7 +47,7 @@ export class ForeignWatch {
   }
 
   /** What people should hear of. */
-  get trouble(): { readonly code: string; readonly message: string } | undefined {
+  get trouble(): Trouble | undefined {
     const open = this.#open;
     return open.length === 0
       ? undefined
@@ -59,8 +60,8 @@ export class ForeignWatch {
   /** Freezes for what was found, and lets it rest once people have thawed; to be called every few seconds. */
   async tend(): Promise<void> {
     const open = this.#open;
-    const [from, to] = [Math.min(...open.map((one) => one.from)), Math.max(...open.map((one) => one.to))];
     if (open.length === 0) return;
+    const [from, to] = [Math.min(...open.map((one) => one.from)), Math.max(...open.map((one) => one.to))];
     const { authority, documents, committer, onFailure, now } = this.#dependencies;
     if (documents.spoilt !== undefined) return;
     const { approvers, frozen } = authority.document;

@@ -7,7 +7,6 @@ import {
   edgeOf,
   type KeeperPorts,
   type KeeperSettings,
-  type KeeperState,
   LedgerKeeper,
   type LedgerReads,
   rootOf,
@@ -58,31 +57,6 @@ export async function storedHead(ledger: LedgerReads): Promise<TreeHead> {
   const { frontier } = await edgeOf(ledger);
   return { size: frontier.size, root: rootOf(frontier) };
 }
-
-/** What people should hear of. */
-interface Trouble {
-  readonly code: string;
-  /** Of at most 1024 characters. */
-  readonly message: string;
-}
-
-/**
- * What people should hear of: a halt, or else what is wrong with the ledger and on second storage, then a witness that is away. Of two the first
- * gives the code, and its words come first: a witness that somebody took away hides no journal that was written on.
- */
-export function troubleOf(
-  { halt, witnesses }: Pick<KeeperState, "halt" | "witnesses">,
-  ...others: readonly (Trouble | undefined)[]
-): Trouble | undefined {
-  if (halt !== undefined) return { code: halt.code, message: halt.message.slice(0, MOST_CHARACTERS) };
-  const away = witnesses.find(({ state }) => state === "away");
-  const witness = away && { code: "ledger-witness-away", message: away.problem ?? away.name };
-  const all = [...others, witness].filter((one) => one !== undefined);
-  const message = all.map((one) => one.message).join("; besides, ");
-  return all[0] && { code: all[0].code, message: message.slice(0, MOST_CHARACTERS) };
-}
-
-const MOST_CHARACTERS = 1024;
 
 async function readApproved(path: string): Promise<ApprovedChange | undefined> {
   try {

@@ -21,6 +21,7 @@ export interface StateNotePlace<T> {
   readonly vault: Pick<Vault, "authenticate">;
 }
 
+/** The note at a place; nothing is read before it is asked. */
 export function stateNote<T extends { readonly [K in keyof T]: string | number }>({
   path,
   domain,

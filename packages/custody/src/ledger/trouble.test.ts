@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LedgerError } from "@meterkeep/ledger";
-import { troubleOf } from "./open-keeper.ts";
+import { troubleOf } from "./trouble.ts";
 
 const AWAY = { witnesses: [{ name: "tower", state: "away", problem: "witness tower is away" }] } as unknown as Pick<
   Parameters<typeof troubleOf>[0],
