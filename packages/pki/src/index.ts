@@ -25,11 +25,11 @@ export {
   prepareRoot,
 } from "./authority/issue.ts";
 export {
+  AUTHORITY_MADE,
+  CERTIFICATE_ORDERED,
   type EntriesInMemory,
   type LedgeredOrder,
   type LedgeredOrders,
-  MADE,
-  ORDERED,
   type OrderEntry,
   orderOf,
   ordersOfEntries,
@@ -116,6 +116,7 @@ export {
 export { REVOCATION_MOVES, type RevocationMove } from "./revocation/plan-moves.ts";
 export { REVOCATION_REASONS, type RevocationReason } from "./revocation/reasons.ts";
 export {
+  CERTIFICATES_REMOVED,
   type OpenRemoval,
   type RevocationEffect,
   type RevocationSubject,

@@ -12,7 +12,7 @@ import {
   type RevocationList,
   SHARDS,
 } from "@meterkeep/pki";
-import { LIST_ADOPTED } from "./bound-lists.ts";
+import { type AdoptedList, LIST_ADOPTED } from "./bound-lists.ts";
 import type { Pki } from "./open-pki.ts";
 import { soundCertificate } from "./sound-certificate.ts";
 
@@ -53,7 +53,7 @@ export async function adoptList(
   if (list.shard !== undefined && list.shard !== address)
     throw new PkiError("crl-refused", `it is about ${list.shard}, and shard ${shard} is at ${address}`);
   for (const { body } of await ledger.ofKinds([LIST_ADOPTED])) {
-    const adopted = JSON.parse(body) as { authority: string; shard: number; number: string; since?: string };
+    const adopted = JSON.parse(body) as AdoptedList;
     const isOfThis = adopted.authority === authority && adopted.shard === shard;
     if (isOfThis && (adopted.since === undefined) === (since === undefined) && BigInt(adopted.number) > number)
       throw new PkiError("crl-refused", `list ${adopted.number} was adopted before: this one is list ${number}`);
@@ -92,7 +92,7 @@ export async function adoptList(
     await registry.revokeAgain(authority, [toHex(serial)], revokedAt.getTime(), reason);
   const digest = createHash("sha256").update(octets).digest("hex");
   const named = { number: String(number), ...(since !== undefined && { since: String(since) }), digest };
-  await record(LIST_ADOPTED, requester, { authority, shard, ...named });
+  await record(LIST_ADOPTED, requester, { authority, shard, ...named } satisfies AdoptedList);
   const [thisUpdate, nextUpdate] = [list.thisUpdate.getTime(), list.nextUpdate.getTime()];
   await publisher.adopt([{ authority, shard, number, since, thisUpdate, nextUpdate, octets }]);
 }

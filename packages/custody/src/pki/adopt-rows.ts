@@ -1,10 +1,14 @@
-import type { LedgerEntry, LedgerReads } from "@meterkeep/ledger";
-import { type PlanState, type RevocationPlan, type RevocationStage, revocationOf } from "@meterkeep/pki";
+import { allEntries, type LedgerEntry, type LedgerReads } from "@meterkeep/ledger";
+import {
+  CERTIFICATE_ORDERED,
+  type PlanState,
+  type RevocationPlan,
+  type RevocationStage,
+  revocationOf,
+} from "@meterkeep/pki";
 import { ENROLLED_OVER_EST } from "./enrollable.ts";
 import type { Remembered } from "./remembered.ts";
 import type { TrustLine } from "./trust-journal.ts";
-
-const PAGE_ENTRIES = 1000;
 
 type Place = Pick<RevocationPlan, "stage" | "state">;
 
@@ -25,26 +29,21 @@ export interface AdoptionParts {
 export async function adoptRows({ ledger, rows, trust, write }: AdoptionParts): Promise<void> {
   const planned = new Map<string, RevocationPlan>();
   const moves = new Map<string, Place>();
-  for (let after = 0; ; ) {
-    const page = await ledger.read(after, PAGE_ENTRIES);
-    for (const entry of page) {
-      after = entry.sequence;
-      const line = lineOf(entry, trust);
-      if (line !== undefined) await write(line);
-      if (entry.kind === "revocation-planned") {
-        const plan = planOf(entry);
-        planned.set(plan.id, plan);
-      }
-      if (entry.kind !== "revocation-moved") continue;
-      const { plan, stage, state } = JSON.parse(entry.body) as {
-        plan: string;
-        stage: RevocationStage;
-        state: PlanState;
-      };
-      // Of two moves at once the ledger had both: that a plan was taken back has a line of its own.
-      if (state !== "withdrawn") moves.set(plan, { stage, state });
+  for await (const entry of allEntries(ledger)) {
+    const line = lineOf(entry, trust);
+    if (line !== undefined) await write(line);
+    if (entry.kind === "revocation-planned") {
+      const plan = planOf(entry);
+      planned.set(plan.id, plan);
     }
-    if (page.length < PAGE_ENTRIES) break;
+    if (entry.kind !== "revocation-moved") continue;
+    const { plan, stage, state } = JSON.parse(entry.body) as {
+      plan: string;
+      stage: RevocationStage;
+      state: PlanState;
+    };
+    // Of two moves at once the ledger had both: that a plan was taken back has a line of its own.
+    if (state !== "withdrawn") moves.set(plan, { stage, state });
   }
   for (const plan of planned.values())
     if (!trust.plans.has(plan.id) && rows.some(({ id }) => id === plan.id))
@@ -59,7 +58,7 @@ export async function adoptRows({ ledger, rows, trust, write }: AdoptionParts): 
 }
 
 function lineOf({ at, kind, body }: LedgerEntry, trust: Remembered): TrustLine | undefined {
-  if (kind === "certificate-ordered") {
+  if (kind === CERTIFICATE_ORDERED) {
     const { authority, serial, profile } = JSON.parse(body) as Readonly<
       Record<"authority" | "serial" | "profile", string>
     >;

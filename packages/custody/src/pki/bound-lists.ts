@@ -1,14 +1,23 @@
 import { DlmsError, equalBytes } from "@meterkeep/dlms";
-import type { LedgerReads } from "@meterkeep/ledger";
+import { allEntries, type LedgerReads } from "@meterkeep/ledger";
 import { decodeCertificate, type ListRecord, OFFLINE, openCrl, PkiError, type Registry, SHARDS } from "@meterkeep/pki";
+import { LIST_KINDS, type ListKind, listKind, listName } from "./list-name.ts";
 import type { Remembered } from "./remembered.ts";
 import type { TrustLine } from "./trust-journal.ts";
 
 /** The kind of the entry for a list that people adopted. */
 export const LIST_ADOPTED = "list-adopted";
 
-const KINDS = ["full", "delta"] as const;
-const PAGE_ENTRIES = 1000;
+/** The body of such an entry. */
+export interface AdoptedList {
+  readonly authority: string;
+  readonly shard: number;
+  /** Decimal; `since` for a delta. */
+  readonly number: string;
+  readonly since?: string;
+  /** SHA-256 of its octets, hex. */
+  readonly digest: string;
+}
 
 /** What lists are bound with. */
 export interface ListParts {
@@ -43,8 +52,8 @@ export async function bindLists(parts: ListParts): Promise<BoundLists> {
   }
   const least = new Map<string, bigint>();
   for (const { body } of await ledger.ofKinds([LIST_ADOPTED])) {
-    const { authority, shard, number, since } = JSON.parse(body) as ListName & { readonly number: string };
-    const name = nameOf({ authority, shard, since });
+    const { authority, shard, number, since } = JSON.parse(body) as AdoptedList;
+    const name = listName(authority, shard, listKind(since));
     if (BigInt(number) > (least.get(name) ?? 0n)) least.set(name, BigInt(number));
   }
   const places = new Map<string, boolean>();
@@ -53,9 +62,9 @@ export async function bindLists(parts: ListParts): Promise<BoundLists> {
       for (const one of await authorities()) places.set(one.authority, one.keyName.startsWith(OFFLINE));
     return places.get(authority) ?? false;
   };
-  const kept = async (authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined> => {
+  const kept = async (authority: string, shard: number, kind: ListKind): Promise<ListRecord | undefined> => {
     const list = trust.listOf(authority, shard, kind);
-    const wanted = least.get(`${authority}/${shard}/${kind}`);
+    const wanted = least.get(listName(authority, shard, kind));
     if (wanted === undefined || (list !== undefined && list.number >= wanted)) return list;
     await refuse(
       `list ${wanted} of authority ${authority} was adopted, and the journal beside the database does not have it: adopt it again`,
@@ -89,7 +98,7 @@ export async function bindLists(parts: ListParts): Promise<BoundLists> {
       for (const { authority, name } of await authorities()) {
         if (!(await isInDrawer(authority))) continue;
         for (let shard = 0; shard < SHARDS; shard += 1)
-          for (const kind of KINDS) {
+          for (const kind of LIST_KINDS) {
             const list = trust.listOf(authority, shard, kind);
             const row = await registry.newestList(authority, shard, kind);
             // An older database lacks the newest one, and nobody is to be told of that.
@@ -106,16 +115,6 @@ export async function bindLists(parts: ListParts): Promise<BoundLists> {
 /** Whether a row has other octets under the number of a list. */
 function isOther(row: ListRecord, list: ListRecord): boolean {
   return row.number === list.number && !equalBytes(row.octets, list.octets);
-}
-
-interface ListName {
-  readonly authority: string;
-  readonly shard: number;
-  readonly since?: string | undefined;
-}
-
-function nameOf({ authority, shard, since }: ListName): string {
-  return `${authority}/${shard}/${since === undefined ? "full" : "delta"}`;
 }
 
 function lineOf(
@@ -145,7 +144,7 @@ async function adoptRows({ registry, authorities, ledger, write, refuse, now }: 
     if (!keyName.startsWith(OFFLINE)) continue;
     const issuer = decodeCertificate(certificate);
     for (let shard = 0; shard < SHARDS; shard += 1)
-      for (const kind of KINDS) {
+      for (const kind of LIST_KINDS) {
         const row = await registry.newestList(authority, shard, kind);
         if (row === undefined) continue;
         highest ??= await numbersIn(ledger);
@@ -156,18 +155,14 @@ async function adoptRows({ registry, authorities, ledger, write, refuse, now }: 
 }
 
 /** The highest number of a list that revoked anything, by authority. */
-async function numbersIn({ read }: Pick<LedgerReads, "read">): Promise<ReadonlyMap<string, bigint>> {
+async function numbersIn(ledger: Pick<LedgerReads, "read">): Promise<ReadonlyMap<string, bigint>> {
   const highest = new Map<string, bigint>();
-  for (let after = 0; ; ) {
-    const page = await read(after, PAGE_ENTRIES);
-    for (const { kind, body, sequence } of page) {
-      after = sequence;
-      if (kind !== "certificates-revoked") continue;
-      const { authority, list } = JSON.parse(body) as { readonly authority: string; readonly list?: string };
-      if (list !== undefined && BigInt(list) > (highest.get(authority) ?? 0n)) highest.set(authority, BigInt(list));
-    }
-    if (page.length < PAGE_ENTRIES) return highest;
+  for await (const { kind, body } of allEntries(ledger)) {
+    if (kind !== "certificates-revoked") continue;
+    const { authority, list } = JSON.parse(body) as { readonly authority: string; readonly list?: string };
+    if (list !== undefined && BigInt(list) > (highest.get(authority) ?? 0n)) highest.set(authority, BigInt(list));
   }
+  return highest;
 }
 
 function isSigned(row: ListRecord, issuer: ReturnType<typeof decodeCertificate>): boolean {

@@ -3,6 +3,7 @@ import { equalBytes, fromHex, toHex } from "@meterkeep/dlms";
 import type { LedgerEntry, LedgerReads } from "@meterkeep/ledger";
 import {
   type AssignmentRecord,
+  AUTHORITY_MADE,
   type AuthorityRecord,
   decodeCertificate,
   type EnrolmentPassword,
@@ -239,7 +240,7 @@ async function adopt({
   }
   const unbound = (await registry.authorities()).filter(({ mac }) => mac === undefined);
   if (unbound.length === 0) return;
-  const made = new Set((await ledger.ofKinds(["authority-made"])).map(madeText));
+  const made = new Set((await ledger.ofKinds([AUTHORITY_MADE])).map(madeText));
   const macs = await vault.authenticate(unbound.map(authorityText));
   for (const [at, one] of unbound.entries())
     if (made.has(recordText(one))) await registry.bindAuthority(one.authority, macs[at]!);

@@ -1,5 +1,11 @@
 import type { LedgerReads } from "@meterkeep/ledger";
-import { type JournaledRevocation, type Registry, replayRevocations, revocationOf } from "@meterkeep/pki";
+import {
+  CERTIFICATE_ORDERED,
+  type JournaledRevocation,
+  type Registry,
+  replayRevocations,
+  revocationOf,
+} from "@meterkeep/pki";
 
 /** Entries of the ledger that are read together. */
 const PAGE_ENTRIES = 1000;
@@ -61,7 +67,7 @@ export async function replayLedger({ ledger, journal, registry }: ReplayParts): 
     for (const { at, kind, body, sequence } of page) {
       after = sequence;
       entries += 1;
-      if (kind === "certificate-ordered") orders.push(JSON.parse(body) as Order);
+      if (kind === CERTIFICATE_ORDERED) orders.push(JSON.parse(body) as Order);
       const revoked = kind === "certificates-revoked" ? revocationOf({ at, kind, body: JSON.parse(body) }) : undefined;
       if (revoked !== undefined) revocations.push(revoked);
     }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { SystemTitle } from "@meterkeep/dlms";
-import type { LedgerReads } from "@meterkeep/ledger";
+import { allEntries, type LedgerReads } from "@meterkeep/ledger";
 import {
   type AssignmentIndex,
   type AssignmentTable,
@@ -147,6 +147,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     },
   });
   const table = new AssignmentDesk(store, async () => (await authorities.all()).filter(isScheme));
+  const assignments = async () => (await table.current())?.index;
   const authorities: Authorities = new Authorities({
     registry: store.registry,
     signerOf: (keyName) => keys.open(keyName),
@@ -157,7 +158,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     random: (count) => new Uint8Array(randomBytes(count)),
     now,
     limitOf: (requester) => options.limits?.[requester] ?? DEFAULT_LIMIT,
-    assignments: async () => (await table.current())?.index,
+    assignments,
     heldBy: (line) => revocations.heldBy(line),
     addressOf,
   });
@@ -173,7 +174,6 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   });
   const deltaAddressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}-delta.crl`;
   const publisher: Publisher = new Publisher(authorities, store, { addressOf, deltaAddressOf, now });
-  const assignments = async () => (await table.current())?.index;
   const standing = new Standing({ authorities, registry: store.registry, assignments });
   hearers.add((authority, serials) => {
     standing.forget(authority, serials);
@@ -302,16 +302,12 @@ async function openScheme(authorities: Authorities): Promise<OpenAuthority> {
   throw refusal;
 }
 
-async function* recentRevocations({ read, size }: Pick<LedgerReads, "read" | "size">) {
-  for (let after = Math.max(0, (await size()) - REPLAYED_ENTRIES); ; ) {
-    const page = await read(after, 1000);
-    for (const { at, kind, body, sequence } of page) {
-      after = sequence;
-      if (kind !== "certificates-revoked") continue;
-      const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
-      if (revoked !== undefined) yield revoked;
-    }
-    if (page.length < 1000) return;
+async function* recentRevocations(ledger: Pick<LedgerReads, "read" | "size">) {
+  const after = Math.max(0, (await ledger.size()) - REPLAYED_ENTRIES);
+  for await (const { at, kind, body } of allEntries(ledger, after)) {
+    if (kind !== "certificates-revoked") continue;
+    const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
+    if (revoked !== undefined) yield revoked;
   }
 }
 

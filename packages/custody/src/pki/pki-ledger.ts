@@ -1,5 +1,8 @@
 import type { ForeignEntries, SqlClient } from "@meterkeep/ledger";
 import {
+  AUTHORITY_MADE,
+  CERTIFICATE_ORDERED,
+  CERTIFICATES_REMOVED,
   type EntriesInMemory,
   type LedgeredOrder,
   type LedgeredOrders,
@@ -13,9 +16,6 @@ export interface PkiLedger extends LedgeredOrders {
   freed(plan: string, meters: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
-/** The kind of the entry of a meter that a revocation has freed. */
-export const FREED = "certificates-removed";
-
 /** By the entries of a ledger that is in memory. */
 export function pkiLedgerOfEntries(entries: EntriesInMemory): PkiLedger {
   return {
@@ -23,7 +23,7 @@ export function pkiLedgerOfEntries(entries: EntriesInMemory): PkiLedger {
     freed: async (plan, meters) => {
       const freed = new Set<string>();
       for (const { kind, body } of await entries()) {
-        if (kind !== FREED) continue;
+        if (kind !== CERTIFICATES_REMOVED) continue;
         const said = (typeof body === "string" ? JSON.parse(body) : body) as { plan: string; meter: string };
         if (said.plan === plan && meters.includes(said.meter)) freed.add(said.meter);
       }
@@ -33,7 +33,7 @@ export function pkiLedgerOfEntries(entries: EntriesInMemory): PkiLedger {
 }
 
 const COLUMNS = "at_ms, kind, principal, meter, body";
-const ORDERED = "kind = 'certificate-ordered'";
+const IS_ORDER = `kind = '${CERTIFICATE_ORDERED}'`;
 const AUTHORITY = "decode(body::jsonb->>'authority', 'hex')";
 const SERIAL = "decode(body::jsonb->>'serial', 'hex')";
 
@@ -50,26 +50,26 @@ export function postgresPkiLedger(client: SqlClient, foreign: Pick<ForeignEntrie
       orders(
         // One by one, also where nothing has gathered statistics: joined otherwise, all orders of the authority are read.
         `select found.* from (select distinct serial from unnest($2::bytea[]) as serial) as wanted, lateral (
-           select ${COLUMNS} from ledger where ${ORDERED} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${foreign.condition} offset 0
+           select ${COLUMNS} from ledger where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${foreign.condition} offset 0
          ) as found
-         union all select ${COLUMNS} from ledger where kind = 'authority-made'
+         union all select ${COLUMNS} from ledger where kind = '${AUTHORITY_MADE}'
            and coalesce(body::jsonb->>'parent', body::jsonb->>'authority') = encode($1::bytea, 'hex')
            and decode(body::jsonb->>'serial', 'hex') = any($2::bytea[]) ${foreign.condition}`,
         [octets(authority), serials.map(octets)],
       ),
     ofMeter: (systemTitle) =>
-      orders(`select ${COLUMNS} from ledger where ${ORDERED} and meter = $1 ${foreign.condition} order by sequence`, [
+      orders(`select ${COLUMNS} from ledger where ${IS_ORDER} and meter = $1 ${foreign.condition} order by sequence`, [
         systemTitle,
       ]),
     page: (authority, after, limit) =>
       orders(
-        `select ${COLUMNS} from ledger where ${ORDERED} and ${AUTHORITY} = $1::bytea and ${SERIAL} > $2::bytea ${foreign.condition}
+        `select ${COLUMNS} from ledger where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} > $2::bytea ${foreign.condition}
          order by ${AUTHORITY}, ${SERIAL} limit ${Math.trunc(limit)}`,
         [octets(authority), octets(after ?? "")],
       ),
     countSince: async (requester, since) => {
       const { rows } = await client.query(
-        `select count(*)::integer as count from ledger where ${ORDERED} and principal = $1 and at_ms >= $2 ${foreign.condition}`,
+        `select count(*)::integer as count from ledger where ${IS_ORDER} and principal = $1 and at_ms >= $2 ${foreign.condition}`,
         [requester, since],
       );
       return (rows[0] as { readonly count: number }).count;
@@ -77,7 +77,7 @@ export function postgresPkiLedger(client: SqlClient, foreign: Pick<ForeignEntrie
     freed: async (plan, meters) => {
       const { rows } = await client.query(
         `select body::jsonb->>'meter' as meter from ledger
-         where kind = '${FREED}' and body::jsonb->>'plan' = $1 and body::jsonb->>'meter' = any($2::text[]) ${foreign.condition}`,
+         where kind = '${CERTIFICATES_REMOVED}' and body::jsonb->>'plan' = $1 and body::jsonb->>'meter' = any($2::text[]) ${foreign.condition}`,
         [plan, [...meters]],
       );
       return new Set((rows as readonly { readonly meter: string }[]).map(({ meter }) => meter));

@@ -1,5 +1,6 @@
 import { fromHex } from "@meterkeep/dlms";
 import { type AssignmentRecord, type IslandCut, type ListRecord, type RevocationPlan, shardOf } from "@meterkeep/pki";
+import { type ListKind, listKind, listName } from "./list-name.ts";
 import { SerialSet } from "./serial-set.ts";
 import type { TrustLine } from "./trust-journal.ts";
 
@@ -83,8 +84,8 @@ export class Remembered {
   }
 
   /** The newest list that was adopted; undefined where none was. */
-  listOf(authority: string, shard: number, kind: "full" | "delta"): ListRecord | undefined {
-    return this.#lists.get(`${authority}/${shard}/${kind}`);
+  listOf(authority: string, shard: number, kind: ListKind): ListRecord | undefined {
+    return this.#lists.get(listName(authority, shard, kind));
   }
 
   /** Whether a key was lost, by any of its identifiers. */
@@ -178,7 +179,7 @@ export class Remembered {
     nextUpdate,
     octets,
   }: Extract<TrustLine, { kind: "listed" }>): void {
-    const name = `${authority}/${shard}/${since === undefined ? "full" : "delta"}`;
+    const name = listName(authority, shard, listKind(since));
     const known = this.#lists.get(name);
     if (known !== undefined && known.number >= BigInt(number)) return;
     this.#lists.set(name, {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { OrderEntry } from "@meterkeep/pki";
-import { FREED, type PkiLedger } from "../pki/pki-ledger.ts";
+import { CERTIFICATES_REMOVED, type OrderEntry } from "@meterkeep/pki";
+import type { PkiLedger } from "../pki/pki-ledger.ts";
 
 const AUTHORITY = "ab".repeat(20);
 const OTHER = "cd".repeat(20);
@@ -74,7 +74,7 @@ export function pkiLedgerContract(
       const [one, two, three] = ["01", "02", "03"].map((end) => `4D4B3030000000${end}`) as [string, string, string];
       const freed = (plan: string, meter: string) => {
         const body = { plan, meter, outcome: "removed" };
-        return { at: 1, kind: FREED, principal: "enrolment", body };
+        return { at: 1, kind: CERTIFICATES_REMOVED, principal: "enrolment", body };
       };
       return withEntries([freed("p1", one), freed("p2", two)], async (ledger) =>
         assert.deepEqual(await ledger.freed("p1", [one, two, three]), new Set([one])),

@@ -5,7 +5,7 @@ import { lintCertificate } from "../profile/lint.ts";
 import type { CertificateProfile } from "../profile/profile.ts";
 import { type SubjectOf, systemTitleText } from "../profile/subject.ts";
 import type { AuthorityRecord } from "../registry/registry.ts";
-import type { RevocationReason } from "../revocation/reasons.ts";
+import { type RevocationReason, requireRevoking } from "../revocation/reasons.ts";
 import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
 import { deviceOf } from "../x509/device.ts";
 import { EXTENSIONS, extensionValue } from "../x509/extensions.ts";
@@ -14,6 +14,7 @@ import { nameText } from "../x509/name.ts";
 import { validatePath } from "../x509/path.ts";
 import { type AuthorityKey, isSignedBy } from "../x509/signature.ts";
 import { certificateOf, type PreparedCertificate, prepareCertificate, prepareRoot, requireFit } from "./issue.ts";
+import { AUTHORITY_MADE, CERTIFICATE_ORDERED } from "./ledgered-orders.ts";
 import { OrderCount } from "./order-count.ts";
 import {
   type AdoptedAuthority,
@@ -179,8 +180,7 @@ export class Authorities {
     requester: string,
   ): Promise<number> {
     const { registry, record, orders, lostKeys, now } = this.#deps;
-    if (reason === "removeFromCRL")
-      throw new PkiError("request-refused", `${reason} is no reason to revoke: nothing here is un-revoked`);
+    requireRevoking(reason);
     const { utility, island } = await this.recordOf(authority);
     const wanted: string[] = [];
     for (const serial of new Set(serials)) if (!(await registry.isRevoked(authority, serial))) wanted.push(serial);
@@ -365,7 +365,7 @@ export class Authorities {
     const certificate = { serial: toHex(serial), toBeSigned: digest };
     const body = { authority, name, profile: profile.name, parent: parent ?? null, keyName, ...certificate };
     const at = this.#deps.now();
-    await this.#deps.record([{ at, kind: "authority-made", principal: requester, utility, island, body }]);
+    await this.#deps.record([{ at, kind: AUTHORITY_MADE, principal: requester, utility, island, body }]);
   }
 
   async #add(
@@ -431,7 +431,7 @@ function orderedEntry(one: Prepared, { authority, utility, island }: AuthorityRe
   const key = toHex(keyIdentifier(prepared.publicKey, profile.keyIdentifier));
   return {
     at,
-    kind: "certificate-ordered",
+    kind: CERTIFICATE_ORDERED,
     principal: requester,
     utility,
     island,

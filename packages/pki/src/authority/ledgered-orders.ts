@@ -25,8 +25,8 @@ export interface LedgeredOrders {
 }
 
 /** Entries of the ledger by which certificates were ordered; an authority's has a kind of its own. */
-export const ORDERED = "certificate-ordered";
-export const MADE = "authority-made";
+export const CERTIFICATE_ORDERED = "certificate-ordered";
+export const AUTHORITY_MADE = "authority-made";
 
 /** An entry of the ledger that may be an order. */
 export interface OrderEntry {
@@ -45,7 +45,7 @@ export function orderOf({
   meter: systemTitle,
   body,
 }: OrderEntry): LedgeredOrder | undefined {
-  if (kind !== ORDERED && kind !== MADE) return undefined;
+  if (kind !== CERTIFICATE_ORDERED && kind !== AUTHORITY_MADE) return undefined;
   const said = (typeof body === "string" ? JSON.parse(body) : body) as {
     readonly authority: string;
     readonly parent?: string | null;
@@ -54,7 +54,7 @@ export function orderOf({
     readonly key?: string;
   };
   const { serial, profile } = said;
-  if (kind === ORDERED)
+  if (kind === CERTIFICATE_ORDERED)
     return { authority: said.authority, serial, profile, key: said.key ?? "", requester, systemTitle };
   // An authority is named by the identifier of its key. A root signs itself.
   return { authority: said.parent ?? said.authority, serial, profile, key: said.authority, requester, systemTitle };
@@ -69,15 +69,18 @@ export function ordersOfEntries(entries: EntriesInMemory): LedgeredOrders {
     (await entries()).flatMap((entry) => (kinds.includes(entry.kind) ? (orderOf(entry) ?? []) : []));
   return {
     ofSerials: async (authority, serials) =>
-      (await among(ORDERED, MADE)).filter((one) => one.authority === authority && serials.includes(one.serial)),
-    ofMeter: async (systemTitle) => (await among(ORDERED)).filter((one) => one.systemTitle === systemTitle),
+      (await among(CERTIFICATE_ORDERED, AUTHORITY_MADE)).filter(
+        (one) => one.authority === authority && serials.includes(one.serial),
+      ),
+    ofMeter: async (systemTitle) => (await among(CERTIFICATE_ORDERED)).filter((one) => one.systemTitle === systemTitle),
     page: async (authority, after = "", limit) =>
-      (await among(ORDERED))
+      (await among(CERTIFICATE_ORDERED))
         .filter((one) => one.authority === authority && one.serial > after)
         .sort((one, other) => (one.serial < other.serial ? -1 : 1))
         .slice(0, limit),
     countSince: async (requester, since) =>
-      (await entries()).filter(({ kind, principal, at }) => kind === ORDERED && principal === requester && at >= since)
-        .length,
+      (await entries()).filter(
+        ({ kind, principal, at }) => kind === CERTIFICATE_ORDERED && principal === requester && at >= since,
+      ).length,
   };
 }

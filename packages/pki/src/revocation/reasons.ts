@@ -1,5 +1,6 @@
 import { DlmsError } from "@meterkeep/dlms";
 import { asn1 } from "../asn1/asn1.ts";
+import { PkiError } from "../errors.ts";
 
 /** Why a certificate was revoked (RFC 5280 clause 5.3.1). */
 export const REVOCATION_REASONS = {
@@ -14,6 +15,12 @@ export const REVOCATION_REASONS = {
   privilegeWithdrawn: 9,
 } as const;
 export type RevocationReason = keyof typeof REVOCATION_REASONS;
+
+/** Nothing here is un-revoked. @throws PkiError `request-refused` for the reason that takes an entry back */
+export function requireRevoking(reason: RevocationReason): void {
+  if (reason === "removeFromCRL")
+    throw new PkiError("request-refused", `${reason} is no reason to revoke: nothing here is un-revoked`);
+}
 
 /** CRLReason by name. */
 export const revocationReason = asn1.map("reason", asn1.enumerated, {

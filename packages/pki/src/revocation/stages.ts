@@ -7,8 +7,11 @@ import { isAgainstAuthority, isOver, type PkiStore, type RevocationPlan } from "
 import type { AuthorityRecord, Extent } from "../registry/registry.ts";
 import { decodeCertificate } from "../x509/certificate.ts";
 import { type RevocationMove, requireMoved } from "./plan-moves.ts";
-import type { RevocationReason } from "./reasons.ts";
+import { type RevocationReason, requireRevoking } from "./reasons.ts";
 import { RefuseStage } from "./refuse-stage.ts";
+
+/** The kind of the entry for a meter that a revocation has freed. */
+export const CERTIFICATES_REMOVED = "certificates-removed";
 
 /** Orders that are looked at together for the meters that they are about. */
 const BATCH = 500;
@@ -66,7 +69,7 @@ export class StagedRevocations {
   readonly #refuse: RefuseStage;
   /** Plans of which this process has looked for the meters. */
   readonly #planned = new Set<string>();
-
+  /** One at a time: who comes second is judged by what the first has done, and the ledger has no move that was not made. */
   readonly #turn = new Turn();
 
   constructor(dependencies: StageDependencies) {
@@ -94,9 +97,8 @@ export class StagedRevocations {
    * takes an entry back
    */
   async plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
-    if (reason === "removeFromCRL")
-      throw new PkiError("request-refused", `${reason} is no reason to revoke: nothing here is un-revoked`);
-    return this.#inTurn(() => this.#plan(subject, reason, principal));
+    requireRevoking(reason);
+    return this.#turn.run(() => this.#plan(subject, reason, principal));
   }
 
   async #plan(subject: RevocationSubject, reason: RevocationReason, principal: string): Promise<RevocationPlan> {
@@ -132,7 +134,7 @@ export class StagedRevocations {
    * @throws PkiError `revocation-refused` where the plan does not stand where that begins
    */
   move(id: string, move: RevocationMove, principal: string): Promise<RevocationPlan> {
-    return this.#inTurn(() => this.#move(id, move, principal));
+    return this.#turn.run(() => this.#move(id, move, principal));
   }
 
   async #move(id: string, move: RevocationMove, principal: string): Promise<RevocationPlan> {
@@ -211,7 +213,7 @@ export class StagedRevocations {
   /** A meter has lost what it was to lose, or will not: said by what the meter itself said that it holds. */
   async freed(plan: string, systemTitle: string, outcome: string, principal: string): Promise<void> {
     const { store, record, now } = this.#deps;
-    await record("certificates-removed", principal, { plan, meter: systemTitle, outcome });
+    await record(CERTIFICATES_REMOVED, principal, { plan, meter: systemTitle, outcome });
     await store.plans.finishRemoval(plan, systemTitle, now(), outcome);
   }
 
@@ -283,11 +285,6 @@ export class StagedRevocations {
     const { authority, serial, reason, plannedBy } = plan;
     await this.#deps.authorities.revokeAll(authority, [serial], reason as RevocationReason, plannedBy);
     return { isDone: true, finished: 1 };
-  }
-
-  /** One at a time: who comes second is judged by what the first has done, and the ledger has no move that was not made. */
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    return this.#turn.run(act);
   }
 
   async #planOf(id: string): Promise<RevocationPlan> {
