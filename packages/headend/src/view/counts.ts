@@ -6,7 +6,7 @@ import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { METER_PROFILES } from "../profile/meter-profile.ts";
 import { takeoverStage } from "../takeover/view.ts";
 import type { SourceClock } from "../time/source-clock.ts";
-import { allowedSilenceSeconds } from "./meter-summary.ts";
+import { allowedSilenceSeconds, SUPPLY } from "./meter-summary.ts";
 import { optional, optionalTime } from "./time-text.ts";
 
 type ClockOf = (kind: MeterKind) => SourceClock;
@@ -126,7 +126,7 @@ const IS_STALE = "(t.phase <> 'left' and (l.reading_at is null or l.reading_at <
 
 const COUNT_METERS = `
   with ${SILENCE}
-  select m.kind, t.phase, t.verdict, tr.state, case when m.role = 'home' then l.supply else 'unknown' end as supply,
+  select m.kind, t.phase, t.verdict, tr.state, ${SUPPLY} as supply,
     ${IS_STALE} as stale, count(*) as meters, coalesce(sum(l.interval_count), 0) as intervals,
     coalesce(sum(l.trusted_interval_count), 0) as trusted_intervals
   from ${LINES} group by 1, 2, 3, 4, 5, 6`;

@@ -145,8 +145,8 @@ const SELECT = `
 
 const ORDER = "order by f.position nulls last, m.position, m.meter_id";
 
-/** What a page shows as supply: only a home is supplied through a relay of its meter's. */
-const SUPPLY = "case when m.role = 'home' then l.supply else 'unknown' end";
+/** What is shown as supply, of a meter `m` with its newest reading `l`: only a home is supplied through a relay of its meter's. */
+export const SUPPLY = "case when m.role = 'home' then l.supply else 'unknown' end";
 
 const SELECT_PAGE = `${SELECT} and m.meter_id > $3 and ($4::text is null or m.kind = $4)
   and ($5::text is null or tr.state::text = $5) and ($6::text is null or ${SUPPLY} = $6)
