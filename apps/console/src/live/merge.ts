@@ -23,7 +23,7 @@ export function mergeWarnings(overview: Overview, { warnings, custodian }: Warni
 export function standsOutside(overview: Overview, meters: Iterable<MeterSummary>): boolean {
   if (overview.feeders !== undefined) return false;
   if (overview.grid === undefined) return true;
-  const feeders = new Map(overview.grid?.feeders.map((feeder) => [feeder.id, feeder]));
+  const feeders = new Map(overview.grid.feeders.map((feeder) => [feeder.id, feeder]));
   for (const { systemTitle, kind, role, feeder: id } of meters) {
     if (kind === "real") continue;
     const feeder = id === undefined ? undefined : feeders.get(id);

@@ -35,9 +35,9 @@ export async function addSettledMeters(
   };
   for (let from = 0; from < titles.length; from += METERS_A_COMMIT) {
     const files: MeterFile[] = [];
-    for (const [at, title] of titles.slice(from, from + METERS_A_COMMIT).entries()) {
+    for (const [number, title] of titles.slice(from, from + METERS_A_COMMIT).entries()) {
       const octets = Array.from({ length: PURPOSES }, () => new Uint8Array(randomBytes(KEY_BYTES)));
-      const meter = { ...template.meter, shipment: { id: SHIPMENT, line: from + at + 1 } };
+      const meter = { ...template.meter, shipment: { id: SHIPMENT, line: from + number + 1 } };
       files.push(await settledFile(vault, { ...template, meter }, title, octets));
     }
     await committer.submit({
