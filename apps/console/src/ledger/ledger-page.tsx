@@ -10,6 +10,7 @@ import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
+import { ShowMore } from "../shell/show-more.tsx";
 import { checkLeaves, type LeafCheck } from "./leaves.ts";
 import { LedgerEntry } from "./ledger-entry.tsx";
 import { TreePanel } from "./tree-panel.tsx";
@@ -127,16 +128,9 @@ export function LedgerPage() {
           </ol>
         )}
         {hasNextPage ? (
-          <p className="list-end">
-            <button
-              type="button"
-              className="text-button"
-              disabled={isFetchingNextPage}
-              onClick={() => void fetchNextPage()}
-            >
-              {isFetchingNextPage ? "Fetching …" : "Show older entries"}
-            </button>
-          </p>
+          <ShowMore isFetching={isFetchingNextPage} show={() => void fetchNextPage()}>
+            {isFetchingNextPage ? "Fetching …" : "Show older entries"}
+          </ShowMore>
         ) : null}
       </Panel>
     </>

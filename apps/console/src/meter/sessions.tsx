@@ -11,6 +11,7 @@ import { PURPOSE_WORDS } from "../session/purpose.ts";
 import { Empty } from "../shell/empty.tsx";
 import { WallClock } from "../shell/marks.tsx";
 import { Panel } from "../shell/panel.tsx";
+import { ShowMore } from "../shell/show-more.tsx";
 
 interface SessionsProps {
   readonly systemTitle: string;
@@ -71,11 +72,9 @@ export function Sessions({ systemTitle, lastSession, meterName, attached }: Sess
               ))}
           </ol>
           {list.sessions.length - 1 > before ? (
-            <p className="list-end">
-              <button type="button" className="text-button" onClick={() => setBefore(list.sessions.length)}>
-                Show {list.sessions.length - 1 - before} more
-              </button>
-            </p>
+            <ShowMore show={() => setBefore(list.sessions.length)}>
+              Show {list.sessions.length - 1 - before} more
+            </ShowMore>
           ) : null}
         </Panel>
       )}

@@ -6,6 +6,7 @@ import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
+import { ShowMore } from "../shell/show-more.tsx";
 import { When } from "../shell/when.tsx";
 
 /** What is typed is a system title, a serial number, a key or the beginning of a subject: its form says which. */
@@ -79,18 +80,7 @@ export function CertificateSearch({ within }: { within: number | undefined }) {
           ))}
         </DataTable>
       )}
-      {hasNextPage ? (
-        <p className="list-end">
-          <button
-            type="button"
-            className="text-button"
-            disabled={isFetchingNextPage}
-            onClick={() => void fetchNextPage()}
-          >
-            Show more
-          </button>
-        </p>
-      ) : null}
+      {hasNextPage ? <ShowMore isFetching={isFetchingNextPage} show={() => void fetchNextPage()} /> : null}
     </Panel>
   );
 }

@@ -11,7 +11,9 @@ import { TrustMark } from "../shell/marks.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
+import { ShowMore } from "../shell/show-more.tsx";
 import { EventList } from "./event-list.tsx";
+import { FindMeter } from "./find-meter.tsx";
 import { MeterTable } from "./meter-list.tsx";
 import { NextPanel } from "./next-panel.tsx";
 import { worstFirst } from "./summary.ts";
@@ -98,11 +100,9 @@ function Feeders({
         ))}
       </DataTable>
       {sorted.length > limit ? (
-        <p className="list-end">
-          <button type="button" className="text-button" onClick={() => setLimit(limit + SHOWN_FEEDERS)}>
-            Show {Math.min(SHOWN_FEEDERS, sorted.length - limit)} more
-          </button>
-        </p>
+        <ShowMore show={() => setLimit(limit + SHOWN_FEEDERS)}>
+          Show {Math.min(SHOWN_FEEDERS, sorted.length - limit)} more
+        </ShowMore>
       ) : null}
     </Panel>
   );
@@ -140,18 +140,7 @@ function MeterPages({
           {data === undefined ? "" : `${formatCount(found.length)}${hasNextPage ? ", and more" : ""}`}
         </span>
         <span className="list-tools">
-          <label>
-            <span className="visually-hidden">Find a meter</span>
-            <input
-              id="find"
-              type="search"
-              className="field"
-              placeholder="Label, system title, trust …"
-              aria-keyshortcuts="/"
-              value={text}
-              onChange={(event) => setText(event.currentTarget.value)}
-            />
-          </label>
+          <FindMeter text={text} change={setText} />
           <button type="submit" className="button">
             Find
           </button>
@@ -165,18 +154,7 @@ function MeterPages({
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       <MeterTable rows={found} />
       {data !== undefined && found.length === 0 ? <Empty>No meter is like that. Fewer words find more.</Empty> : null}
-      {hasNextPage ? (
-        <p className="list-end">
-          <button
-            type="button"
-            className="text-button"
-            disabled={isFetchingNextPage}
-            onClick={() => void fetchNextPage()}
-          >
-            Show more
-          </button>
-        </p>
-      ) : null}
+      {hasNextPage ? <ShowMore isFetching={isFetchingNextPage} show={() => void fetchNextPage()} /> : null}
     </section>
   );
 }

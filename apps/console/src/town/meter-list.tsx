@@ -7,7 +7,9 @@ import { localTime, useTownTime } from "../live/live-context.tsx";
 import { ProtectionMark, TrustMark } from "../shell/marks.tsx";
 import { MeterLink } from "../shell/meter-link.tsx";
 import { Amount } from "../shell/quantity.tsx";
+import { ShowMore } from "../shell/show-more.tsx";
 import { attentionFirst, isEmptyFilter, type MeterFilter } from "./filter.ts";
+import { FindMeter } from "./find-meter.tsx";
 
 const PAGE = 25;
 const SUPPLY_WORDS = { connected: "supplied", disconnected: "dark", unknown: "not read" } as const;
@@ -39,18 +41,7 @@ export const MeterList = memo(function MeterList({ meters, found, filter, change
         </span>
         <span className="mark simulated">simulated unless marked real</span>
         <span className="list-tools">
-          <label>
-            <span className="visually-hidden">Find a meter</span>
-            <input
-              id="find"
-              type="search"
-              className="field"
-              placeholder="Label, system title, trust …"
-              aria-keyshortcuts="/"
-              value={filter.text ?? ""}
-              onChange={(event) => change({ ...filter, text: event.currentTarget.value })}
-            />
-          </label>
+          <FindMeter text={filter.text ?? ""} change={(text) => change({ ...filter, text })} />
           <label>
             <span className="visually-hidden">Feeder</span>
             <select
@@ -75,11 +66,7 @@ export const MeterList = memo(function MeterList({ meters, found, filter, change
       {found.length === 0 ? (
         <p className="list-end dim">No meter is like that. Fewer words find more.</p>
       ) : found.length > limit ? (
-        <p className="list-end">
-          <button type="button" className="text-button" onClick={() => setLimit(limit + 100)}>
-            Show {Math.min(100, found.length - limit)} more
-          </button>
-        </p>
+        <ShowMore show={() => setLimit(limit + 100)}>Show {Math.min(100, found.length - limit)} more</ShowMore>
       ) : null}
     </section>
   );
