@@ -3,24 +3,17 @@ import { describe, test } from "node:test";
 import { decodeCertificate, openCrl, PkiError } from "@meterkeep/pki";
 import { drawerRoot } from "../testing/drawer-root.ts";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
+import { partialJournal } from "../testing/partial-journal.ts";
 import { PLACE, type TestPki, withTestPki } from "../testing/test-pki.ts";
 import { adoptList } from "./adopt-list.ts";
-import type { TrustJournal, TrustLine } from "./trust-journal.ts";
 
 const HOUR = 3_600_000;
 const serial = (octet: number) => new Uint8Array(16).fill(octet);
 const refused = (error: unknown) => error instanceof PkiError && error.code === "crl-refused";
 const offline = (error: unknown) => error instanceof PkiError && error.code === "authority-offline";
 
-/** The journal without some of its lines. */
-const without =
-  (...kinds: readonly TrustLine["kind"][]) =>
-  (journal: TrustJournal): TrustJournal => ({
-    ...journal,
-    read: async function* (onStrange) {
-      for await (const line of journal.read(onStrange)) if (!kinds.includes(line.kind)) yield line;
-    },
-  });
+/** The journal of before lists had their lines. */
+const BEFORE_LISTS = partialJournal(({ kind }) => kind !== "listed" && kind !== "lists-bound");
 
 const served = async ({ pki }: TestPki, authority: string, kind: "full" | "delta" = "full") =>
   (await pki.publisher.list(authority, 0, kind))?.number;
@@ -67,13 +60,7 @@ describe("whoever owns the database of the PKI", () => {
       await root.publish(2, [serial(9)]);
       await sql("delete from revocation_lists where number = 2");
       // As a copy of it from before the second list has it.
-      const before = (journal: TrustJournal): TrustJournal => ({
-        ...journal,
-        read: async function* (onStrange) {
-          for await (const line of journal.read(onStrange))
-            if (line.kind !== "listed" || line.number === "1") yield line;
-        },
-      });
+      const before = partialJournal((line) => line.kind !== "listed" || line.number === "1");
       await bench.reopen(bench.store, before);
       await assert.rejects(served(bench, root.authority), offline);
       await assert.rejects(root.publish(1, [serial(9)]), refused, "the ledger knows of a newer one");
@@ -105,10 +92,10 @@ describe("whoever owns the database of the PKI", () => {
       await root.publish(2, [serial(9)]);
       const isOf = (kind: string) => bench.ledger.findIndex((entry) => entry.kind === kind);
       for (let at = isOf("list-adopted"); at >= 0; at = isOf("list-adopted")) bench.ledger.splice(at, 1);
-      await bench.reopen(bench.store, without("listed", "lists-bound"));
+      await bench.reopen(bench.store, BEFORE_LISTS);
       assert.equal(await served(bench, root.authority), 2n);
       await sql("delete from revocation_lists where authority = $1 and number = 2", [key]);
-      await bench.reopen(bench.store, without("listed", "lists-bound"));
+      await bench.reopen(bench.store, BEFORE_LISTS);
       await assert.rejects(served(bench, root.authority), offline);
     }));
 });

@@ -4,13 +4,18 @@ import { systemTitle, toHex } from "@meterkeep/dlms";
 import { decodeCertificate, openCrl, PROFILES, SHARDS } from "@meterkeep/pki";
 import { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
+import { partialJournal } from "../testing/partial-journal.ts";
 import { caller } from "../testing/test-custody.ts";
 import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
 import { pkiService } from "./pki-service.ts";
-import type { TrustJournal, TrustLine } from "./trust-journal.ts";
 
 const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
 const HOUR = 3_600_000;
+
+/** The journal of before its lines alone counted. */
+const BEFORE_LINES_COUNTED = partialJournal(
+  ({ kind }) => kind !== undefined && !["held", "moved", "rows-bound"].includes(kind),
+);
 
 async function issueMeter({ pki }: TestPki, number: number) {
   const { authority } = await pki.issuerFor(PLACE, "P-256");
@@ -24,16 +29,6 @@ const isTrusted = async ({ pki }: TestPki, octets: Uint8Array) =>
 const refusals = ({ ledger }: TestPki) => ledger.filter(({ kind }) => kind === "record-refused").length;
 const INSERTED = `insert into revocation_plans (id, authority, reason, planned_by, planned_ms, stage, state, meters, finished)
   select 'rogue', authority, 'cACompromise', 'nobody', 5, 'refuse', 'running', 0, 0 from authorities where profile = $1`;
-
-/** The journal of before its lines alone counted. */
-const before =
-  (...kinds: readonly TrustLine["kind"][]) =>
-  (journal: TrustJournal): TrustJournal => ({
-    ...journal,
-    read: async function* (onStrange) {
-      for await (const line of journal.read(onStrange)) if (!kinds.includes(line.kind)) yield line;
-    },
-  });
 
 /** Serial numbers on all full lists of an authority. */
 async function listed({ pki }: TestPki, authority: string) {
@@ -145,7 +140,7 @@ describe("whoever owns the database of the PKI", () => {
       await bench.pki.revocations.move(id, "start", "anna");
       await bench.pki.authorities.revoke(authority, two.serial, "superseded", "anna");
       await sql(INSERTED, ["scheme"]);
-      await bench.reopen(bench.store, before(undefined, "held", "moved", "rows-bound"));
+      await bench.reopen(bench.store, BEFORE_LINES_COUNTED);
       await bench.pki.tend();
       assert.ok(!(await isTrusted(bench, one.octets)) && !(await isTrusted(bench, two.octets)));
       await issueMeter(bench, 3);
