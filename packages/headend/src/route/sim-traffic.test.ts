@@ -69,18 +69,16 @@ test("MC-23: a meter whose SIM has carried its month's octets is spared until th
   });
   assert.deepEqual(await spared(NOW), [true, false, false]);
   assert.deepEqual(await simBudgetUse(pool, scope, NOW), [
-    ...[
-      {
-        network: "cellular",
-        month: "2026-11",
-        budgetOctets: 1_000,
-        sims: 1,
-        usedUp: 1,
-        octets: 1_009,
-        mostOctets: 1_009,
-      },
-    ],
-    ...[{ network: "nb-iot", month: "2026-11", budgetOctets: 1_000_000, sims: 0, usedUp: 0, octets: 0, mostOctets: 0 }],
+    {
+      network: "cellular",
+      month: "2026-11",
+      budgetOctets: 1_000,
+      sims: 1,
+      usedUp: 1,
+      octets: 1_009,
+      mostOctets: 1_009,
+    },
+    { network: "nb-iot", month: "2026-11", budgetOctets: 1_000_000, sims: 0, usedUp: 0, octets: 0, mostOctets: 0 },
   ]);
   assert.deepEqual(await spared(NEXT_MONTH), [false, false, false]);
   await keepSimBudgets(pool, scope, parseSimBudgets("cellular=1"));
