@@ -7,11 +7,12 @@ import {
   thresholds,
   Wrong,
 } from "@meterkeep/guard";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { type Approver, type AuthorityDocument, approver, approverKey, FOUNDERS, thresholdsAt } from "./document.ts";
 import { ecPublicKey } from "./people/user-signature.ts";
 
 /** Looser thresholds begin so long after they were agreed to. */
-const LOOSER_AFTER_MILLISECONDS = 86_400_000;
+const LOOSER_AFTER_MILLISECONDS = DAY_MILLISECONDS;
 const MINUTE = 60_000;
 /** The longest that the caps are lifted. */
 export const MOST_BREAK_GLASS_MINUTES = 240;

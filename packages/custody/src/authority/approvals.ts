@@ -1,5 +1,6 @@
 import { type Approval, type Approving, approval, readCanonical, Wrong, writeCanonical } from "@meterkeep/guard";
 import { CallRefusal } from "../calls/call-refusal.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { type AuthorityDocument, approverOf } from "./document.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import { verifyApproval } from "./people/proof.ts";
@@ -8,7 +9,7 @@ import type { AuthorityRecords, StoredApproval } from "./store/records.ts";
 /** A statement older than this when it arrives was not made by somebody who is here now. */
 export const FRESH_MILLISECONDS = 5 * 60_000;
 /** Approvals are given within a day of what they approve. */
-export const APPROVAL_MILLISECONDS = 86_400_000;
+export const APPROVAL_MILLISECONDS = DAY_MILLISECONDS;
 
 /** A document that people approve, by what its approvals must fit. */
 export interface Approvable {

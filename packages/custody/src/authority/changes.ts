@@ -14,6 +14,7 @@ import {
 } from "@meterkeep/guard";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Change } from "../store/committer.ts";
 import { applyChange, peopleFor } from "./apply-change.ts";
@@ -25,7 +26,7 @@ import type { RelyingParty } from "./people/passkey.ts";
 import type { AuthorityRecords, StoredChange } from "./store/records.ts";
 
 /** What is not approved within a day is planned anew. */
-export const CHANGE_MILLISECONDS = 86_400_000;
+export const CHANGE_MILLISECONDS = DAY_MILLISECONDS;
 /** So many changes of one head-end may wait for people. */
 const MOST_OPEN_OF_A_HEAD_END = 64;
 /** How far back a change that was planned is looked for. */

@@ -11,6 +11,7 @@ import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { Sender } from "../departure/sender.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
@@ -282,7 +283,7 @@ export class Leases {
 
 const CUSTODIAN = { name: "custodian" } as const;
 /** So long after its end a lease's rotations are planned again where they are not through. */
-const FOLLOWED_MILLISECONDS = 400 * 86_400_000;
+const FOLLOWED_MILLISECONDS = 400 * DAY_MILLISECONDS;
 
 /** @throws CallRefusal `lease-refused` where a meter is with somebody already */
 function requireFree(titles: readonly string[], leases: FieldRecord["leases"]): void {

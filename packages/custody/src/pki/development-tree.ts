@@ -16,11 +16,12 @@ import {
   SHARDS,
   signAssignments,
 } from "@meterkeep/pki";
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { AuthorityKeys } from "./authority-keys.ts";
 
 /** Every authority, any policy (RFC 5280 clause 4.2.1.4): a tree of its own says nothing about how it is run. */
 export const ANY_POLICY = "2.5.29.32.0";
-const YEAR_MS = 365 * 86_400_000;
+const YEAR_MS = 365 * DAY_MILLISECONDS;
 const FIRST_TITLE = new Uint8Array(8);
 const LAST_TITLE = new Uint8Array(8).fill(0xff);
 

@@ -18,6 +18,7 @@ import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { WORKER_PROFILE } from "../channel/remote-workers.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { CustodianService } from "../service/service.ts";
 import { adoptList } from "./adopt-list.ts";
 import { ANY_POLICY, profileOf } from "./development-tree.ts";
@@ -54,7 +55,6 @@ export type PkiService = Pick<
   | "makeEnrolmentPassword"
 >;
 
-const DAY_MS = 86_400_000;
 /** Columns of the expiry board. */
 const ENDING_DAYS = [7, 30, 90, 365, 3 * 365, 10 * 365];
 const NO_END_MS = Date.UTC(10_000, 0);
@@ -128,7 +128,7 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
     publishedAnswer: async ({ authority, request }) => publisher.timedAnswer(authority, request),
     expiryBoard: async () => {
       const at = now();
-      const moments = [...ENDING_DAYS.map((days) => at + days * DAY_MS), NO_END_MS];
+      const moments = [...ENDING_DAYS.map((days) => at + days * DAY_MILLISECONDS), NO_END_MS];
       return { moments, rows: [...(await store.registry.endings(at, moments))] };
     },
     assignments: async () => assignmentsView(await pki.assignments()),

@@ -11,6 +11,7 @@ import {
 } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
 import type { Caller } from "../calls/caller.ts";
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { Pki } from "./open-pki.ts";
 
 /**
@@ -18,7 +19,6 @@ import type { Pki } from "./open-pki.ts";
  * Beyond it a page after a page would be a whole authority.
  */
 export const ALONE_CERTIFICATES_A_DAY = 200;
-const DAY_MILLISECONDS = 86_400_000;
 /** The kind of the entry for what somebody did alone, and what of it is meant here. */
 const ALONE = "done-by-one";
 const ACT = "revoke-certificates";

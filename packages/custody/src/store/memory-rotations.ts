@@ -1,3 +1,4 @@
+import { DAY_MILLISECONDS } from "../day.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import { closedIn } from "./closed-changes.ts";
 import type { Held } from "./memory-held.ts";
@@ -195,7 +196,7 @@ function fittingMeters(held: Held, plan: RotationPlan): RotationRecord[] {
         (madeBefore === undefined || active.some(({ createdAt }) => createdAt < madeBefore)) &&
         (countAbove === undefined || usedUp(held, systemTitle, active) > countAbove);
       const age = Math.trunc(
-        (plan.at - Math.min(plan.at, ...active.map(({ createdAt }) => createdAt))) / 86_400_000 / 30,
+        (plan.at - Math.min(plan.at, ...active.map(({ createdAt }) => createdAt))) / DAY_MILLISECONDS / 30,
       );
       const known = keys.filter(({ state }) => state === "compromised").length;
       const rotation: RotationRecord = {

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
 import { decode } from "@meterkeep/dlms";
 import { publicKey, toPem } from "@meterkeep/pki";
+import { DAY_MILLISECONDS } from "../../day.ts";
 import { profileOf } from "../development-tree.ts";
 import type { Pki } from "../open-pki.ts";
 import { hostNames } from "../subjects.ts";
 
-const DAY_MS = 86_400_000;
 const LIFETIME_DAYS = 30;
 
 /** The certificate of the enrolment service: from the tree that it serves, for a key that never leaves this process. */
@@ -39,11 +39,11 @@ export class OwnCredential {
       hosts: hostNames(this.#names),
       // Clocks of clients are a little behind.
       notBefore: new Date(begin - 3_600_000),
-      notAfter: new Date(begin + LIFETIME_DAYS * DAY_MS),
+      notAfter: new Date(begin + LIFETIME_DAYS * DAY_MILLISECONDS),
       requester: "custodian",
     });
     const above = (await authorities.lineOf(authority)).filter(({ parent }) => parent !== undefined);
-    this.#renewAt = begin + (LIFETIME_DAYS / 2) * DAY_MS;
+    this.#renewAt = begin + (LIFETIME_DAYS / 2) * DAY_MILLISECONDS;
     return {
       key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       cert: [certificate.octets, ...above.map((one) => one.certificate)]
