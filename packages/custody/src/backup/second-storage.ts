@@ -3,7 +3,7 @@ import { MOST_REASON_CHARACTERS } from "../authority/document.ts";
 import { openFileEscrow } from "../escrow/file-escrow.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
-import type { Trouble } from "../ledger/trouble.ts";
+import { MOST_CHARACTERS, type Trouble } from "../ledger/trouble.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -198,5 +198,4 @@ export class SecondStorage {
 
 /** Kind of the entry, and code, of a journal whose end the state folder does not know. */
 const WITHDRAWALS_UNWITNESSED = "withdrawals-unwitnessed";
-const MOST_CHARACTERS = 1024;
 const MOST_TOLD = 4;

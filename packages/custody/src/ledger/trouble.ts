@@ -23,4 +23,5 @@ export function troubleOf(
   return all[0] && { code: all[0].code, message: message.slice(0, MOST_CHARACTERS) };
 }
 
-const MOST_CHARACTERS = 1024;
+/** Of what is told, as the status has it. */
+export const MOST_CHARACTERS = 1024;

@@ -5,7 +5,6 @@ import {
   type AssignmentIndex,
   type AssignmentTable,
   Authorities,
-  type AuthorityEntry,
   type AuthorityRecord,
   type Certificate,
   type CertificateRecord,
@@ -22,6 +21,7 @@ import {
   StagedRevocations,
   signAssignments,
 } from "@meterkeep/pki";
+import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { InstallationRecords } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
@@ -125,7 +125,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const addressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}.crl`;
   const keys = new AuthorityKeys(parts.opened.vault, parts.installation, parts.opened.signing);
   const record = (kind: string, principal: string, body: Readonly<Record<string, unknown>>) =>
-    committer.submit({ entries: [{ at: now(), kind, principal, utility: "*", island: "*", body }] });
+    committer.submit({ entries: [installationEntry(now(), kind, principal, body)] });
   const hearers = new Set<(authority: string, serials: readonly string[]) => void>();
   /** Whoever keeps something that a revocation takes back hears of it, by whatever way it came. */
   const tell = (authority: string, serials: readonly string[]): void => {
@@ -228,7 +228,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
       const found = await examineCertificate(ports, octets, usage, device);
       if (!found.isTrusted && found.problem === "assignment-violated") {
         const body = { objection: found.message, certificate: Buffer.from(octets).toString("base64") };
-        await committer.submit({ entries: [violation(now(), body)] });
+        await record("assignment-violated", "custodian", body);
       }
       return found;
     },
@@ -309,8 +309,4 @@ async function* recentRevocations(ledger: Pick<LedgerReads, "read" | "size">) {
     const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
     if (revoked !== undefined) yield revoked;
   }
-}
-
-function violation(at: number, body: Readonly<Record<string, unknown>>): AuthorityEntry {
-  return { at, kind: "assignment-violated", principal: "custodian", utility: "*", island: "*", body };
 }

@@ -8,6 +8,7 @@ import type { OpenedVault } from "./open-vault.ts";
 /** The methods about what opens the vault. */
 type VaultMethods = Pick<CustodianService, "noteRootKeyCopy" | "retryPin">;
 
+/** What they are done with. */
 export interface VaultServiceDependencies {
   readonly opened: Pick<OpenedVault, "rootId" | "rootKey" | "retryPin">;
   readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;

@@ -6,6 +6,7 @@ import { DlmsError } from "@meterkeep/dlms";
 import { type Certificate, csrAttributesFor, encodeCertsOnly, isAgainstAuthority, PkiError } from "@meterkeep/pki";
 import { Counts } from "../../calls/counts.ts";
 import type { EntryBursts } from "../../evidence/entry-bursts.ts";
+import { installationEntry } from "../../ledger/installation-entry.ts";
 import type { Pki } from "../open-pki.ts";
 import { type Basic, enrolByPassword, renewByCertificate, requestOctets } from "./enrolment.ts";
 import { OwnCredential } from "./own-credential.ts";
@@ -211,7 +212,7 @@ const STATUS: Partial<Readonly<Record<PkiError["code"], number>>> = {
 async function recordRefusal({ bursts, pki }: EstOptions, request: IncomingMessage, message: string): Promise<void> {
   const principal = `est:${request.socket.remoteAddress ?? "unknown"}`;
   const body = { path: (request.url ?? "").slice(0, 128).replaceAll(/[^\x20-\x7e]/g, "?"), message };
-  const entry = { at: pki.now(), kind: "enrolment-refused", principal, utility: "*", island: "*", body };
+  const entry = installationEntry(pki.now(), "enrolment-refused", principal, body);
   // A ledger that is halted takes nothing; the client was refused all the same.
   await bursts.record([entry]).catch(() => undefined);
 }
