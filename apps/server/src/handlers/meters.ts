@@ -18,7 +18,10 @@ import { ProblemError } from "../http/problem-error.ts";
 import type { Context } from "./context.ts";
 import { record } from "./record.ts";
 
+/** Lines of a page, unless it is said how many. */
 const DEFAULT_LIMIT = 1_000;
+/** No meter has a higher number: the column takes none. */
+const HIGHEST_NUMBER = 2 ** 31 - 1;
 
 /** Meters, attaching a real one, and sessions. */
 export function meterHandlers(
@@ -30,7 +33,7 @@ export function meterHandlers(
       const now = context.now();
       const page = await meterPage(pool, scope, context.clockOf, now, {
         ...query,
-        after: Math.min(Number(query.after ?? 0), 2 ** 31 - 1),
+        after: Math.min(Number(query.after ?? 0), HIGHEST_NUMBER),
         limit: query.limit ?? DEFAULT_LIMIT,
       });
       return { asOf: new Date(now).toISOString(), ...page, meters: [...page.meters] };

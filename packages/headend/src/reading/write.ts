@@ -38,27 +38,30 @@ export async function writeReadings(
 }
 
 async function writeMisdated(sql: Sql, scope: Scope, reads: readonly MeterRead[]): Promise<void> {
-  const misdated = reads.filter(({ read }) => read?.misdated !== undefined);
-  const heardAt = misdated.flatMap(({ read }) => read?.intervals.map(({ evidence }) => evidence.receivedAt) ?? []);
-  const foundAt = heardAt.reduce((one, other) => Math.max(one, other), 0);
-  await writeFindings(sql, scope, misdated.flatMap(misdatedFinding), foundAt);
+  const findings: PlausibilityFinding[] = [];
+  let foundAt = 0;
+  for (const { meter, read } of reads) {
+    if (read?.misdated === undefined) continue;
+    findings.push(misdatedFinding(meter, read.misdated));
+    for (const { evidence } of read.intervals) foundAt = Math.max(foundAt, evidence.receivedAt);
+  }
+  await writeFindings(sql, scope, findings, foundAt);
 }
 
 /** P-8: what came by a clock that is off is kept, and disputed: it is not known to be of when it says. */
-function misdatedFinding({ meter, read }: MeterRead): readonly PlausibilityFinding[] {
-  if (read?.misdated === undefined) return [];
-  const { from, to, offsetSeconds, isIncident } = read.misdated;
+function misdatedFinding(
+  meter: MeterId,
+  { from, to, offsetSeconds, isIncident }: NonNullable<ReadResult["misdated"]>,
+): PlausibilityFinding {
   const off = `${Math.abs(offsetSeconds).toFixed(0)} s ${offsetSeconds < 0 ? "slow" : "fast"}`;
-  return [
-    {
-      rule: "P-8",
-      subject: { kind: "meter", meter },
-      stretch: { from, to },
-      confidence: isIncident ? 1 : CONFIDENCE_OF_A_SLIP,
-      sentence: `Its clock was ${off} when it gave these intervals: they are not known to be of the times that they bear.`,
-      data: { offsetSeconds },
-    },
-  ];
+  return {
+    rule: "P-8",
+    subject: { kind: "meter", meter },
+    stretch: { from, to },
+    confidence: isIncident ? 1 : CONFIDENCE_OF_A_SLIP,
+    sentence: `Its clock was ${off} when it gave these intervals: they are not known to be of the times that they bear.`,
+    data: { offsetSeconds },
+  };
 }
 
 /** A clock that is off by minutes drifted; one that is off by more was moved. */
