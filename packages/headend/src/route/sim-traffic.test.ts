@@ -42,7 +42,9 @@ test("MC-23: a meter whose SIM has carried its month's octets is spared until th
     await pool.query("update work set due_at = $1", [new Date(now)]);
     const leases = await queue.lease(randomUUID(), { any: 3, onDemand: 0 }, now, 60);
     assert.equal(leases.length, 3);
-    return leases.toSorted((one, other) => one.meter.id - other.meter.id).map(({ isSpared }) => isSpared === true);
+    return leases
+      .toSorted((one, other) => one.meter.id - other.meter.id)
+      .map(({ isSimUsedUp }) => isSimUsedUp === true);
   };
   const carried = (id: typeof first, octets: number, route: Route | undefined = cellular, at = NOW) =>
     countTraffic(pool, scope, [{ meter: { id, route }, octets, at }]);

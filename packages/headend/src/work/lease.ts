@@ -46,7 +46,7 @@ export interface Lease {
   /** The newest end of a day whose registers are held, at the source. */
   readonly daysTo?: number;
   /** What its SIM may carry in this month is used up (MC-23). */
-  readonly isSpared?: true;
+  readonly isSimUsedUp?: true;
   /** Push set-ups that its object list had when that was read last, on our clock; absent: it never was. */
   readonly pushSetUps?: { readonly listed: readonly string[]; readonly at: number };
 }

@@ -426,8 +426,8 @@ export function dayEnds(
  * MC-23: reading waits where the budget of the meter's SIM is used up. What people ask for, commands and keys do not, nor does a
  * takeover: safety is not saved on.
  */
-function isSpared({ isSpared: isUsedUp, onDemand, takeover }: Lease): boolean {
-  return isUsedUp === true && onDemand === undefined && takeover.phase === "done";
+function isSpared({ isSimUsedUp, onDemand, takeover }: Lease): boolean {
+  return isSimUsedUp === true && onDemand === undefined && takeover.phase === "done";
 }
 
 /**
