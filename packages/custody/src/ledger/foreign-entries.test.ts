@@ -202,3 +202,62 @@ test("ends whose MACs are taken off are believed as far as a checkpoint has them
   assert.equal((await foreignIn(site)).length, 1);
   await site.stop();
 });
+
+/** Whoever owns the database lets nothing of a kind be written. */
+const withoutWriting = async (url: string, kind: string, act: () => Promise<unknown>) => {
+  await asOwner(url, async (pool) => {
+    await pool.query(
+      `create function not_written() returns trigger language plpgsql as
+         $$ begin raise exception 'no' using errcode = 'disk_full'; end $$;
+       create trigger not_written before insert on ledger for each row when (new.kind = '${kind}')
+         execute function not_written();`,
+    );
+  });
+  await act();
+  await asOwner(url, (pool) => pool.query("drop trigger not_written on ledger; drop function not_written()"));
+};
+
+const append = (site: CustodySite) => {
+  const entry = { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} };
+  return site.custody.bursts.record([entry]);
+};
+const forgedHeadEnd = { kind: "head-end-enrolled", body: { name: "mallory" } };
+
+test("a freeze that was not written is not taken for one that people have ended", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await backups.siteOn(database);
+  const world = await AuthorityWorld.open(site);
+  await asOwner(database.adminUrl, (pool) => forge(pool, forgedHeadEnd));
+  await assert.rejects(append(site), { code: "ledger-forked" });
+  await append(site);
+  await withoutWriting(database.adminUrl, "kill-switch-on", () => site.custody.sweep().catch(() => undefined));
+  assert.equal((await stateOf(site)).frozen, undefined);
+  await site.custody.sweep();
+  assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
+  await site.custody.sweep();
+  assert.equal((await troubleOf(site))?.code, FOREIGN);
+  assert.equal((await foreignIn(site)).length, 1);
+  await world.change("thaw", { since: (await stateOf(site)).frozen?.since });
+  await site.custody.sweep();
+  assert.equal(await troubleOf(site), undefined);
+  assert.equal((await foreignIn(site))[1].accepted, true);
+  await site.stop();
+});
+
+test("what is found before anybody is enrolled freezes once somebody is, and is accepted by nobody before a thaw", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await backups.siteOn(database);
+  await asOwner(database.adminUrl, (pool) => forge(pool, forgedHeadEnd));
+  await assert.rejects(append(site), { code: "ledger-forked" });
+  await append(site);
+  await site.custody.sweep();
+  assert.equal((await troubleOf(site))?.code, FOREIGN);
+  const world = await AuthorityWorld.open(site);
+  for (let sweep = 0; sweep < 3; sweep += 1) await site.custody.sweep();
+  assert.equal((await troubleOf(site))?.code, FOREIGN);
+  assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
+  await world.change("thaw", { since: (await stateOf(site)).frozen?.since });
+  await site.custody.sweep();
+  assert.equal(await troubleOf(site), undefined);
+  await site.stop();
+});

@@ -2,6 +2,7 @@ import { type EntryRange, LedgerError } from "@meterkeep/ledger";
 import type { Authority } from "../authority/authority.ts";
 import { MOST_REASON_CHARACTERS } from "../authority/document.ts";
 import type { DocumentKeeper } from "../authority/document-keeper.ts";
+import { EXECUTED } from "../backup/withdrawals.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { installationEntry } from "./installation-entry.ts";
@@ -10,7 +11,7 @@ import type { Trouble } from "./trouble.ts";
 
 /** What the watch needs. */
 export interface ForeignWatchDependencies {
-  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "ofItself">;
+  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "ofItself" | "ofKinds">;
   readonly committer: Pick<Committer, "submit">;
   readonly authority: Pick<Authority, "document" | "freeze">;
   readonly documents: Pick<DocumentKeeper, "spoilt">;
@@ -23,14 +24,16 @@ export interface ForeignWatchDependencies {
  * Has people look when somebody else has written into the ledger: whoever did owns the database, and what the database says
  * otherwise is no better.
  *
- * States: *quiet* (nothing foreign that people have not seen), *told* (everything critical is frozen where people approve, and the status says
- * so, start after start), *seen* (two people have thawed since).
+ * States: *quiet* (nothing foreign that people have not seen), *told* (the status says so, start after start; nobody is enrolled yet, or the
+ * freeze is not durable yet), *frozen* (everything critical, where people approve), *seen* (two people have thawed since, by the ledger).
  */
 export class ForeignWatch {
   readonly #dependencies: ForeignWatchDependencies;
   /** Up to which entry people have seen what is foreign. */
   #seen: number;
-  /** Up to which entry it was frozen for. */
+  /** Up to which entry it was told of. */
+  #toldOf = 0;
+  /** Up to which entry it was frozen for, durably. */
   #frozenFor = 0;
 
   private constructor(dependencies: ForeignWatchDependencies, seen: number) {
@@ -64,19 +67,30 @@ export class ForeignWatch {
     const [from, to] = [Math.min(...open.map((one) => one.from)), Math.max(...open.map((one) => one.to))];
     const { authority, documents, committer, onFailure, now } = this.#dependencies;
     if (documents.spoilt !== undefined) return;
-    const { approvers, frozen } = authority.document;
-    if (to > this.#frozenFor) {
-      this.#frozenFor = to;
+    if (to > this.#toldOf) {
+      this.#toldOf = to;
       onFailure(new LedgerError(FOREIGN, this.trouble?.message ?? ""));
-      // Where nobody is enrolled nothing can be approved, and nobody could thaw.
-      if (approvers.length > 0 && frozen === undefined)
-        await authority.freeze(wordsOf(open).slice(0, MOST_REASON_CHARACTERS), "custodian");
+    }
+    const { approvers, frozen } = authority.document;
+    // Where nobody is enrolled nothing can be approved, and nobody could thaw: it is frozen once somebody is.
+    if (approvers.length === 0) return;
+    if (to > this.#frozenFor) {
+      if (frozen === undefined) await authority.freeze(wordsOf(open).slice(0, MOST_REASON_CHARACTERS), "custodian");
+      // Only now: a freeze that was not written is none that people could have ended.
+      this.#frozenFor = to;
       return;
     }
-    if (approvers.length === 0 || frozen !== undefined) return;
+    if (frozen !== undefined || !(await this.#wasThawedSince(to))) return;
     const body = { from, to, accepted: true } satisfies ForeignBody;
     await committer.submit({ entries: [installationEntry(now(), FOREIGN, "custodian", body)] });
     this.#seen = to;
+  }
+
+  async #wasThawedSince(entry: number): Promise<boolean> {
+    const executed = await this.#dependencies.ledger.ofKinds([EXECUTED]);
+    return executed.some(
+      ({ sequence, body }) => sequence > entry && (JSON.parse(body) as { readonly kind: string }).kind === "thaw",
+    );
   }
 
   get #open(): readonly EntryRange[] {
