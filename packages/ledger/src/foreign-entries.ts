@@ -30,10 +30,13 @@ export class ForeignEntries {
     return this.#ranges.find(({ from, to }) => from <= sequence && sequence <= to);
   }
 
-  /** A condition over the column `sequence` for a `where` clause, with its `and`; empty while there are none. */
+  /**
+   * A condition over the column `sequence` for a `where` clause, with its `and`. Entries are counted from 1: a row below that, where the
+   * table's own check was dropped, is in no tree and in no export.
+   */
   get condition(): string {
-    if (this.#ranges.length === 0) return "";
+    if (this.#ranges.length === 0) return "and sequence >= 1";
     const ranges = this.#ranges.map(({ from, to }) => `[${from},${to}]`).join(",");
-    return `and not (sequence <@ '{${ranges}}'::int8multirange)`;
+    return `and sequence >= 1 and not (sequence <@ '{${ranges}}'::int8multirange)`;
   }
 }

@@ -29,7 +29,7 @@ export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntr
   return {
     foreign,
     size: async () => {
-      const { rows } = await client.query("select coalesce(max(sequence), 0) as size from ledger");
+      const { rows } = await client.query("select greatest(max(sequence), 0) as size from ledger");
       return Number((rows[0] as { readonly size: string }).size);
     },
     append: async (growth) => {
@@ -40,7 +40,7 @@ export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntr
     read: async (after, limit) => {
       const { rows } = await client.query(
         `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where sequence > $1 order by sequence limit $2`,
+         from ledger where sequence > greatest($1, 0) order by sequence limit $2`,
         [after, limit],
       );
       return (rows as readonly LedgerRow[]).map(entryOfRow);
@@ -79,7 +79,7 @@ export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntr
     },
     ends: async (size, limit) => {
       const { rows } = await client.query(
-        "select sequence, end_mac from ledger where end_mac is not null and sequence <= $1 order by sequence desc limit $2",
+        "select sequence, end_mac from ledger where end_mac is not null and sequence between 1 and $1 order by sequence desc limit $2",
         [size, limit],
       );
       return (rows as readonly { readonly sequence: string; readonly end_mac: Uint8Array }[]).map((row) => ({
@@ -108,7 +108,7 @@ const APPEND = `
   insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, leaf, end_mac)
   select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::bytea[], $12::bytea[])
-  where (select coalesce(max(sequence), 0) from ledger) = $10::bigint
+  where (select greatest(max(sequence), 0) from ledger) = $10::bigint
     and ($10 = 0 or (select leaf from ledger where sequence = $10) = $11::bytea)`;
 
 async function appendEntries(client: SqlClient, { from, entries, endMac }: Growth): Promise<void> {

@@ -261,3 +261,33 @@ test("what is found before anybody is enrolled freezes once somebody is, and is 
   assert.equal(await troubleOf(site), undefined);
   await site.stop();
 });
+
+test("a row below the first entry, where the table's check was dropped, is read by nobody", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  let site = await backups.siteOn(database);
+  await site.stop();
+  await asOwner(database.adminUrl, async (pool) => {
+    await pool.query("alter table ledger drop constraint ledger_sequence_check");
+    for (const [sequence, kind, body] of [
+      [0, MADE_GOOD, { losses: ["forged"] }],
+      [-1, "ledger-witnesses", { witnesses: [] }],
+      [-2, "authority-recorded", { revision: 9, mac: "00" }],
+    ] as const)
+      await pool.query(
+        `insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, leaf, end_mac)
+         values ($1, 1, $2, 'custodian', '*', '*', 'M', $3, sha256('x'), sha256('y'))`,
+        [sequence, kind, JSON.stringify(body)],
+      );
+  });
+  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  const { ledger, authority } = site.store;
+  assert.deepEqual(await ledger.ofKinds([MADE_GOOD]), []);
+  assert.deepEqual(await ledger.ofMeters(["M"], [MADE_GOOD]), []);
+  assert.equal(await ledger.lastOf([MADE_GOOD], "custodian", "*"), undefined);
+  assert.ok((await ledger.ofItself()).every(({ sequence }) => sequence >= 1));
+  assert.ok((await ledger.ends(9999, 9999)).every(({ size }) => size >= 1));
+  assert.equal((await ledger.read(-9, 1))[0]?.sequence, 1);
+  assert.equal((await authority.document()).mark, undefined);
+  assert.equal(await troubleOf(site), undefined);
+  await site.stop();
+});
