@@ -38,6 +38,27 @@ test("PostgreSQL refuses to change, delete or truncate what is in the ledger", (
     await migrate(pool, migrations, { version: "test" });
   }));
 
+test("bound ends are found without looking through a ledger from before there were any", () =>
+  withTestDatabase({ migrations }, async ({ pool }) => {
+    await pool.query(
+      `insert into ledger (sequence, at_ms, kind, principal, utility, island, body, leaf, end_mac)
+       select n, 1, 'seen', 'p', 'u', 'i', '{}', sha256(n::text::bytea), case when n <= 2 then sha256('mac') end
+       from generate_series(1, 5000) as n`,
+    );
+    await pool.query("analyze ledger");
+    const ends = await postgresLedgerStore({
+      query: async (text, values) => {
+        const { rows } = await pool.query<{ "QUERY PLAN": string }>(`explain ${text}`, values);
+        assert.match(rows.map((row) => row["QUERY PLAN"]).join("\n"), /ledger_bound_ends/);
+        return pool.query(text, values);
+      },
+    }).ends(5000, 1000);
+    assert.deepEqual(
+      ends.map(({ size }) => size),
+      [2, 1],
+    );
+  }));
+
 test("what is appended at once is written in one go, in the order it came", async () => {
   const store = memoryLedgerStore();
   let appends = 0;
