@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { LedgerEntry } from "@meterkeep/ledger";
+import { frontierAt, type LedgerEntry, readerOf, rootOf } from "@meterkeep/ledger";
 import type { AuthorityRecords } from "../authority/store/records.ts";
 import {
   type HeadedJournal,
@@ -41,7 +41,10 @@ export interface BoundDependencies {
   readonly directory: string;
   /** The custodian's own folder, on neither. */
   readonly stateFolder: string;
-  readonly ledger: Pick<CustodyStore["ledger"], "read" | "size" | "lastOf" | "ofKinds" | "ofItself" | "foreign">;
+  readonly ledger: Pick<
+    CustodyStore["ledger"],
+    "read" | "size" | "nodes" | "lastOf" | "ofKinds" | "ofItself" | "foreign"
+  >;
   readonly seals: Pick<AuthorityRecords, "countingSeals" | "manifest">;
   readonly committer: Pick<Committer, "submit">;
   readonly vault: Pick<Vault, "authenticate">;
@@ -246,12 +249,19 @@ export class BoundWithdrawals {
     const size = await ledger.size();
     const none = () => undefined;
     let [longest, since] = [0, 0];
+    let last: Withdrawal | undefined;
     for await (const line of this.journal.read(none, none, this.#noted?.head)) {
+      if (line.root !== undefined) last = line;
       // Where entries of somebody else lie the ledger had its own when the line was written; the first to follow them has their end.
       const isTaken = line.ledger !== undefined && (ledger.foreign.at(line.ledger)?.to ?? line.ledger) > line.ledger;
       if (line.ledger === undefined || (line.ledger <= size && !isTaken)) continue;
       if (since === 0) since = line.at;
       longest = Math.max(longest, line.ledger);
+    }
+    // One that was cut and filled up again to the very number has another root.
+    if (last !== undefined && !(await this.#isRoot(last, size))) {
+      if (since === 0) since = last.at;
+      longest = Math.max(longest, last.ledger ?? 0);
     }
     if (longest === 0) return undefined;
     const name = `journal of ${longest} entries`;
@@ -259,6 +269,13 @@ export class BoundWithdrawals {
     if (namedIn(await ledger.ofItself(), MADE_GOOD).has(name)) return undefined;
     const words = `the ledger has ${size} entries, and the journal of withdrawals knows of ${longest}`;
     return { name, words, since, sequence: undefined, isTold: false };
+  }
+
+  /** Whether the ledger had this root when it had so many entries; of one that is shorter nothing is said. */
+  async #isRoot({ ledger: at = 0, root }: Withdrawal, size: number): Promise<boolean> {
+    if (at > size) return true;
+    const frontier = await frontierAt(readerOf(this.#dependencies.ledger), at);
+    return Buffer.from(rootOf(frontier)).toString("hex") === root;
   }
 
   async #beginAdopting(to: number): Promise<void> {

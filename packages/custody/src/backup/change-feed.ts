@@ -17,6 +17,8 @@ const SEGMENT = /^changes-\d{12}\.feed$/;
  */
 export interface ChangeFeed {
   note(change: object): Promise<void>;
+  /** Says that changes are missing here which nobody can tell it: a new backup is due. */
+  lose(problem: string): Promise<void>;
   /** Goes on in a new segment, named by the entries that the ledger has. */
   begin(ledgerSize: number): Promise<void>;
   /** Why changes are missing since the last `gap` line; undefined while it is whole. */
@@ -73,6 +75,7 @@ export async function openFileFeed(directory: string, onFailure: (error: unknown
         await to.appendFile(`${gap}${feedLine(change)}\n`);
         isSynced = false;
       }),
+    lose: (missing) => turn.run(() => failed(new Error(missing))),
     begin: (ledgerSize) =>
       inTurn(async () => {
         await sync();

@@ -1,4 +1,4 @@
-import { entryLine, type Growth } from "@meterkeep/ledger";
+import { type EntryRange, entryLine, type Growth, leafOfLine } from "@meterkeep/ledger";
 import type { ShipmentRecord } from "../store/records.ts";
 import type { CustodyStore, StagedMeter, Write } from "../store/store.ts";
 import type { ChangeFeed } from "./change-feed.ts";
@@ -134,8 +134,15 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
   },
 };
 
+/** Foreign entries that the feed takes with the commit that follows them; of more it says that they are missing. */
+const MOST_FOREIGN = 10_000;
+
 /** The same store, telling a feed of every change before it is made. */
-export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">, now: () => number): CustodyStore {
+export function feedingStore(
+  store: CustodyStore,
+  feed: Pick<ChangeFeed, "note" | "lose">,
+  now: () => number,
+): CustodyStore {
   const note = (change: FeedChange): Promise<void> => feed.note(change);
   let stages = 0;
   const told = <P extends FeedPort>(port: P, part: Ports[P]): Ports[P] => {
@@ -152,7 +159,7 @@ export function feedingStore(store: CustodyStore, feed: Pick<ChangeFeed, "note">
   };
   return {
     commit: async (writes, growth) => {
-      const grown = growth && { growth: grownBy(growth) };
+      const grown = growth && { growth: await withForeign(store, feed, grownBy(growth)) };
       await note({ kind: "commit", writes, at: now(), ...grown });
       await store.commit(writes, growth);
     },
@@ -215,6 +222,39 @@ export async function callAgain(
     inner === undefined ? store[outer] : (store[outer] as unknown as Readonly<Record<string, unknown>>)[inner]
   ) as Readonly<Record<string, (...all: readonly unknown[]) => Promise<unknown>>>;
   await part[member]?.(...args);
+}
+
+type FeedGrowth = NonNullable<Extract<FeedChange, { kind: "commit" }>["growth"]>;
+
+/**
+ * What somebody else has written behind the custodian's last entry was told to no feed: it goes before the commit that follows it,
+ * so that a replay comes to the same tree.
+ */
+async function withForeign(
+  { ledger }: Pick<CustodyStore, "ledger">,
+  feed: Pick<ChangeFeed, "lose">,
+  growth: FeedGrowth,
+): Promise<FeedGrowth> {
+  let own = growth.from.size;
+  for (let range: EntryRange | undefined = ledger.foreign.at(own); range !== undefined; range = ledger.foreign.at(own))
+    own = range.from - 1;
+  const count = growth.from.size - own;
+  if (count === 0) return growth;
+  const isTaken = count <= MOST_FOREIGN;
+  const lines = isTaken ? (await ledger.read(own, count)).map(entryLine) : [];
+  const leaves = isTaken ? await ledger.nodes(0, own, count) : [];
+  const isWhole =
+    lines.length === count &&
+    lines.every((line, at) => Buffer.from(leafOfLine(line)).equals(leaves[at] ?? new Uint8Array()));
+  if (!isWhole) {
+    await feed.lose(
+      `entries ${own + 1} to ${growth.from.size} of the ledger were written by somebody else and cannot be done again`,
+    );
+    return growth;
+  }
+  const [leaf] = own === 0 ? [] : await ledger.nodes(0, own - 1, 1);
+  const from = { size: own, leaf: leaf && Buffer.from(leaf).toString("hex") };
+  return { ...growth, from, lines: [...lines, ...growth.lines] };
 }
 
 function grownBy({ from, to, entries, endMac }: Growth) {

@@ -62,7 +62,7 @@ test("a custodian that is killed before or after any commit of making good forge
         await custody.custody.close();
         cpSync(now, later, { recursive: true });
       },
-      feedingStore(memoryCustodyStore(), { note }, () => 0),
+      feedingStore(memoryCustodyStore(), { note, lose: assert.fail }, () => 0),
       { vault, escrowFolder: now, stateFolder: join(folder, "state") },
     );
     const [stolen = "", retired = ""] = titles;

@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { type LedgerDraft, RESUMED } from "@meterkeep/ledger";
+import { edgeOf, growthOf, type LedgerDraft, RESUMED } from "@meterkeep/ledger";
 import { GroupCommitter } from "../store/committer.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import type { MeterFile } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
-import { MADE_GOOD } from "./losses.ts";
+import { BEHIND, MADE_GOOD } from "./losses.ts";
 import type { MakeGoodDependencies } from "./make-good.ts";
 import { SecondStorage } from "./second-storage.ts";
 import { KEY_STATES, WITHDRAWALS } from "./withdrawals.ts";
@@ -295,4 +295,52 @@ test("no resumption is believed of a journal that lines were cut off, and all ar
     const later = await putBack(back, accepted);
     await (await start(later)).makeGood();
     assert.deepEqual([states.get("M2"), await isBroken(later)], [undefined, [true, false]]);
+  }));
+
+test("foreign entries whose leaves are not those of their text cannot be done again: the feed asks for a backup", () =>
+  withStorage(async ({ complaints, start }) => {
+    const store = memoryCustodyStore();
+    const { storage, submit, makeGood } = await start(store);
+    await makeGood();
+    await submit(entry("seen"));
+    const grown = growthOf(await edgeOf(store.ledger), [entry("seen")]);
+    await store.commit([], { ...grown, entries: grown.entries.map((one) => ({ ...one, leaf: new Uint8Array(32) })) });
+    const size = await store.ledger.size();
+    store.ledger.foreign.add({ from: size, to: size });
+    await assert.rejects(submit(entry("seen")), { code: "ledger-forked" });
+    const told = () => storage.trouble;
+    assert.equal(told(), undefined);
+    await submit(entry("seen"));
+    assert.equal(told()?.code, "change-feed-broken");
+    assert.match(told()?.message ?? "", /written by somebody else and cannot be done again\): make a backup/);
+    assert.match(complaints.splice(0).join(), /written by somebody else/);
+  }));
+
+test("a ledger that was cut and filled up again to the very number that the journal knows is behind it all the same", () =>
+  withStorage(async ({ states, start }) => {
+    const first = memoryCustodyStore();
+    const before = await start(first);
+    await before.makeGood();
+    const size = await first.ledger.size();
+    await before.submit(compromise("M1"));
+    await before.submit(entry("seen"), entry("seen"));
+    const known = await first.ledger.size();
+    await before.submit(compromise("M2"));
+
+    const back = await putBack(first, size);
+    const fill = Array.from({ length: known - size }, () => entry("filled"));
+    await back.commit([], growthOf(await edgeOf(back.ledger), fill));
+    back.ledger.foreign.add({ from: size + 1, to: known });
+    // A start that named them, and died.
+    await back.commit([], growthOf(await edgeOf(back.ledger), [entry("named")]));
+    states.clear();
+    const again = await start(back);
+    await again.makeGood();
+    const [behind] = await back.ledger.ofKinds([BEHIND]);
+    assert.match(behind?.body ?? "", new RegExp(`journal of ${known} entries`));
+    assert.deepEqual([...states.keys()].sort(), ["M1", "M2"]);
+    // Made good once.
+    await again.storage.finish();
+    await (await start(back)).makeGood();
+    assert.deepEqual([(await back.ledger.ofKinds([BEHIND])).length, await madeGood(back)], [1, 1]);
   }));

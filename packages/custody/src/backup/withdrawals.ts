@@ -1,4 +1,4 @@
-import type { Growth, LedgerEntry } from "@meterkeep/ledger";
+import { type Growth, type LedgerEntry, rootOf } from "@meterkeep/ledger";
 import type { CriticalSeal, StoredManifest } from "../authority/store/records.ts";
 import { READMITTED } from "../departure/readmission.ts";
 import { CustodyError } from "../errors.ts";
@@ -13,8 +13,11 @@ export const WITHDRAWALS = { file: "withdrawals.jsonl", domain: "meterkeep-withd
 /** An entry of the ledger by which somebody or something may less than before, or is elsewhere than before. */
 export type WithdrawingEntry = Pick<LedgerEntry, "at" | "kind" | "principal" | "utility" | "island" | "meter" | "body">;
 
-/** What a database from before may not forget: a line each, with how many entries the ledger had when it was written. */
-export type Withdrawal = { readonly ledger?: number } & Withdrawn;
+/**
+ * What a database from before may not forget: a line each, with how many entries the ledger had when it was written, and the
+ * root of their tree, hex; lines of before have no root.
+ */
+export type Withdrawal = { readonly ledger?: number; readonly root?: string } & Withdrawn;
 type Withdrawn =
   | {
       readonly kind: "entry";
@@ -113,8 +116,11 @@ function withdrawalsIn(writes: readonly Write[], growth: Growth | undefined): Wi
     if (write.kind !== "seal-critical" || again.has(write.seal.nonce)) return [];
     return [sealLine(write)];
   });
-  const ledger = growth && { ledger: growth.from.frontier.size };
-  return [...seals, ...entries.filter(withdraws).map(entryLineOf)].map((line) => ({ ...line, ...ledger }));
+  const lines = [...seals, ...entries.filter(withdraws).map(entryLineOf)];
+  if (growth === undefined || lines.length === 0) return lines;
+  const { frontier } = growth.from;
+  const root = Buffer.from(rootOf(frontier)).toString("hex");
+  return lines.map((line) => ({ ...line, ledger: frontier.size, root }));
 }
 
 /** The line of a seal. */

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { edgeOf, growthOf, type LedgerDraft, postgresLedgerStore } from "@meterkeep/ledger";
+import { edgeOf, growthOf, type LedgerDraft, postgresLedgerStore, rootOf } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
@@ -42,6 +42,11 @@ function forge(pool: Pool, ...entries: readonly (Pick<LedgerDraft, "kind" | "bod
     ...entry,
   }));
   return edgeOf(store).then((edge) => store.append(growthOf(edge, drafts)));
+}
+
+async function headOf(pool: Pool) {
+  const { frontier } = await edgeOf(postgresLedgerStore(pool));
+  return { size: frontier.size, root: Buffer.from(rootOf(frontier)).toString("hex") };
 }
 
 const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({}, OPERATOR);
@@ -170,6 +175,45 @@ test("what is appended under a running custodian costs one write, and counts as 
   assert.equal((await troubleOf(site))?.code, FOREIGN);
   assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
   await site.stop();
+});
+
+test("a restore from a backup and the feed goes on behind what somebody else has written, and knows it", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  let site = await backups.siteOn(database);
+  await AuthorityWorld.open(site);
+  const { file } = await backups.makeBackup(site);
+  const write = () =>
+    site.custody.bursts.record([
+      { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} },
+    ]);
+  const forged = { kind: MADE_GOOD, body: { losses: ["forged"] } };
+  await write();
+  await asOwner(database.adminUrl, (pool) => forge(pool, forged, forged));
+  await assert.rejects(write(), { code: "ledger-forked" });
+  await write();
+  // The same while nobody runs.
+  await site.stop();
+  await asOwner(database.adminUrl, (pool) => forge(pool, forged));
+  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  await write();
+  await site.stop();
+  const target = await backups.emptyDatabase();
+  try {
+    const { entries, replayed } = await backups.restoreInto(target, file, site.escrow);
+    const { size, root } = await asOwner(database.adminUrl, (pool) => headOf(pool));
+    assert.deepEqual([replayed?.broken, entries], [undefined, size]);
+    const url = new URL(await testServerUrl());
+    url.pathname = `/${target.database}`;
+    assert.deepEqual(await asOwner(url.href, (pool) => headOf(pool)), { size, root });
+    const back = await backups.siteOn(target, { escrow: site.escrow });
+    assert.deepEqual(
+      (await foreignIn(back)).map(({ kinds }) => kinds),
+      [[MADE_GOOD], [MADE_GOOD]],
+    );
+    await back.stop();
+  } finally {
+    await target.drop();
+  }
 });
 
 test("ends whose MACs are taken off are believed as far as a checkpoint has them, and a ledger from before there were any as it stands", async () => {
