@@ -370,7 +370,7 @@ export const SERVER_CONFIG = {
     kind: "text",
     optional: true,
     description:
-      "What the SIM of one meter may carry in a calendar month (UTC), by network, in megabytes (10^6 octets): `cellular=20,nb-iot=0.5`. Beyond it the meter is read on demand alone.",
+      "What the SIM of one meter may carry in a calendar month (UTC), by network, in megabytes (10^6 octets): `cellular=20,nb-iot=0.5`. Beyond it the meter is read no more until the next month; reading on demand stops before that.",
   },
   wakeUp: {
     kind: "record",

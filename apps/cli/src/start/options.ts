@@ -214,7 +214,7 @@ export const START_OPTIONS = {
     kind: "text",
     optional: true,
     description:
-      "What the SIM of one meter may carry in a calendar month, in megabytes, by network: cellular=20,nb-iot=0.5. Beyond it the meter is read on demand alone, commanded and given keys as before.",
+      "What the SIM of one meter may carry in a calendar month, in megabytes, by network: cellular=20,nb-iot=0.5. Beyond it the meter is read no more until the next month, and commanded and given keys as before; reading on demand stops before that, so that it takes nothing from scheduled reading.",
   },
   wakeUpUrl: {
     kind: "text",

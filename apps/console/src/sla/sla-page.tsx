@@ -129,7 +129,7 @@ function SimBudgets({ budgets }: { budgets: SlaBoard["simBudgets"] }) {
             <td>{month}</td>
             <td>{megabytes(budgetOctets)}</td>
             <td>{formatCount(sims)}</td>
-            <td>{usedUp === 0 ? "none" : `${formatCount(usedUp)}, read on demand alone`}</td>
+            <td>{usedUp === 0 ? "none" : `${formatCount(usedUp)}, not read until next month`}</td>
             <td>{megabytes(mostOctets)}</td>
             <td>{megabytes(octets)}</td>
           </tr>

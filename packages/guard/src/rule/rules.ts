@@ -180,7 +180,7 @@ export const MC_RULES = {
   "MC-23": rule(
     "Wake-ups and SIM budgets",
     "head-end",
-    "A meter is woken so often a day and no more, and is read on demand alone when its SIM has carried what its network allows in a month.",
+    "A meter is woken so often a day and no more, and is not read when its SIM has carried what its network allows in a month; reading on demand stops before that.",
     (_, { wakeUpsPerDay }) => `${wakeUpsPerDay} a day`,
   ),
 } as const satisfies Readonly<Record<`MC-${number}`, Rule>>;

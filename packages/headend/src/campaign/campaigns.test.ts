@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { CommandOrder } from "@meterkeep/api";
 import { CustodianCallError } from "@meterkeep/api/custodian";
 import { DEFAULT_THRESHOLDS, type Weather } from "@meterkeep/guard";
 import { folderShelf } from "../firmware/shelf.ts";
+import type { Meter } from "../inventory/meter.ts";
+import type { Route } from "../route/route.ts";
+import { countTraffic, keepSimBudgets, parseSimBudgets } from "../route/sim-traffic.ts";
 import { openHeadEndDatabase, testTitle } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
@@ -11,6 +15,7 @@ import { type Billing, NO_BILLING } from "./billing.ts";
 import { CampaignRunner } from "./campaign-runner.ts";
 import { Campaigns } from "./campaigns.ts";
 import { commandOperations } from "./command-operations.ts";
+import { type CommandPorts, CommandSessions } from "./command-sessions.ts";
 import { FleetCensus } from "./fleet-census.ts";
 import { NO_WEATHER, type WeatherOffice } from "./weather.ts";
 
@@ -18,6 +23,7 @@ const RITA = { id: "rita", name: "Rita" };
 const OTTO = { id: "otto", name: "Otto" };
 const HOMES = 40;
 const DAY = 86_400_000;
+const CELLULAR: Route = { kind: "tcp", host: "192.0.2.1", port: 4059, network: "cellular" };
 
 /** A head-end's campaigns over a real database; what people sign at the custodian is said by `approved`. */
 async function openBench(
@@ -502,4 +508,41 @@ test("MC-07, MC-10: a meter that is not believed takes one person more, and what
   const { rows: kept } = await pool.query("select manifest from campaigns where campaign_id = $1", [campaign.id]);
   const [header = ""] = String(kept[0]?.manifest).split("\n");
   assert.equal(JSON.parse(header).doubted, 1, "people sign it");
+});
+
+test("MC-23: what people ask to read is refused beyond its share of the SIM's budget, and not before", async () => {
+  const { database, pool, scope, bench, campaigns, entries, newRunner } = await openBench(2);
+  await using _ = database;
+  const selection = { kind: "all" as const };
+  await campaigns.create({ operation: "registers", reason: "maintenance", parameters: {}, selection }, RITA);
+  bench.now += 60_000;
+  await newRunner().look();
+  await keepSimBudgets(pool, scope, parseSimBudgets("cellular=0.001"));
+  const [first, second] = await database.inventory.all();
+  // On the 18th of 30 days in the morning: half, and 58 % of the other half.
+  const carried = (meter: Meter | undefined, octets: number) =>
+    countTraffic(pool, scope, [{ meter: { id: meter!.id, route: CELLULAR }, octets, at: bench.now }]);
+  await carried(first, 791);
+  await carried(second, 790);
+  const sessions = new CommandSessions({
+    pool,
+    scope,
+    operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now: () => bench.now,
+    dial: async () => Promise.reject(new Error("reached")),
+    record: async (kind: string, _body: unknown, sentence: string) =>
+      void entries.push({ kind, by: "session", sentence }),
+  } as unknown as CommandPorts);
+  const leases = await postgresWorkQueue(pool, scope).lease(randomUUID(), { any: 2, onDemand: 2 }, bench.now, 60);
+  const outcome = async (meter: Meter | undefined) => {
+    const lease = leases.find((one) => one.meter.id === meter?.id);
+    const held = await sessions.hold(lease!, new AbortController().signal).catch(String);
+    return typeof held === "object" ? [held.command.state, held.command.rule] : held;
+  };
+  assert.deepEqual(await outcome(first), ["refused", "MC-23"]);
+  assert.notDeepEqual(await outcome(second), ["refused", "MC-23"]);
+  assert.match(entries.at(-1)?.sentence ?? "", /the rest of the month's is kept for scheduled reading/);
+  const [kept] = await campaigns.quarantine("waiting", 10);
+  assert.deepEqual([kept?.rules, kept?.meters], [["MC-23"], 1]);
 });

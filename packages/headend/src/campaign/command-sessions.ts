@@ -89,6 +89,9 @@ export const MOST_LOSSES = 8;
 const AGAIN_MILLISECONDS = 5_000;
 /** What was read and is longer than this is with the readings, if anywhere. */
 const MOST_DATA = 262_144;
+/** Of what only reads. */
+const SHARE_USED =
+  "its SIM has carried what reading on demand may take of its budget by now; the rest of the month's is kept for scheduled reading";
 
 /** Carries one target of a campaign out, under the lease of its meter. */
 export class CommandSessions {
@@ -110,6 +113,8 @@ export class CommandSessions {
       throw new HeadEndError("meter-address-unknown", `nobody knows how meter ${meter.title} is reached`);
     const command = target.looks ? undefined : operation.command(parameters, profile);
     const against = command === undefined ? undefined : await this.#refusal(lease, target, command);
+    if (command === undefined && lease.isSimShareUsed === true)
+      return this.#refused(lease, target, "MC-23", SHARE_USED);
     if (against !== undefined) return this.#refused(lease, target, against.rule, against.sentence);
     if (!(await this.#take(lease, target))) return undefined;
     const ports = { ...this.#ports, scalers: this.#scalers };

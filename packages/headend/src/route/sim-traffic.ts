@@ -117,10 +117,23 @@ function monthOf(at: number): string {
 }
 
 /** Whether the budget of a meter `m` is used up in the month of `$moment`: a column of a statement. */
-export const isOverBudget = (moment: string): string => `exists (
+export const isOverBudget = (moment: string): string => hasCarried(moment, "b.octets");
+
+/**
+ * Whether a meter `m` has carried so much by `$moment` that it is read on demand no more: half of the budget, and of the
+ * other half what the month has had of it. So scheduled reading that needs no more than half a budget never waits for what people asked.
+ */
+export const isOverDemandShare = (moment: string): string =>
+  hasCarried(
+    moment,
+    `b.octets * (1 + extract(epoch from (${moment}::timestamptz at time zone 'UTC') - s.month)
+      / extract(epoch from (s.month + interval '1 month') - s.month)) / 2`,
+  );
+
+const hasCarried = (moment: string, octets: string): string => `exists (
     select from sim_traffic s join sim_budgets b on (b.utility_id, b.island_id, b.network) = (s.utility_id, s.island_id, s.network)
     where s.utility_id = m.utility_id and s.island_id = m.island_id and s.meter_id = m.meter_id
-      and s.month = date_trunc('month', ${moment}::timestamptz at time zone 'UTC')::date and s.octets >= b.octets)`;
+      and s.month = date_trunc('month', ${moment}::timestamptz at time zone 'UTC')::date and s.octets >= ${octets})`;
 
 interface UseRow {
   readonly network: NetworkType;

@@ -47,6 +47,8 @@ export interface Lease {
   readonly daysTo?: number;
   /** What its SIM may carry in this month is used up (MC-23). */
   readonly isSimUsedUp?: true;
+  /** What reading on demand may take of that is used up: the rest is kept for scheduled reading. */
+  readonly isSimShareUsed?: true;
   /** Push set-ups that its object list had when that was read last, on our clock; absent: it never was. */
   readonly pushSetUps?: { readonly listed: readonly string[]; readonly at: number };
 }

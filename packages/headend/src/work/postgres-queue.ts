@@ -12,7 +12,7 @@ import {
   wantedTable,
   wantedValues,
 } from "../reading/gaps.ts";
-import { isOverBudget } from "../route/sim-traffic.ts";
+import { isOverBudget, isOverDemandShare } from "../route/sim-traffic.ts";
 import { SESSION_BACKOFF } from "./backoff.ts";
 import {
   LANES,
@@ -157,7 +157,8 @@ const LEASE = `
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
     ${stretchesJson(ASKED)} as gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
     extract(epoch from c.days_to)::float8 * 1000 as days_to, c.push_set_ups,
-    extract(epoch from c.listed_at)::float8 * 1000 as listed_at, ${isOverBudget("$5")} as sim_used_up
+    extract(epoch from c.listed_at)::float8 * 1000 as listed_at, ${isOverBudget("$5")} as sim_used_up,
+    ${isOverDemandShare("$5")} as sim_share_used
   from leased l
   join meters m on m.utility_id = $1 and m.island_id = $2 and m.meter_id = l.meter_id
   left join feeders f on (f.utility_id, f.island_id, f.feeder_id) = (m.utility_id, m.island_id, m.feeder_id)
@@ -182,6 +183,7 @@ interface LeaseRow extends MeterRow {
   readonly push_set_ups: readonly string[] | null;
   readonly listed_at: number | null;
   readonly sim_used_up: boolean;
+  readonly sim_share_used: boolean;
 }
 
 function leaseOfRow(row: LeaseRow): Lease {
@@ -197,6 +199,7 @@ function leaseOfRow(row: LeaseRow): Lease {
     ...(row.logged_to === null ? {} : { loggedTo: row.logged_to }),
     ...(row.days_to === null ? {} : { daysTo: row.days_to }),
     ...(row.sim_used_up ? { isSimUsedUp: true } : {}),
+    ...(row.sim_share_used ? { isSimShareUsed: true } : {}),
     ...(row.push_set_ups === null || row.listed_at === null
       ? {}
       : { pushSetUps: { listed: row.push_set_ups, at: row.listed_at } }),
