@@ -10,7 +10,7 @@ import type { ConversationDependencies } from "./dependencies.ts";
 export interface ConversationParts
   extends Omit<ConversationDependencies, "sendCounters" | "receiveWindows" | "random" | "keeping"> {
   /** To whoever decides by it. */
-  readonly ledger: Pick<CustodyStore["ledger"], "ofItself">;
+  readonly ledger: Pick<CustodyStore["ledger"], "ofItself" | "foreign">;
   readonly use: UseOfCounters;
   readonly mostSessions: number;
   /** While they are open unless given. */
@@ -37,7 +37,15 @@ export function openConversation(parts: ConversationParts): OpenedConversation {
       committer,
       bursts,
       vault,
-      sendCounters: new SendCounters({ committer, files, vault, now, skip, mostLines: mostSessions }),
+      sendCounters: new SendCounters({
+        committer,
+        files,
+        vault,
+        now,
+        skip,
+        foreign: ledger.foreign,
+        mostLines: mostSessions,
+      }),
       receiveWindows,
       random: nodeRandom,
       now,

@@ -177,6 +177,73 @@ test("what is appended under a running custodian costs one write, and counts as 
   await site.stop();
 });
 
+/** The database refuses new rows of a table, as it does on a full disk. */
+const block = (url: string, table: string) =>
+  asOwner(url, async (pool) => {
+    await pool.query(
+      "create or replace function no_more() returns trigger language plpgsql as $$ begin raise exception 'full' using errcode = '53100'; end $$",
+    );
+    await pool.query(`create trigger no_more before insert on ${table} for each row execute function no_more()`);
+  });
+const unblock = (url: string, table: string) => asOwner(url, (pool) => pool.query(`drop trigger no_more on ${table}`));
+
+test("nothing is signed over foreign entries before the entry that names them is durable", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  let site = await backups.siteOn(database);
+  await AuthorityWorld.open(site);
+  const body = { losses: ["forged"], frozen: true, again: 0, left: [], leftInAll: 0, strange: 0 };
+  await asOwner(database.adminUrl, (pool) => forge(pool, { kind: MADE_GOOD, body }));
+  const foreign = await site.store.ledger.size();
+  await block(database.adminUrl, "ledger");
+  const write = () =>
+    site.custody.bursts.record([
+      { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} },
+    ]);
+  await assert.rejects(write());
+  backups.clock.now += 31_000;
+  await assert.rejects(site.custody.ledger.tick());
+  assert.ok((site.custody.ledger.state.checkpoint?.checkpoint.size ?? 0) < foreign);
+  // It dies before it could say so.
+  await site.stop().catch(() => undefined);
+  await unblock(database.adminUrl, "ledger");
+  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  assert.deepEqual(
+    (await foreignIn(site)).map(({ from, to }) => ({ from, to })),
+    [{ from: foreign, to: foreign }],
+  );
+  assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
+  await site.stop();
+});
+
+test("an older row of counters and a copy of its mark give no counter twice under a running custodian either", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  let site = await backups.siteOn(database);
+  const meter = new TestMeter({ systemTitle: TITLE });
+  await site.add(meter);
+  await carryTakeover(site, meter);
+  await site.stop();
+  const marks = "select * from ledger where kind = 'counters-reserved' order by sequence desc limit 1";
+  const older = await asOwner(database.adminUrl, async (pool) => ({
+    rows: (await pool.query("select * from send_counters")).rows,
+    mark: (await pool.query(marks)).rows[0],
+  }));
+  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  await openSession(site);
+  await site.stop();
+  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  const marked = (await site.store.ledger.ofKinds(["counters-reserved"])).length + 1;
+  await asOwner(database.adminUrl, async (pool) => {
+    for (const { key_version: version, next, mac } of older.rows)
+      await pool.query("update send_counters set next = $2, mac = $3 where key_version = $1", [version, next, mac]);
+    const { kind, principal, utility, island, meter: title, body } = older.mark;
+    await forge(pool, { kind, principal, utility, island, meter: title, body: JSON.parse(body) });
+  });
+  await assert.rejects(openSession(site), { code: "ledger-forked" });
+  for (let at = 0; at < 2; at += 1) await assert.rejects(openSession(site), { code: "record-refused" });
+  assert.equal((await site.store.ledger.ofKinds(["counters-reserved"])).length, marked, "the copy, and none besides");
+  await site.stop();
+});
+
 test("a restore from a backup and the feed goes on behind what somebody else has written, and knows it", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   let site = await backups.siteOn(database);

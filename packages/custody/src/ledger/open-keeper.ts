@@ -33,9 +33,12 @@ const APPROVED = "approved-change.json";
 export async function keeperIn(
   store: CustodyStore,
   parts: Pick<OpenedVault, "vault" | "signing"> &
-    Pick<KeeperPorts, "head" | "append" | "now"> & { readonly stateFolder: string; readonly options: LedgerOptions },
+    Pick<KeeperPorts, "head" | "signableHead" | "append" | "now"> & {
+      readonly stateFolder: string;
+      readonly options: LedgerOptions;
+    },
 ): Promise<LedgerKeeper> {
-  const { vault, signing, head, append, now, options } = parts;
+  const { vault, signing, head, signableHead, append, now, options } = parts;
   const folder = join(parts.stateFolder, LEDGER_FOLDER);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return new LedgerKeeper({
@@ -43,6 +46,7 @@ export async function keeperIn(
     checkpoints: store.checkpoints,
     witnesses: [nearWitness(parts.stateFolder), ...(options.witnesses ?? [])],
     head,
+    signableHead,
     append,
     signer: ledgerSigners(vault, store.installation, signing),
     now,

@@ -70,6 +70,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     stateFolder,
     options,
     head: () => committer.head(),
+    signableHead: () => committer.signableHead(),
     append: (...entries) => committer.submit({ entries }),
   });
   const isClean = await endedWithStop(reads);

@@ -1,8 +1,9 @@
+import type { EntryRange } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import { counterMark } from "../records/marks.ts";
 import { highest } from "../records/record-check.ts";
 import { withCounterMacs } from "../records/record-mac.ts";
-import type { Committer } from "../store/committer.ts";
+import { type Committer, decidedByForeign } from "../store/committer.ts";
 import type { SetupPlace, StoredCounter } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -18,10 +19,14 @@ export const LARGEST_BLOCK = 4096;
  */
 export const FIRST_COUNTER = 256;
 
+const NONE: readonly EntryRange[] = [];
+
 const MAX_COUNTER = 0xffff_ffff;
 
 interface Line {
   readonly place: SetupPlace;
+  /** What was foreign in the ledger when it was read: once more is, it may rest on that, and is read again. */
+  readonly foreign: readonly EntryRange[];
   keyVersion: number;
   /** Reserved and not used: from `next` up to `end`, which is not among them. */
   next: number;
@@ -50,6 +55,8 @@ export interface SendCounterDependencies {
   readonly files: Pick<CustodyStore, "counterLine" | "load">;
   readonly vault: Pick<Vault, "authenticate">;
   readonly now: () => number;
+  /** What is foreign in the ledger, another list each time more is found. */
+  readonly foreign?: { readonly ranges: readonly EntryRange[] };
   /** How many counters are left out of a line whose last mark is the entry given: what a lost part of the ledger may have used. */
   readonly skip?: (markedAt: number) => Promise<number>;
   /** How many lines are remembered, all unless given: of one that is forgotten, what was reserved and not used is skipped. */
@@ -89,6 +96,7 @@ export class SendCounters {
     line.turn = promise;
     try {
       await before;
+      if (this.#isTainted(line)) return await this.take(place, keyVersion, count, canWait, holder);
       // Whoever was before may have reserved enough for both.
       const left = takeFrom(line, keyVersion, count, holder);
       if (left !== undefined) return left;
@@ -102,7 +110,7 @@ export class SendCounters {
   /** The same where they are reserved already, else undefined. */
   takeAtHand(place: SetupPlace, keyVersion: number, count: number, holder?: object): number | undefined {
     const line = this.#lines.get(nameOf(place));
-    return line && takeFrom(line, keyVersion, count, holder);
+    return line && !this.#isTainted(line) ? takeFrom(line, keyVersion, count, holder) : undefined;
   }
 
   /** Whether nobody else has taken any counter of the line since `holder` took `since`. */
@@ -130,24 +138,35 @@ export class SendCounters {
   async #line(place: SetupPlace): Promise<Line> {
     const name = nameOf(place);
     const known = this.#lines.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined && !this.#isTainted(known)) return known;
     let loading = this.#loading.get(name);
     if (loading === undefined) {
       loading = this.#load(place).finally(() => this.#loading.delete(name));
       this.#loading.set(name, loading);
     }
-    return loading;
+    const line = await loading;
+    return this.#isTainted(line) ? this.#line(place) : line;
+  }
+
+  get #foreign(): readonly EntryRange[] {
+    return this.#dependencies.foreign?.ranges ?? NONE;
+  }
+
+  #isTainted(line: Line): boolean {
+    return line.foreign !== this.#foreign;
   }
 
   async #load(place: SetupPlace): Promise<Line> {
     const { utility, island, systemTitle, setup } = place;
     const { files } = this.#dependencies;
+    const foreign = this.#foreign;
     const { counters, markedAt } = await files.counterLine(place);
     // Counters up to here were used by whoever had the meter before.
     const floor = (await files.load(systemTitle))?.meter.counterFloor ?? 0;
     const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const line: Line = {
       place: { utility, island, systemTitle, setup },
+      foreign,
       keyVersion: 0,
       next,
       end: next,
@@ -177,6 +196,7 @@ export class SendCounters {
       );
     const [counter] = (await withCounterMacs(vault, [{ ...line.place, keyVersion, next }])) as [StoredCounter];
     try {
+      if (this.#isTainted(line)) throw decidedByForeign();
       await committer.submit({
         writes: [{ kind: "reserve-counters", from, counter }],
         entries: [counterMark(counter, at)],

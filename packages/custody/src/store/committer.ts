@@ -1,3 +1,4 @@
+import { Turn } from "@meterkeep/dlms";
 import {
   checkDraft,
   edgeOf,
@@ -30,6 +31,8 @@ export interface Committer {
 
 interface Waiting {
   readonly change: Change;
+  /** What had been found foreign when it was submitted. */
+  readonly findings: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -68,8 +71,9 @@ const ALONE: CommitterPorts = {
  *
  * States: *idle*, *gathering* (until more has come, or something that cannot wait), *committing* (one commit under way,
  * changes may wait), *closed* (nothing more is taken).
- * When the database refuses a group, each change is tried alone, so that only the one to blame fails. After any failure
- * the ledger's end is read again; it must be what this process knows, grown by what it has tried to commit or by what is foreign.
+ * When the database refuses a group, each change is tried alone, so that only the one to blame fails. After any failure, and before anybody
+ * hears of it, the ledger's end is read again; it must be what this process knows, grown by what it has tried to commit or by what is
+ * foreign. Where it is foreign, everything that was submitted before is refused: it may have been decided by what is foreign.
  */
 export class GroupCommitter implements Committer {
   static readonly MAX_GROUP = 512;
@@ -79,6 +83,9 @@ export class GroupCommitter implements Committer {
   readonly #ports: CommitterPorts;
   #edge: LedgerEdge | undefined;
   #isSure = false;
+  readonly #turn = new Turn();
+  /** How often something foreign was found under this process. */
+  #findings = 0;
   /** What the next commit says of the ledger as it was found. */
   #first: readonly LedgerDraft[] = [];
   #waiting: Waiting[] = [];
@@ -97,7 +104,7 @@ export class GroupCommitter implements Committer {
     this.#ports.check();
     for (const draft of change.entries ?? []) checkDraft(draft);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ change, resolve, reject });
+    this.#waiting.push({ change, findings: this.#findings, resolve, reject });
     if (change.canWait !== true || this.#waiting.length >= GroupCommitter.WORTH_A_COMMIT) this.#hurry?.();
     this.#running ??= this.#run();
     return promise;
@@ -109,16 +116,29 @@ export class GroupCommitter implements Committer {
     return { size: frontier.size, root: rootOf(frontier) };
   }
 
-  /** Where the ledger ends. @throws LedgerError `ledger-restored` when the stored one is not what this process knows. */
-  async edge(): Promise<LedgerEdge> {
-    if (this.#edge === undefined || !this.#isSure) {
-      const stored = await edgeOf(this.#store.ledger);
-      await this.#requireOurs(stored);
-      this.#first = [...this.#first, ...(await this.#ports.examine(stored, this.#edge?.frontier.size ?? 0))];
-      this.#edge = stored;
-      this.#isSure = true;
+  /** The same, once all that is to be said first of the ledger as it was found is durable: nothing may be signed before. */
+  async signableHead(): Promise<TreeHead> {
+    for (;;) {
+      const head = await this.head();
+      if (this.#first.length === 0) return head;
+      await this.submit({});
     }
-    return this.#edge;
+  }
+
+  /** Where the ledger ends. @throws LedgerError `ledger-restored` when the stored one is not what this process knows. */
+  edge(): Promise<LedgerEdge> {
+    return this.#turn.run(async () => {
+      if (this.#edge === undefined || !this.#isSure) {
+        const stored = await edgeOf(this.#store.ledger);
+        await this.#requireOurs(stored);
+        const found = await this.#ports.examine(stored, this.#edge?.frontier.size ?? 0);
+        this.#first = [...this.#first, ...found];
+        if (this.#edge !== undefined && found.length > 0) this.#findings += 1;
+        this.#edge = stored;
+        this.#isSure = true;
+      }
+      return this.#edge;
+    });
   }
 
   /** Waits for what was submitted and takes nothing more. */
@@ -175,6 +195,11 @@ export class GroupCommitter implements Committer {
   async #commit(group: readonly Waiting[]): Promise<void> {
     try {
       const edge = await this.edge();
+      if (this.#refuseTainted(group)) {
+        const left = group.filter(({ findings }) => findings === this.#findings);
+        if (left.length > 0) await this.#commit(left);
+        return;
+      }
       const first = this.#first;
       const grown = growthOf(edge, [...first, ...group.flatMap(({ change }) => change.entries ?? [])]);
       const growth = { ...grown, endMac: await this.#endMac(grown) };
@@ -188,10 +213,29 @@ export class GroupCommitter implements Committer {
       if (growth.entries.length > 0) this.#ports.onGrowth(growth.to.frontier.size);
     } catch (error) {
       this.#isSure = false;
-      if (group.length > 1 && isRefusal(error)) for (const one of group) await this.#commit([one]);
+      const before = this.#findings;
+      // Whoever hears of the failure reads again, and must not read what is foreign. One that fails is made up for by the next commit.
+      await this.edge().catch(() => undefined);
+      const isClean = before === this.#findings;
+      if (isClean && group.length > 1 && isRefusal(error)) for (const one of group) await this.#commit([one]);
       else for (const { reject } of group) reject(error);
     }
   }
+
+  /** @returns whether there were any */
+  #refuseTainted(group: readonly Waiting[]): boolean {
+    const tainted = group.filter(({ findings }) => findings !== this.#findings);
+    for (const { reject } of tainted) reject(decidedByForeign());
+    return tainted.length > 0;
+  }
+}
+
+/** What was decided may rest on entries that were found since to be somebody else's. */
+export function decidedByForeign(): LedgerError {
+  return new LedgerError(
+    "ledger-forked",
+    "entries that this custodian has not written were found in the ledger after this was decided: it is not written; ask again",
+  );
 }
 
 /** Refused by the database, so surely not written: trying the parts alone cannot write anything twice. */

@@ -68,6 +68,7 @@ function world() {
         instance,
       ],
       head: () => ledger.head(),
+      signableHead: () => ledger.head(),
       append: async (...drafts) => {
         await ledger.append(...drafts);
       },

@@ -31,6 +31,8 @@ export interface KeeperPorts {
   readonly witnesses: readonly Witness[];
   /** The ledger as this process has committed it. */
   readonly head: () => Promise<TreeHead>;
+  /** The same where it may be signed: whatever has to be said of it first is durable. Throws where that cannot be. */
+  readonly signableHead: () => Promise<TreeHead>;
   readonly append: (...drafts: readonly LedgerDraft[]) => Promise<void>;
   /** The signer of a version; made where there is none. */
   readonly signer: (version: number) => Promise<LedgerSigner>;
@@ -243,15 +245,24 @@ export class LedgerKeeper {
 
   async #checkpoint(): Promise<void> {
     if (this.#halt !== undefined || this.#signer === undefined) return;
-    const head = await this.#ports.head();
-    const { log } = await this.history();
-    if (log !== undefined && head.size > 0 && head.size !== this.#last?.checkpoint.size) {
-      const checkpoint = { log, ...head, at: this.#ports.now() };
-      const note = await signedCheckpoint(this.#signer, checkpoint);
-      await this.#ports.checkpoints.add(head.size, note);
-      this.#last = { checkpoint, note };
+    try {
+      await this.#sign(this.#signer);
+    } catch (error) {
+      // While a witness holds everything up nothing can be said first; it must be reached all the same.
+      if (this.#heldBy() !== undefined) await this.#deliver();
+      throw error;
     }
     await this.#deliver();
+  }
+
+  async #sign(signer: LedgerSigner): Promise<void> {
+    const head = await this.#ports.signableHead();
+    const { log } = await this.history();
+    if (log === undefined || head.size === 0 || head.size === this.#last?.checkpoint.size) return;
+    const checkpoint = { log, ...head, at: this.#ports.now() };
+    const note = await signedCheckpoint(signer, checkpoint);
+    await this.#ports.checkpoints.add(head.size, note);
+    this.#last = { checkpoint, note };
   }
 
   async #deliver(): Promise<void> {
