@@ -95,7 +95,8 @@ export class OwnEnds {
     const { ledger, now } = this.#dependencies;
     const drafts: LedgerDraft[] = [];
     const known = this.#isKnown ? ours : Math.max(ours, await this.#since(size, drafts));
-    const end = Math.max(known, await this.#lastBound(size, known));
+    // Most failures of a commit leave the ledger as it was: they must not cost a look through its ends.
+    const end = known === size ? size : Math.max(known, await this.#lastBound(size, known));
     if (end < size) {
       const range = { from: end + 1, to: size };
       const kinds = await this.#kindsIn(range);
