@@ -6,6 +6,7 @@ import { blastQuery } from "../api/queries.ts";
 import { counted, formatCount, formatPower, formatShare, spoken } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
@@ -34,21 +35,20 @@ export function BlastPage() {
   const feederName = useFeederName();
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Who could darken how much?</h1>
-          <p className="lede">
-            {data === undefined
-              ? "Meters and load within reach of each person, pair, process, handheld and key, under the caps."
-              : `Of ${counted(data.meters, "meter")} that draw ${spoken(formatPower(data.loadW))}: what is within reach under the caps, in 24 hours. No feeder can lose more than ${spoken(formatShare(data.largestFeederShare, 1))} of its load. Of today's ${counted(data.used.dayCap, "command")} that can switch off, ${data.used.day} are used up.`}
-          </p>
-        </div>
+      <PageHead
+        title="Who could darken how much?"
+        lede={
+          data === undefined
+            ? "Meters and load within reach of each person, pair, process, handheld and key, under the caps."
+            : `Of ${counted(data.meters, "meter")} that draw ${spoken(formatPower(data.loadW))}: what is within reach under the caps, in 24 hours. No feeder can lose more than ${spoken(formatShare(data.largestFeederShare, 1))} of its load. Of today's ${counted(data.used.dayCap, "command")} that can switch off, ${data.used.day} are used up.`
+        }
+      >
         {data === undefined ? null : (
           <p className="dim">
             As of <When at={data.asOf} seconds />
           </p>
         )}
-      </div>
+      </PageHead>
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       {data === undefined ? null : (
         <Panel name="reach" title="Within reach">

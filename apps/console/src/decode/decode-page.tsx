@@ -1,10 +1,10 @@
-import { Panel } from "../shell/panel.tsx";
 /** Paste a telegram, see what it says and what it proves. It opens on an example of ours, never on an empty form. */
-
 import { IconLockCheck } from "@tabler/icons-react";
 import { useDeferredValue, useMemo, useState } from "react";
 import { counted } from "../format/quantity.ts";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
+import { Panel } from "../shell/panel.tsx";
 import { decodeView } from "./decode-telegram.ts";
 import { EXAMPLES, type Example } from "./examples.ts";
 import { readKey } from "./hex-input.ts";
@@ -25,17 +25,14 @@ export function DecodePage() {
 
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Decode a telegram</h1>
-          <p className="lede">
-            Paste what a meter sent. It is decoded in this browser by the library that the head-end uses.
-          </p>
-        </div>
+      <PageHead
+        title="Decode a telegram"
+        lede="Paste what a meter sent. It is decoded in this browser by the library that the head-end uses."
+      >
         <span className="mark">
           <IconLockCheck size={14} aria-hidden /> nothing you paste is sent
         </span>
-      </div>
+      </PageHead>
       <div className="decode-grid">
         <Panel
           name="telegram"

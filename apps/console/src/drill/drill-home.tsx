@@ -5,6 +5,7 @@ import { drillsQuery } from "../api/queries.ts";
 import { localTime } from "../live/live-context.tsx";
 import { Command } from "../shell/command.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { drillSentence, drillVerdict } from "./drill-words.ts";
@@ -17,16 +18,12 @@ export function DrillHome() {
   const drills = data?.drills ?? [];
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>What does a thief get?</h1>
-          <p className="lede">
-            Suppose somebody owns the head-end: its memory, its database, its place on the custodian's socket. The drill
-            is that somebody, as a real process. It asks for a disconnect of every simulated home and for a key.
-          </p>
-        </div>
+      <PageHead
+        title="What does a thief get?"
+        lede="Suppose somebody owns the head-end: its memory, its database, its place on the custodian's socket. The drill is that somebody, as a real process. It asks for a disconnect of every simulated home and for a key."
+      >
         <StartDrill again={drills.length > 0} />
-      </div>
+      </PageHead>
       <div className="drill-home">
         <ol className="drill-plan panel">
           <li>

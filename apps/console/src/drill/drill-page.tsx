@@ -7,6 +7,7 @@ import { formatCount } from "../format/quantity.ts";
 import { localTime } from "../live/live-context.tsx";
 import { keyed } from "../shell/keyed.ts";
 import { SimulatedMark } from "../shell/marks.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { AskView } from "./ask-view.tsx";
@@ -49,19 +50,19 @@ export function DrillPage() {
 
   return (
     <>
-      <div className="page-head">
-        <div>
-          <p className="crumb">
-            <Link to="/drill">Drills</Link>
-          </p>
-          <h1>Break-in</h1>
-          <p className="lede" role="status">
+      <PageHead
+        crumb={<Link to="/drill">Drills</Link>}
+        title="Break-in"
+        lede={
+          <>
             {DRILL_STATE_WORDS[report.state]} {report.failure ?? ""}
             {outcomeSentence(report, homes)} <SimulatedMark />
-          </p>
-        </div>
+          </>
+        }
+        live
+      >
         {running ? null : <StartDrill again />}
-      </div>
+      </PageHead>
       <section className={`drill-result ${verdict}`} aria-label="Result">
         <BigNumber value={report.asked} name="asked" says={`as ${report.principal}`} />
         <BigNumber

@@ -5,6 +5,7 @@ import { fieldQuery } from "../api/queries.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
@@ -18,15 +19,10 @@ export function FieldPage() {
   const enrolled = data?.handhelds.filter(({ state }) => state === "enrolled") ?? [];
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Field</h1>
-          <p className="lede">
-            A handheld has the working keys of the meters that are lent to it, for hours. Each end of a lease changes
-            them.
-          </p>
-        </div>
-      </div>
+      <PageHead
+        title="Field"
+        lede="A handheld has the working keys of the meters that are lent to it, for hours. Each end of a lease changes them."
+      />
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       <Panel name="handhelds" title="Handhelds">
         {enrolled.length === 0 ? (

@@ -8,6 +8,7 @@ import { formatCount } from "../format/quantity.ts";
 import { useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { ShowMore } from "../shell/show-more.tsx";
@@ -59,11 +60,7 @@ export function LedgerPage() {
 
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Ledger</h1>
-          <p className="lede">{SAYS[source]} What cannot be written here does not happen.</p>
-        </div>
+      <PageHead title="Ledger" lede={<>{SAYS[source]} What cannot be written here does not happen.</>}>
         <fieldset className="choice" aria-label="Whose ledger">
           {(["custodian", "head-end"] as const).map((one) => (
             <button key={one} type="button" aria-pressed={source === one} onClick={() => setSource(one)}>
@@ -71,7 +68,7 @@ export function LedgerPage() {
             </button>
           ))}
         </fieldset>
-      </div>
+      </PageHead>
       {source === "custodian" ? <TreePanel /> : null}
       <Panel
         name="entries"

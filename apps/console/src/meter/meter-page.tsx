@@ -4,6 +4,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { meterQuery, overviewQuery } from "../api/queries.ts";
 import { asSentence } from "../format/words.ts";
 import { ProtectionMark, SimulatedMark, TrustShape } from "../shell/marks.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { TRUST_LOOKS } from "../town/trust.ts";
 import { Certificates } from "./certificates.tsx";
@@ -40,20 +41,26 @@ function Meter({ systemTitle }: { systemTitle: string }) {
   const hasLeft = meter.takeover === "left";
   return (
     <>
-      <div className="page-head">
-        <div>
-          <p className="crumb">
+      <PageHead
+        crumb={
+          <>
             <Link to="/">Town</Link>
             {feeder === undefined ? null : ` / ${feeder.name}`}
-          </p>
-          <h1 className="meter-title">
+          </>
+        }
+        title={
+          <>
             <TrustShape trust={meter.trust} size={34} />
             {meter.label}
-          </h1>
-          <p className="lede">
+          </>
+        }
+        titleClass="meter-title"
+        lede={
+          <>
             <strong className={`tone-${look.tone}`}>{asSentence(look.word)}</strong> {meter.trustSentence}
-          </p>
-        </div>
+          </>
+        }
+      >
         <span className="marks">
           {meter.kind === "simulated" ? <SimulatedMark /> : <span className="mark">real</span>}
           <span className="mark">{SUPPLY_WORDS[meter.supply]}</span>
@@ -61,7 +68,7 @@ function Meter({ systemTitle }: { systemTitle: string }) {
           {meter.stale ? <span className="mark">stale</span> : null}
           <span className="mark">{meter.profile}</span>
         </span>
-      </div>
+      </PageHead>
       <div className="meter-grid">
         <div className="meter-main">
           <ReadingsChart detail={data} />

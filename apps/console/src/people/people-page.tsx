@@ -5,6 +5,7 @@ import { meQuery, peopleQuery } from "../api/queries.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
@@ -25,15 +26,10 @@ export function PeoplePage() {
   ];
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>People</h1>
-          <p className="lede">
-            Who asks does not approve, who approves admits nobody, and who audits changes nothing. Every act stands in
-            the ledger under a name that is never given again.
-          </p>
-        </div>
-      </div>
+      <PageHead
+        title="People"
+        lede="Who asks does not approve, who approves admits nobody, and who audits changes nothing. Every act stands in the ledger under a name that is never given again."
+      />
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       <div className="people-stack">
         <Panel name="here" title="Here">

@@ -1,5 +1,6 @@
 /** The PKI: authorities, what ends when, certificates by what is known of them, and what revoking would do. What changes it is done with the command. */
 import { useState } from "react";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { AuthorityTree } from "./authority-tree.tsx";
 import { CertificateSearch } from "./certificate-search.tsx";
@@ -12,15 +13,15 @@ export function PkiPage() {
   const [within, setWithin] = useState<number | undefined>(undefined);
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Certificates</h1>
-          <p className="lede">
+      <PageHead
+        title="Certificates"
+        lede={
+          <>
             Every certificate stood in the ledger before it was signed. Everybody may see{" "}
             <a href="/pki/issued">what was issued</a>.
-          </p>
-        </div>
-      </div>
+          </>
+        }
+      />
       <AuthorityTree />
       <ExpiryPanel onPick={setWithin} />
       <CertificateSearch within={within} />

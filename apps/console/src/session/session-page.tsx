@@ -7,6 +7,7 @@ import { localTime } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
 import { MeterLink } from "../shell/meter-link.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Ladder } from "./ladder.tsx";
@@ -26,19 +27,16 @@ export function SessionPage() {
     session.endedAt === undefined ? undefined : Date.parse(session.endedAt) - Date.parse(session.startedAt);
   return (
     <>
-      <div className="page-head">
-        <div>
-          <p className="crumb">
-            <MeterLink systemTitle={session.meter} label={name} />
-          </p>
-          <h1>{PURPOSE_WORDS[session.purpose]}</h1>
-          <p className="lede">{session.sentence}</p>
-        </div>
+      <PageHead
+        crumb={<MeterLink systemTitle={session.meter} label={name} />}
+        title={PURPOSE_WORDS[session.purpose]}
+        lede={session.sentence}
+      >
         <span className="marks">
           <OutcomeMark outcome={session.outcome} />
           {meter?.kind === "simulated" ? <SimulatedMark /> : null}
         </span>
-      </div>
+      </PageHead>
       <Panel
         name="ladder"
         title="Step by step"

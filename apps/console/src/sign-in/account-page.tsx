@@ -7,6 +7,7 @@ import { postJson } from "../api/request.ts";
 import { counted } from "../format/quantity.ts";
 import { localTime, useLiveStore } from "../live/live-context.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Machines } from "./machines.tsx";
@@ -39,19 +40,20 @@ export function AccountPage() {
   const passkeys = list?.passkeys ?? [];
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>{me.name}</h1>
-          <p className="lede">
+      <PageHead
+        title={me.name}
+        lede={
+          <>
             {me.roles.join(", ")}
             {me.signedInAt === undefined ? "" : `, signed in ${localTime.full(me.signedInAt)}`}
             {me.expiresAt === undefined ? "" : `, until ${localTime.full(me.expiresAt)}`}
-          </p>
-        </div>
+          </>
+        }
+      >
         <button type="button" className="button" disabled={leave.isPending} onClick={() => leave.mutate()}>
           Sign out
         </button>
-      </div>
+      </PageHead>
       <div className="account-grid">
         <Panel name="passkeys" title="Passkeys">
           <div className="panel-body account-body">

@@ -7,6 +7,7 @@ import { counted, formatCount } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { useFeederName } from "../town/feeder-name.ts";
@@ -23,19 +24,18 @@ export function SlaPage() {
   const again = () => void queries.invalidateQueries({ queryKey: slaQuery.queryKey });
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Are the readings there in time?</h1>
-          <p className="lede">
-            {data === undefined
-              ? "What should be held of the day, what is, and what is missing."
-              : `${data.day}, by the clock of the ${data.kind} meters: ${counted(data.held, "interval")} of ${formatCount(data.wanted)} held, ${formatCount(data.missing)} missing; ${formatCount(data.complete)} of ${counted(data.meters, "meter")} whole.`}
-          </p>
-        </div>
+      <PageHead
+        title="Are the readings there in time?"
+        lede={
+          data === undefined
+            ? "What should be held of the day, what is, and what is missing."
+            : `${data.day}, by the clock of the ${data.kind} meters: ${counted(data.held, "interval")} of ${formatCount(data.wanted)} held, ${formatCount(data.missing)} missing; ${formatCount(data.complete)} of ${counted(data.meters, "meter")} whole.`
+        }
+      >
         <button type="button" className="button" onClick={again}>
           Count again
         </button>
-      </div>
+      </PageHead>
       {error === null ? null : <Failure error={error} retry={again} />}
       {data === undefined ? null : <Board board={data} />}
     </>

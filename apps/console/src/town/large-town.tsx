@@ -8,6 +8,7 @@ import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { TrustMark } from "../shell/marks.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
@@ -34,21 +35,18 @@ export function LargeTown({ overview, feeders }: { overview: Overview; feeders: 
   };
   return (
     <div className="town">
-      <div className="page-head">
-        <div>
-          <h1>
-            {counts.disconnected > 0
-              ? `${counted(counts.disconnected, "home is", "homes are")} dark`
-              : `${counted(counts.connected, "home is", "homes are")} supplied`}
-          </h1>
-          <p className="lede">
-            {`${counted(counts.meters, "meter")} on ${counted(feeders.length, "feeder")}: ${formatCount(counts.connected)} homes supplied, ${formatCount(counts.disconnected)} dark, ${counted(counts.stale, "meter")} stale.`}
-          </p>
-        </div>
+      <PageHead
+        title={
+          counts.disconnected > 0
+            ? `${counted(counts.disconnected, "home is", "homes are")} dark`
+            : `${counted(counts.connected, "home is", "homes are")} supplied`
+        }
+        lede={`${counted(counts.meters, "meter")} on ${counted(feeders.length, "feeder")}: ${formatCount(counts.connected)} homes supplied, ${formatCount(counts.disconnected)} dark, ${counted(counts.stale, "meter")} stale.`}
+      >
         <button type="button" className="button" onClick={again}>
           Count again
         </button>
-      </div>
+      </PageHead>
       <div className="town-grid">
         <Feeders feeders={feeders} chosen={feeder} choose={setFeeder} />
         <div className="town-side">

@@ -9,6 +9,7 @@ import { counted, formatPower } from "../format/quantity.ts";
 import { localTime, useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { SimulatedMark } from "../shell/marks.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Amount } from "../shell/quantity.tsx";
 import { AttachedMeters } from "./attached.tsx";
@@ -104,14 +105,16 @@ function TownHead({
   const facts = useMemo(() => (grid === undefined ? undefined : townFacts(grid, meters)), [grid, meters]);
   const asOf = useLive((live) => (live.connection === "lost" ? live.heardAt : undefined));
   return (
-    <div className="page-head">
-      <div>
-        <h1>
+    <PageHead
+      title={
+        <>
           {asOf === undefined ? "" : `As of ${localTime.clock(asOf)}: `}
           {facts === undefined ? emptySentence(meters.size) : supplySentence(facts)}
-        </h1>
-        {facts === undefined ? null : (
-          <p className="lede">
+        </>
+      }
+      lede={
+        facts === undefined ? undefined : (
+          <>
             {facts.loadW === undefined ? (
               "The load has not been read yet."
             ) : (
@@ -137,13 +140,14 @@ function TownHead({
                 Show the dark
               </button>
             )}
-          </p>
-        )}
-      </div>
+          </>
+        )
+      }
+    >
       <Link to="/drill" className="button primary">
         <IconHammer size={17} aria-hidden /> Break in
       </Link>
-    </div>
+    </PageHead>
   );
 }
 

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { campaignQuery, campaignsQuery, meQuery, quarantineQuery, rulesQuery } from "../api/queries.ts";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
@@ -25,16 +26,12 @@ export function ApprovalsPage() {
   const error = campaigns.error ?? quarantine.error;
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Approvals</h1>
-          <p className="lede">
-            You sign at the custodian, what it shows you there. Whoever asks does not approve, and two people with two
-            sets of roles decide what can darken homes.
-          </p>
-        </div>
+      <PageHead
+        title="Approvals"
+        lede="You sign at the custodian, what it shows you there. Whoever asks does not approve, and two people with two sets of roles decide what can darken homes."
+      >
         <KillSwitch frozen={rules.data?.frozen} may={me.scopes.includes("freeze")} />
-      </div>
+      </PageHead>
       {error === null ? null : <Failure error={error} retry={() => void campaigns.refetch()} />}
       <div className="work-stack">
         <section aria-labelledby="waiting-title" className="cards">

@@ -5,6 +5,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { campaignQuery, campaignTargetsQuery, meQuery } from "../api/queries.ts";
 import { counted, formatPower } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
@@ -27,18 +28,14 @@ export function CampaignPage() {
   usePageTitle(campaign.words);
   return (
     <>
-      <div className="page-head">
-        <div>
-          <p className="crumb">
-            <Link to="/work">Work</Link>
-          </p>
-          <h1>{campaign.words}</h1>
-          <p className="lede" role="status">
-            {`It ${STATE_WORDS[campaign.state].replace(/^set/, "was set")}. ${campaign.sentence}`}
-          </p>
-        </div>
+      <PageHead
+        crumb={<Link to="/work">Work</Link>}
+        title={campaign.words}
+        lede={`It ${STATE_WORDS[campaign.state].replace(/^set/, "was set")}. ${campaign.sentence}`}
+        live
+      >
         <CampaignActs campaign={campaign} scopes={me.scopes} />
-      </div>
+      </PageHead>
       <div className="work-stack">
         <Panel name="stake" title={hasEnded(campaign.state) ? "Report" : "At stake"}>
           <div className="panel-body">

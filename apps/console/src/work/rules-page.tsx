@@ -6,6 +6,7 @@ import { rulesQuery } from "../api/queries.ts";
 import { counted } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { When } from "../shell/when.tsx";
@@ -26,18 +27,11 @@ export function RulesPage() {
   const meant = useRouterState({ select: (state) => state.location.hash });
   return (
     <>
-      <div className="page-head">
-        <div>
-          <p className="crumb">
-            <Link to="/work">Work</Link>
-          </p>
-          <h1>What the guard holds to</h1>
-          <p className="lede">
-            What the custodian holds to is held whoever owns the head-end. Numbers get tighter at once, and looser when
-            two people have signed it and a day has passed.
-          </p>
-        </div>
-      </div>
+      <PageHead
+        crumb={<Link to="/work">Work</Link>}
+        title="What the guard holds to"
+        lede="What the custodian holds to is held whoever owns the head-end. Numbers get tighter at once, and looser when two people have signed it and a day has passed."
+      />
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       {data === undefined ? null : (
         <Panel name="rules" title="Rules MC-01 to MC-23">

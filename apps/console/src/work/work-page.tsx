@@ -6,6 +6,7 @@ import { formatCount, formatPower } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Empty } from "../shell/empty.tsx";
 import { Failure } from "../shell/failure.tsx";
+import { PageHead } from "../shell/page-head.tsx";
 import { usePageTitle } from "../shell/page-title.ts";
 import { Panel } from "../shell/panel.tsx";
 import { Amount } from "../shell/quantity.tsx";
@@ -22,15 +23,15 @@ export function WorkPage() {
   const campaigns = data?.campaigns ?? [];
   return (
     <>
-      <div className="page-head">
-        <div>
-          <h1>Work</h1>
-          <p className="lede">
+      <PageHead
+        title="Work"
+        lede={
+          <>
             Every command is tried dry, judged by <Link to="/rules">the guard's rules</Link>, approved word for word by
             others, and run in waves that stop by themselves.
-          </p>
-        </div>
-      </div>
+          </>
+        }
+      />
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
       <div className="work-stack">
         {me.scopes.includes("request") ? <OrderForm /> : null}
