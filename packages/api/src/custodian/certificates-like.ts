@@ -3,7 +3,8 @@ import { type CertificateView, MAX_PAGE_CERTIFICATES } from "./pki.ts";
 
 type Query = Omit<CustodianRequest<"searchCertificates">, "limit" | "after">;
 
-const ANY: Query = {
+/** A search of certificates that asks for nothing in particular. */
+export const ANY_CERTIFICATE: Query = {
   utility: undefined,
   authority: undefined,
   serial: undefined,
@@ -21,7 +22,7 @@ export async function* certificatesLike(
 ): AsyncGenerator<CertificateView> {
   for (let last: CertificateView | undefined; ; ) {
     const after = last && { notAfter: last.notAfter, authority: last.authority, serial: last.serial };
-    const asked = { ...ANY, ...query, limit: MAX_PAGE_CERTIFICATES, after };
+    const asked = { ...ANY_CERTIFICATE, ...query, limit: MAX_PAGE_CERTIFICATES, after };
     const { certificates } = await custodian.searchCertificates(asked);
     yield* certificates;
     last = certificates.at(-1);

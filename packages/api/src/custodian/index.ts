@@ -20,7 +20,7 @@ export {
   CustodianCallError,
   type CustodianChannelCode,
 } from "./call-error.ts";
-export { certificatesLike } from "./certificates-like.ts";
+export { ANY_CERTIFICATE, certificatesLike } from "./certificates-like.ts";
 export {
   DEPARTURES,
   type DepartedMeters,

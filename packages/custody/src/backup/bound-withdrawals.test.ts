@@ -32,13 +32,7 @@ async function withJournal(
       async (custody) => {
         const world = await AuthorityWorld.open(custody);
         for (const who of [person("Carl", "operations"), person("Dora", "security"), person("Emil", "security")])
-          await world.change("enrol-approver", {
-            id: who.id,
-            name: who.name,
-            roles: [...who.roles],
-            keyKind: "signature",
-            publicKey: Buffer.from(who.publicKey).toString("hex"),
-          });
+          await world.enrolFurther(who);
         await body({
           custody,
           world,

@@ -31,14 +31,7 @@ test("a custodian that is killed before or after any commit of making good forge
     await withTestCustody(
       async (custody) => {
         const world = await AuthorityWorld.open(custody);
-        for (const { id, name, roles, publicKey } of [person("Carl", "operations"), person("Dora", "security")])
-          await world.change("enrol-approver", {
-            id,
-            name,
-            roles: [...roles],
-            keyKind: "signature",
-            publicKey: Buffer.from(publicKey).toString("hex"),
-          });
+        for (const who of [person("Carl", "operations"), person("Dora", "security")]) await world.enrolFurther(who);
         const { service } = custody.custody;
         const headEnd = headEndFor("acme", testCredential("acme").certificate);
         await world.agreed(() => service.enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR));

@@ -34,14 +34,7 @@ test("a database that is restored without the feed starts frozen, and forgets no
   const site = await backups.siteOn(database);
   const world = await AuthorityWorld.open(site);
   const [carl, dora] = [person("Carl", "operations"), person("Dora", "security")];
-  for (const { id, name, roles, publicKey } of [carl, dora])
-    await world.change("enrol-approver", {
-      id,
-      name,
-      roles: [...roles],
-      keyKind: "signature",
-      publicKey: Buffer.from(publicKey).toString("hex"),
-    });
+  for (const who of [carl, dora]) await world.enrolFurther(who);
   // The same was said of Carl before, and taken back.
   await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
   await world.change("reinstate-approver", { approver: "carl" });
@@ -116,15 +109,7 @@ test("a restore of weeks later forgets no suspended key, no rights of a head-end
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   const site = await backups.siteOn(database);
   const world = await AuthorityWorld.open(site);
-  const enrol = ({ id, name, roles, publicKey }: ReturnType<typeof person>) =>
-    world.change("enrol-approver", {
-      id,
-      name,
-      roles: [...roles],
-      keyKind: "signature",
-      publicKey: Buffer.from(publicKey).toString("hex"),
-    });
-  await enrol(person("Carl", "operations"));
+  await world.enrolFurther(person("Carl", "operations"));
   const { service } = site.custody;
   const wide = headEndFor("acme", testCredential("acme").certificate);
   const gone = headEndFor("gone", testCredential("gone").certificate);
@@ -142,7 +127,7 @@ test("a restore of weeks later forgets no suspended key, no rights of a head-end
   const narrow = { ...wide, limits: { ...wide.limits, sessions: 7 } };
   await service.removeHeadEnd({ name: "acme", reason: "too wide" }, OPERATOR);
   await world.agreed(() => service.enrolHeadEnd({ headEnd: narrow, reason: "narrower" }, OPERATOR));
-  for (const one of [person("Dora", "security"), person("Emil", "security")]) await enrol(one);
+  for (const one of [person("Dora", "security"), person("Emil", "security")]) await world.enrolFurther(one);
   for (const approver of ["carl", "anna"]) await service.suspendApprover({ approver, reason: "has left" }, OPERATOR);
   await site.stop();
   const linesThere = async () =>
@@ -182,10 +167,7 @@ test("a database that somebody put back without saying so, with the custodian's 
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   const site = await backups.siteOn(database);
   const world = await AuthorityWorld.open(site);
-  await world.change("enrol-approver", {
-    ...{ id: "carl", name: "Carl", roles: ["operations"], keyKind: "signature" },
-    publicKey: Buffer.from(person("Carl", "operations").publicKey).toString("hex"),
-  });
+  await world.enrolFurther(person("Carl", "operations"));
   const { file } = await backups.makeBackup(site);
   await world.meter(1);
   await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);

@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { edgeOf, growthOf, type LedgerDraft, postgresLedgerStore, rootOf } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
-import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import { openTestDatabase, type TestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
 import { MADE_GOOD } from "../backup/losses.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
@@ -53,6 +53,8 @@ const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({},
 const troubleOf = async ({ custody }: CustodySite) => (await custody.service.status({}, OPERATOR)).ledgerTrouble;
 const foreignIn = async ({ store }: CustodySite) =>
   (await store.ledger.ofKinds([FOREIGN])).map(({ body }) => JSON.parse(body));
+const seen = ({ custody }: CustodySite) =>
+  custody.bursts.record([{ at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} }]);
 const openSession = ({ custody }: CustodySite) =>
   custody.service.openSession({ meter: systemTitle(fromHex(TITLE)), purpose: "read" }, HEAD_END);
 
@@ -60,14 +62,7 @@ test("what is appended to the ledger of a stopped custodian passes over no loss:
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   const site = await backups.siteOn(database);
   const world = await AuthorityWorld.open(site);
-  const carl = person("Carl", "operations");
-  await world.change("enrol-approver", {
-    id: carl.id,
-    name: carl.name,
-    roles: [...carl.roles],
-    keyKind: "signature",
-    publicKey: Buffer.from(carl.publicKey).toString("hex"),
-  });
+  await world.enrolFurther(person("Carl", "operations"));
   const { file } = await backups.makeBackup(site);
   backups.clock.now += 3_600_000;
   await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
@@ -127,29 +122,39 @@ test("what is appended to the ledger of a stopped custodian passes over no loss:
   }
 });
 
-test("an older row of counters does not come back with a copy of the mark that it had", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+/** A stopped custodian whose meter has had a session since its counters were copied, and how the copy is put back: row and mark. */
+async function olderCounters(database: TestDatabase) {
   let site = await backups.siteOn(database);
+  const folders = { state: site.state, escrow: site.escrow };
   const meter = new TestMeter({ systemTitle: TITLE });
   await site.add(meter);
   await carryTakeover(site, meter);
   await site.stop();
-  const marks = "select * from ledger where kind = 'counters-reserved' order by sequence desc limit 1";
+  const markIn = async (pool: Pool) =>
+    (await pool.query("select * from ledger where kind = 'counters-reserved' order by sequence desc limit 1")).rows[0];
   const older = await asOwner(database.adminUrl, async (pool) => ({
     rows: (await pool.query("select * from send_counters")).rows,
-    mark: (await pool.query(marks)).rows[0],
+    mark: await markIn(pool),
   }));
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  site = await backups.siteOn(database, folders);
   await openSession(site);
   await site.stop();
-  await asOwner(database.adminUrl, async (pool) => {
-    assert.notEqual((await pool.query(marks)).rows[0].sequence, older.mark.sequence);
-    for (const { key_version: version, next, mac } of older.rows)
-      await pool.query("update send_counters set next = $2, mac = $3 where key_version = $1", [version, next, mac]);
-    const { kind, principal, utility, island, meter: title, body } = older.mark;
-    await forge(pool, { kind, principal, utility, island, meter: title, body: JSON.parse(body) });
-  });
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  const putBack = () =>
+    asOwner(database.adminUrl, async (pool) => {
+      assert.notEqual((await markIn(pool)).sequence, older.mark.sequence);
+      for (const { key_version: version, next, mac } of older.rows)
+        await pool.query("update send_counters set next = $2, mac = $3 where key_version = $1", [version, next, mac]);
+      const { kind, principal, utility, island, meter: title, body } = older.mark;
+      await forge(pool, { kind, principal, utility, island, meter: title, body: JSON.parse(body) });
+    });
+  return { folders, putBack };
+}
+
+test("an older row of counters does not come back with a copy of the mark that it had", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const counters = await olderCounters(database);
+  await counters.putBack();
+  const site = await backups.siteOn(database, counters.folders);
   await assert.rejects(openSession(site), { code: "record-refused" });
   const refused = (await site.store.ledger.ofKinds(["record-refused"])).at(-1);
   assert.match(refused?.body ?? "", /record-put-back/);
@@ -163,12 +168,8 @@ test("what is appended under a running custodian costs one write, and counts as 
   await asOwner(database.adminUrl, (pool) =>
     forge(pool, { kind: "head-end-enrolled", body: { name: "mallory" } }, { kind: "ledger-witnesses", body: {} }),
   );
-  const write = () =>
-    site.custody.bursts.record([
-      { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} },
-    ]);
-  await assert.rejects(write(), { code: "ledger-forked" });
-  await write();
+  await assert.rejects(seen(site), { code: "ledger-forked" });
+  await seen(site);
   await site.custody.sweep();
   const [said] = await foreignIn(site);
   assert.deepEqual(said.kinds, ["head-end-enrolled", "ledger-witnesses"]);
@@ -195,11 +196,7 @@ test("nothing is signed over foreign entries before the entry that names them is
   await asOwner(database.adminUrl, (pool) => forge(pool, { kind: MADE_GOOD, body }));
   const foreign = await site.store.ledger.size();
   await block(database.adminUrl, "ledger");
-  const write = () =>
-    site.custody.bursts.record([
-      { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} },
-    ]);
-  await assert.rejects(write());
+  await assert.rejects(seen(site));
   backups.clock.now += 31_000;
   await assert.rejects(site.custody.ledger.tick());
   assert.ok((site.custody.ledger.state.checkpoint?.checkpoint.size ?? 0) < foreign);
@@ -217,27 +214,10 @@ test("nothing is signed over foreign entries before the entry that names them is
 
 test("an older row of counters and a copy of its mark give no counter twice under a running custodian either", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  let site = await backups.siteOn(database);
-  const meter = new TestMeter({ systemTitle: TITLE });
-  await site.add(meter);
-  await carryTakeover(site, meter);
-  await site.stop();
-  const marks = "select * from ledger where kind = 'counters-reserved' order by sequence desc limit 1";
-  const older = await asOwner(database.adminUrl, async (pool) => ({
-    rows: (await pool.query("select * from send_counters")).rows,
-    mark: (await pool.query(marks)).rows[0],
-  }));
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
-  await openSession(site);
-  await site.stop();
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  const counters = await olderCounters(database);
+  const site = await backups.siteOn(database, counters.folders);
   const marked = (await site.store.ledger.ofKinds(["counters-reserved"])).length + 1;
-  await asOwner(database.adminUrl, async (pool) => {
-    for (const { key_version: version, next, mac } of older.rows)
-      await pool.query("update send_counters set next = $2, mac = $3 where key_version = $1", [version, next, mac]);
-    const { kind, principal, utility, island, meter: title, body } = older.mark;
-    await forge(pool, { kind, principal, utility, island, meter: title, body: JSON.parse(body) });
-  });
+  await counters.putBack();
   await assert.rejects(openSession(site), { code: "ledger-forked" });
   for (let at = 0; at < 2; at += 1) await assert.rejects(openSession(site), { code: "record-refused" });
   assert.equal((await site.store.ledger.ofKinds(["counters-reserved"])).length, marked, "the copy, and none besides");
@@ -249,20 +229,16 @@ test("a restore from a backup and the feed goes on behind what somebody else has
   let site = await backups.siteOn(database);
   await AuthorityWorld.open(site);
   const { file } = await backups.makeBackup(site);
-  const write = () =>
-    site.custody.bursts.record([
-      { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} },
-    ]);
   const forged = { kind: MADE_GOOD, body: { losses: ["forged"] } };
-  await write();
+  await seen(site);
   await asOwner(database.adminUrl, (pool) => forge(pool, forged, forged));
-  await assert.rejects(write(), { code: "ledger-forked" });
-  await write();
+  await assert.rejects(seen(site), { code: "ledger-forked" });
+  await seen(site);
   // The same while nobody runs.
   await site.stop();
   await asOwner(database.adminUrl, (pool) => forge(pool, forged));
   site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
-  await write();
+  await seen(site);
   await site.stop();
   const target = await backups.emptyDatabase();
   try {

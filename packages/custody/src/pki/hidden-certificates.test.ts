@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ANY_CERTIFICATE } from "@meterkeep/api/custodian";
 import { systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
 import {
   decodeCertificate,
@@ -23,17 +24,6 @@ const HOUR = 3_600_000;
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
 const titleOf = (number: number) => systemTitleText(systemTitle(testTitle(number)));
 const alone = { require: async () => ({ hash: undefined, approvedBy: [] }) };
-const ANY = {
-  utility: undefined,
-  authority: undefined,
-  serial: undefined,
-  systemTitle: undefined,
-  keyIdentifier: undefined,
-  subject: undefined,
-  state: undefined,
-  endsBefore: undefined,
-  after: undefined,
-} as const;
 
 async function issue({ pki }: TestPki, number: number, profile = "dlms-suite-1-signature", requester = "line-1") {
   const { authority } = await pki.issuerFor(PLACE, "P-256");
@@ -78,7 +68,7 @@ describe("whoever owns the database of the PKI", () => {
         const kept = await issue(bench, at, "dlms-suite-1-tls", "enrolment");
         await sql(`${hiding} where profile = 'dlms-suite-1-tls'`);
         const { certificates } = await service.searchCertificates(
-          { ...ANY, systemTitle: titleOf(at), limit: 10 },
+          { ...ANY_CERTIFICATE, systemTitle: titleOf(at), limit: 10, after: undefined },
           caller("operator"),
         );
         assert.equal(certificates.length, hiding.startsWith("delete") ? 0 : 2, hiding);
@@ -100,7 +90,7 @@ describe("whoever owns the database of the PKI", () => {
         const service = pkiService(bench.pki, alone);
         const found: string[] = [];
         for (let after: { notAfter: number; authority: string; serial: string } | undefined; ; ) {
-          const query = { ...ANY, subject: "CN=far-1", limit: 1, after };
+          const query = { ...ANY_CERTIFICATE, subject: "CN=far-1", limit: 1, after };
           const { certificates } = await service.searchCertificates(query, caller("operator"));
           found.push(...certificates.map(({ subject }) => subject));
           after = certificates[0];

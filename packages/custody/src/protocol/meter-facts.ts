@@ -38,25 +38,19 @@ export const FULL_POLICY = { 0: 3, 1: 0x6c } as const;
 
 const COMMON = { managementClientSap: 1, publicClientSap: 16, serverSap: 1 } as const;
 
+const IDIS: MeterFacts = {
+  ...COMMON,
+  form: "general-global",
+  arrays: true,
+  secretClients: [],
+  policy: FULL_POLICY[1],
+  readingClientSap: 2,
+};
+
 /** Companion profiles by the id that shipments use. */
 const PROFILES: Readonly<Record<string, MeterFacts>> = {
-  "idis-p2": {
-    ...COMMON,
-    form: "general-global",
-    arrays: true,
-    secretClients: [],
-    policy: FULL_POLICY[1],
-    readingClientSap: 2,
-  },
-  "idis-p3": {
-    ...COMMON,
-    form: "general-global",
-    arrays: true,
-    secretClients: [],
-    policy: FULL_POLICY[1],
-    readingClientSap: 2,
-    signingClientSap: 3,
-  },
+  "idis-p2": IDIS,
+  "idis-p3": { ...IDIS, signingClientSap: 3 },
   "metcom-mcs301": {
     ...COMMON,
     form: "global",

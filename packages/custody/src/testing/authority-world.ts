@@ -93,6 +93,12 @@ export class AuthorityWorld {
     return this.service.enrolApprover(request, OPERATOR);
   }
 
+  /** Anna and Ben let somebody more approve. */
+  enrolFurther({ id, name, roles, publicKey }: Omit<Person, "key">): Promise<string> {
+    const key = { keyKind: "signature", publicKey: Buffer.from(publicKey).toString("hex") };
+    return this.change("enrol-approver", { id, name, roles: [...roles], ...key });
+  }
+
   async approve(hash: string, who: Person) {
     const { statement } = await this.service.statement({ decision: "approve", hash, approver: who.id }, OPERATOR);
     return this.service.approve({ approval: signed(who, statement) }, HEAD_END);
