@@ -2,7 +2,6 @@ import type { TakeoverStep } from "@meterkeep/api/custodian";
 import { PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
 import { withChildren } from "./child-keys.ts";
-import { clientsFound, searchUnheard } from "./client-search.ts";
 import {
   afterRefusal,
   nextSecretContact,
@@ -11,6 +10,7 @@ import {
   secretUnheard,
   withSecrets,
 } from "./client-secrets.ts";
+import { clientsFound, searchUnheard } from "./find-clients.ts";
 import { type Contact, isFinal, type Journal, type TakeoverEffect, type TakeoverEvent, WORKING } from "./journal.ts";
 import { masterAgreed, withAgreement } from "./master-agreement.ts";
 import {

@@ -1,7 +1,7 @@
 import { type KeyName, PURPOSE, type Purpose } from "../store/records.ts";
 import { changeNextChild, childAnswered, childrenSettled, handChild } from "./child-keys.ts";
-import { findClients, searchSettled } from "./client-search.ts";
 import { changeNextSecret, secretAnswered, secretsSettled, sendSecret } from "./client-secrets.ts";
+import { findClients, searchSettled } from "./find-clients.ts";
 import {
   changes,
   isFinal,

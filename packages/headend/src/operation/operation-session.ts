@@ -5,16 +5,12 @@ import { codeOf } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import type { Route } from "../route/route.ts";
-import {
-  CustodianAssociator,
-  type ProtectionRecord,
-  provingLine,
-  type SessionCustodian,
-} from "../session/custodian-associator.ts";
+import { CustodianAssociator, type ProtectionRecord, provingLine } from "../session/custodian-associator.ts";
 import type { SessionRecord } from "../session/ladder.ts";
 import type { Dial } from "../session/line.ts";
 import { MeterReader } from "../session/meter-reader.ts";
 import type { ScalerTable } from "../session/scaler-table.ts";
+import type { SessionCustodian } from "../session/session-custodian.ts";
 import { SessionEnd } from "../session/session-end.ts";
 import { outcomeOf } from "../session/session-outcome.ts";
 import { SessionRecorder } from "../session/session-recorder.ts";

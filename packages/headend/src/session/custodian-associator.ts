@@ -1,12 +1,10 @@
 import type { ProtectionGrade } from "@meterkeep/api";
-import type { Custodian, OpenedSession } from "@meterkeep/api/custodian";
+import type { OpenedSession } from "@meterkeep/api/custodian";
 import type { AssociationStep, Associator, Negotiated, Protection } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { MeterLine } from "./line.ts";
+import type { SessionCustodian } from "./session-custodian.ts";
 import type { SessionEnd } from "./session-end.ts";
-
-/** The custodian's part of a reading session. */
-export type SessionCustodian = Pick<Custodian, "openSession" | "advanceSession" | "seal" | "open" | "closeSession">;
 
 /** How received octets turned out to be protected, by the octets themselves. */
 export type ProtectionRecord = WeakMap<Uint8Array, ProtectionGrade>;

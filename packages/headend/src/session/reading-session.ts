@@ -13,12 +13,7 @@ import { counted } from "../reading/words.ts";
 import type { Route } from "../route/route.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
-import {
-  CustodianAssociator,
-  type ProtectionRecord,
-  provingLine,
-  type SessionCustodian,
-} from "./custodian-associator.ts";
+import { CustodianAssociator, type ProtectionRecord, provingLine } from "./custodian-associator.ts";
 import { dayValuesQuestion } from "./day-values.ts";
 import { eventsQuestion, type Window } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
@@ -30,6 +25,7 @@ import { destinationsQuestion, type PushDestinationRecord, pushSetUpsOf } from "
 import { ask, type Question } from "./question.ts";
 import { ratiosQuestion } from "./ratios-question.ts";
 import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
+import type { SessionCustodian } from "./session-custodian.ts";
 import { SessionEnd } from "./session-end.ts";
 import { outcomeOf } from "./session-outcome.ts";
 import { SessionRecorder } from "./session-recorder.ts";

@@ -1,6 +1,6 @@
 import type { OpenedSession } from "@meterkeep/api/custodian";
 import { HeadEndError } from "../errors.ts";
-import type { SessionCustodian } from "./custodian-associator.ts";
+import type { SessionCustodian } from "./session-custodian.ts";
 import { custodianOutcome } from "./session-outcome.ts";
 
 /**

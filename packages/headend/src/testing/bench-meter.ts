@@ -18,8 +18,8 @@ import {
   serveProfile,
 } from "@meterkeep/dlms";
 import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
-import type { SessionCustodian } from "../session/custodian-associator.ts";
 import type { MeterLine } from "../session/line.ts";
+import type { SessionCustodian } from "../session/session-custodian.ts";
 
 const ENERGY = "1.0.1.8.0.255";
 const POWER = "1.0.1.7.0.255";
