@@ -26,7 +26,7 @@ const workers = option("workers", 0);
 const dead = option("dead", 0);
 const flapping = option("flapping", 0);
 // As a start has them, and one for each that is waited for in vain.
-const sessions = option("sessions", 96 + Math.ceil((meters * (dead + flapping)) / 100));
+const sessions = option("sessions", 192 + Math.ceil((meters * (dead + flapping)) / 100));
 const profiled = option("profile", 0);
 const mechanism = option("mechanism", 0);
 const speed = Math.round((rate * 86_400) / meters);
