@@ -154,7 +154,7 @@ export const START_OPTIONS = {
     unit: "sessions",
     minimum: 1,
     maximum: 20_000,
-    default: 96,
+    default: 192,
     description: "How many sessions with meters one process holds at once: more where meters are slow to answer.",
   },
   gatewayNetworks: {
