@@ -13,10 +13,12 @@
  *   wrong-wrapping N      N secrets are wrapped under another key than the one named
  *   general-error N       N calls that unwrap fail with CKR_GENERAL_ERROR
  *   pin-incorrect N       N logins fail with CKR_PIN_INCORRECT
+ *   pin-last-try N        N times the token says of itself CKF_USER_PIN_FINAL_TRY
+ *   pin-locked N          N times the token says of itself CKF_USER_PIN_LOCKED
  *   hang N                N calls never return
  *   gone N                N calls fail with CKR_TOKEN_NOT_PRESENT, and no slot has a token
  *
- * Only calls that use a key, make one or find one are touched, and logins. The count is kept in the file, under a lock, so that it spans
+ * Only calls that use a key, make one or find one are touched, logins, and what a token says of itself. The count is kept in the file, under a lock, so that it spans
  * threads and processes.
  */
 #include <dlfcn.h>
@@ -44,13 +46,14 @@ static CK_OBJECT_HANDLE secrets[64];
 static CK_SESSION_HANDLE owners[64];
 static unsigned count;
 
-enum fault { NONE, LATENCY, DEVICE_ERROR, SESSION_LOST, HANG, GONE, WRONG_HANDLE, WRONG_WRAPPING, GENERAL_ERROR, PIN_INCORRECT };
+enum fault { NONE, LATENCY, DEVICE_ERROR, SESSION_LOST, HANG, GONE, WRONG_HANDLE, WRONG_WRAPPING, GENERAL_ERROR, PIN_INCORRECT,
+             PIN_LAST_TRY, PIN_LOCKED };
 
 static const char *const NAMES[] = {"none", "latency", "device-error", "session-lost", "hang", "gone",
-                                    "wrong-handle", "wrong-wrapping", "general-error", "pin-incorrect"};
+                                    "wrong-handle", "wrong-wrapping", "general-error", "pin-incorrect", "pin-last-try", "pin-locked"};
 
 /* What a call can suffer beside what all can. */
-enum { USES_HANDLE = 1, WRAPS = 2, LOGS_IN = 4, UNWRAPS = 8 };
+enum { USES_HANDLE = 1, WRAPS = 2, LOGS_IN = 4, UNWRAPS = 8, TELLS_OF_TOKEN = 16 };
 
 static int can_suffer(enum fault fault, int kind) {
   switch (fault) {
@@ -58,7 +61,9 @@ static int can_suffer(enum fault fault, int kind) {
     case WRONG_WRAPPING: return kind & WRAPS;
     case GENERAL_ERROR: return kind & UNWRAPS;
     case PIN_INCORRECT: return kind & LOGS_IN;
-    default: return 1;
+    case PIN_LAST_TRY:
+    case PIN_LOCKED: return kind & TELLS_OF_TOKEN;
+    default: return kind != TELLS_OF_TOKEN;
   }
 }
 
@@ -73,7 +78,7 @@ static enum fault next_fault(long *milliseconds, int kind) {
   long times = 0;
   enum fault found = NONE;
   if (read(file, line, sizeof line - 1) > 0 && sscanf(line, "%31s %ld %ld", name, &times, milliseconds) >= 1)
-    for (int each = LATENCY; each <= PIN_INCORRECT; each += 1)
+    for (int each = LATENCY; each <= PIN_LOCKED; each += 1)
       if (strcmp(name, NAMES[each]) == 0 && times != 0 && can_suffer(each, kind)) found = each;
   if (found != NONE && times > 0) {
     int length = snprintf(line, sizeof line, "%s %ld %ld\n", name, times - 1, *milliseconds);
@@ -222,6 +227,14 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR
   return real.C_Login(session, user, pin, length);
 }
 
+static CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
+  BEFORE(TELLS_OF_TOKEN);
+  CK_RV result = real.C_GetTokenInfo(slot, info);
+  if (result == CKR_OK && fault == PIN_LAST_TRY) info->flags |= CKF_USER_PIN_FINAL_TRY;
+  if (result == CKR_OK && fault == PIN_LOCKED) info->flags |= CKF_USER_PIN_LOCKED;
+  return result;
+}
+
 static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR template, CK_ULONG attributes) {
   BEFORE(0);
   return real.C_FindObjectsInit(session, template, attributes);
@@ -268,6 +281,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list) {
     shim.C_FindObjectsInit = find_init;
     shim.C_OpenSession = open_session;
     shim.C_GetSlotList = slots;
+    shim.C_GetTokenInfo = token_info;
   }
   *list = &shim;
   return CKR_OK;

@@ -4,6 +4,7 @@ export const HSM_ERROR_CODES = [
   "hsm-library-unusable",
   "hsm-token-missing",
   "hsm-pin-refused",
+  "hsm-pin-last-try",
   "hsm-key-missing",
   "hsm-key-wrong",
   "hsm-refused",

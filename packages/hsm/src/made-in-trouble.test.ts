@@ -165,4 +165,42 @@ describe("what a token makes while it is in trouble", { skip: missing ?? false }
     another.retryPin();
     assert.equal((await another.calls.describe()).label, "another");
   });
+
+  test("a PIN that may be the last is tried only if somebody says so, as the token tells or two refusals let fear; a right one opens", async () => {
+    await using third = new Token(here!.make("third", { sessions: 1, deadlineMs: 4_000 }));
+    await third.calls.describe();
+    const died = () => process.kill(third.pid!, "SIGKILL");
+    const refused = (wanted: HsmErrorCode) => assert.rejects(third.calls.describe(), code(wanted));
+    // The token's own word: not even a start of its process tries.
+    here!.fault({ kind: "pin-last-try", times: -1 });
+    died();
+    await refused("hsm-pin-last-try");
+    third.retryPin();
+    await refused("hsm-pin-last-try");
+    third.retryPin(true);
+    assert.equal((await third.calls.describe()).label, "third");
+    here!.fault({ kind: "pin-locked", times: -1 });
+    died();
+    await refused("hsm-pin-refused");
+    here!.fault({ kind: "none" });
+    third.retryPin();
+    assert.equal((await third.calls.describe()).label, "third");
+    // One that tells nothing.
+    here!.fault({ kind: "pin-incorrect", times: -1 });
+    died();
+    await refused("hsm-pin-refused");
+    third.retryPin();
+    await refused("hsm-pin-refused");
+    here!.fault({ kind: "none" });
+    third.retryPin();
+    await refused("hsm-pin-last-try");
+    third.retryPin(true);
+    assert.equal((await third.calls.describe()).label, "third");
+    // It took one: what was refused before is over.
+    here!.fault({ kind: "pin-incorrect", times: 1 });
+    died();
+    await refused("hsm-pin-refused");
+    third.retryPin();
+    assert.equal((await third.calls.describe()).label, "third");
+  });
 });

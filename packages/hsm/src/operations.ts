@@ -119,6 +119,8 @@ export type ToToken =
       readonly label: string;
       readonly pin: string;
       readonly sessions: number;
+      /** A person has said that the PIN is to be tried though it may be the last time. */
+      readonly isLastTry: boolean;
     }
   | { readonly kind: "do"; readonly id: number; readonly operation: OperationName; readonly args: readonly unknown[] };
 

@@ -15,6 +15,8 @@ export interface TokenOptions {
   readonly sessions?: number;
   /** How long an operation may take before the process is killed and started anew, in milliseconds; 5 000 unless given. */
   readonly deadlineMs?: number;
+  /** A person has said that the first login is to be tried though one more wrong PIN may lock the token. */
+  readonly isLastTry?: boolean;
   /** Added to the environment of the token's process, as vendors' libraries want it. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -24,8 +26,14 @@ export type TokenState =
   | { readonly kind: "starting" | "ready" | "closed" }
   /** It could not be started, or died; it is tried again by itself. */
   | { readonly kind: "down"; readonly why: string }
-  /** The PIN was refused; it is never tried again by itself, since tokens count and lock. */
-  | { readonly kind: "pin-refused"; readonly why: string };
+  /**
+   * The PIN was refused, or not even tried since the token says that it is the last time; it is never tried again by itself,
+   * since tokens count and lock.
+   */
+  | { readonly kind: "pin-refused"; readonly code: PinErrorCode; readonly why: string };
+
+/** Why a PIN waits for people. */
+export type PinErrorCode = Extract<HsmErrorCode, "hsm-pin-refused" | "hsm-pin-last-try">;
 
 /** Every operation of a token, answered later. */
 export type TokenCalls = {
@@ -48,6 +56,11 @@ interface Call {
 const MAIN = fileURLToPath(new URL("token/main.ts", import.meta.url));
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
+/**
+ * A PIN that was refused so often in a row is taken for one that the token may lock at the next time, also by a token that does not
+ * say: those that lock do so after three to ten.
+ */
+const MOST_REFUSALS = 2;
 /** A call outlives this many deadlines of its process, so that one restart in between is not felt. */
 const PATIENCE_DEADLINES = 3;
 
@@ -69,10 +82,12 @@ export class Token implements AsyncDisposable {
   /** Why the last process ended, until one is ready again. */
   #why = "";
   #restart: NodeJS.Timeout | undefined;
+  /** PINs refused since the token last took one. */
+  #refusals = 0;
 
   constructor(options: TokenOptions) {
     this.#options = options;
-    void this.#start();
+    void this.#start(options.isLastTry ?? false);
   }
 
   get label(): string {
@@ -105,9 +120,16 @@ export class Token implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Tries a PIN again after `pin-refused`: a person has seen to it. */
-  retryPin(): void {
-    if (this.#state.kind === "pin-refused") void this.#start();
+  /**
+   * Tries a PIN again after `pin-refused`: a person has seen to it.
+   *
+   * Where one more wrong PIN may lock the token, which it says itself, or which two refusals in a row let us fear of one that
+   * says nothing, it is tried only if the person says so as well (`isLastTry`); calls end with `hsm-pin-last-try` otherwise.
+   */
+  retryPin(isLastTry = false): void {
+    if (this.#state.kind !== "pin-refused") return;
+    if (this.#refusals < MOST_REFUSALS || isLastTry) void this.#start(isLastTry);
+    else this.#latch("hsm-pin-last-try", `it has refused its PIN ${this.#refusals} times in a row: none was tried`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,7 +149,7 @@ export class Token implements AsyncDisposable {
     return new Promise((done, fail) => {
       const state = this.#state;
       if (state.kind === "closed") return fail(new HsmError("hsm-closed", "the token was closed"));
-      if (state.kind === "pin-refused") return fail(new HsmError("hsm-pin-refused", state.why));
+      if (state.kind === "pin-refused") return fail(new HsmError(state.code, state.why));
       const id = this.#nextId++;
       const patience = setTimeout(() => this.#giveUp(id), this.#deadlineMs * PATIENCE_DEADLINES);
       const call: Call = { id, operation, args, done: done as Call["done"], fail, deadline: undefined, patience };
@@ -140,7 +162,7 @@ export class Token implements AsyncDisposable {
     return this.#options.deadlineMs ?? 5_000;
   }
 
-  async #start(): Promise<void> {
+  async #start(isLastTry: boolean): Promise<void> {
     this.#state = { kind: "starting" };
     const { library, label, sessions = 8, env } = this.#options;
     let pin: string;
@@ -167,11 +189,15 @@ export class Token implements AsyncDisposable {
         clearTimeout(starting);
         this.#pause = FIRST_PAUSE_MS;
         this.#why = "";
+        this.#refusals = 0;
         this.#state = { kind: "ready" };
         for (const call of this.#calls.values()) this.#give(call);
       } else if (message.kind === "failed") {
         why = message.message;
-        if (message.code === "hsm-pin-refused") this.#latch(message.message);
+        if (message.code === "hsm-pin-refused") {
+          this.#refusals += 1;
+          this.#latch(message.code, message.message);
+        } else if (message.code === "hsm-pin-last-try") this.#latch(message.code, message.message);
         else if (message.code === "hsm-binding-missing") this.#failAll(message.code, message.message);
       } else this.#settle(message);
     });
@@ -182,7 +208,7 @@ export class Token implements AsyncDisposable {
       clearTimeout(starting);
       if (this.#child === child) this.#gone(why || `its process ended with ${signal ?? code}`);
     });
-    child.send({ kind: "begin", library, label, pin, sessions } satisfies ToToken, () => undefined);
+    child.send({ kind: "begin", library, label, pin, sessions, isLastTry } satisfies ToToken, () => undefined);
   }
 
   #give(call: Call): void {
@@ -207,14 +233,17 @@ export class Token implements AsyncDisposable {
     this.#why = why;
     this.#state = { kind: "down", why };
     for (const listener of [...this.#listeners]) listener();
-    this.#restart = setTimeout(() => void this.#start(), this.#pause);
+    this.#restart = setTimeout(() => void this.#start(false), this.#pause);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
   }
 
-  #latch(why: string): void {
-    const message = `token ${this.label} refused its PIN, which is not tried again until somebody has seen to it: ${why}`;
-    this.#state = { kind: "pin-refused", why: message };
-    this.#failAll("hsm-pin-refused", message);
+  #latch(code: PinErrorCode, why: string): void {
+    const message =
+      code === "hsm-pin-refused"
+        ? `token ${this.label} refused its PIN, which is not tried again until somebody has seen to it: ${why}`
+        : `the next wrong PIN may lock token ${this.label}, and somebody has to say that it is to be tried all the same: ${why}`;
+    this.#state = { kind: "pin-refused", code, why: message };
+    this.#failAll(code, message);
   }
 
   #giveUp(id: number): void {

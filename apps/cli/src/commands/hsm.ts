@@ -18,6 +18,10 @@ export function registerHsm(program: Command, terminal: Terminal): void {
     .requiredOption("--library <file>", "the maker's PKCS#11 library")
     .option("--label <label>", "the token's label")
     .option("--pin-file <file>", "a file (mode 0600) with the PIN; asked for otherwise")
+    .option(
+      "--last-try",
+      "try the PIN though the token says that another wrong one locks it; a right one has it count anew",
+    )
     .option("--json", "print JSON")
     .action(async (options: ProbeOptions) => {
       const { probe } = await import("../hsm/probe.ts");
@@ -29,6 +33,7 @@ export function registerHsm(program: Command, terminal: Terminal): void {
     .description(
       "Have the custodian try the PIN of a token again that has refused it: it never does so by itself, since tokens count wrong PINs and lock for good. Put the PIN in the tokens file right first.",
     )
+    .option("--last-try", "try it though another wrong one may lock the token: it says so, or has refused two in a row")
     .option("--state <directory>", "as for `meterkeep start`")
     .option("--json", "print JSON")
     .action(async (label: string, options: RetryPinOptions) => {

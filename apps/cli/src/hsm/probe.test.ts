@@ -23,6 +23,11 @@ describe("hsm probe", { skip: softTokenMissing() ?? false }, () => {
     assert.match(tried.stdout, /HMAC-SHA-256.*works/);
     assert.match(tried.stdout, /AES-GCM.*works/);
     assert.equal(tried.status, 0);
+    tokens.fault({ kind: "pin-last-try", times: -1 });
+    const last = await probe("--label", label, "--pin-file", pinFile);
+    assert.match(last.stderr, /one more wrong PIN locks it: none was tried/);
+    assert.equal((await probe("--label", label, "--pin-file", pinFile, "--last-try")).status, 0);
+    tokens.fault({ kind: "none" });
     chmodSync(pinFile, 0o644);
     const refused = await probe("--label", label, "--pin-file", pinFile);
     assert.match(refused.stderr, /chmod 600/);

@@ -9,6 +9,7 @@ export interface ProbeOptions {
   readonly library: string;
   readonly label?: string;
   readonly pinFile?: string;
+  readonly lastTry?: boolean;
   readonly json?: true;
 }
 
@@ -17,7 +18,10 @@ const OTHERS = 0o077;
 const PATIENCE_MS = 120_000;
 
 /** Lists the tokens of a library, or tries one. @throws CliError, HsmError */
-export async function probe({ library, label, pinFile, json }: ProbeOptions, terminal: Terminal): Promise<void> {
+export async function probe(
+  { library, label, pinFile, lastTry = false, json }: ProbeOptions,
+  terminal: Terminal,
+): Promise<void> {
   if (label === undefined) {
     const tokens = await listTokens(library, environment(terminal));
     await write(terminal.stdout, json ? `${JSON.stringify({ tokens })}\n` : tokensText(tokens));
@@ -30,6 +34,7 @@ export async function probe({ library, label, pinFile, json }: ProbeOptions, ter
     pin: () => pin,
     sessions: 1,
     deadlineMs: PATIENCE_MS,
+    isLastTry: lastTry,
     env: environment(terminal),
   });
   const description = await token.calls.describe();

@@ -1,7 +1,8 @@
 import { Worker } from "node:worker_threads";
+import type { Handle } from "pkcs11js";
 import { failureOf, HsmError } from "../errors.ts";
 import type { FromToken, ToToken } from "../operations.ts";
-import { findSlot, loadCryptoki } from "./cryptoki.ts";
+import { type Cryptoki, findSlot, loadCryptoki } from "./cryptoki.ts";
 
 // The process of one token: the vendor's library is loaded here and nowhere else. Initialised once and by one thread, since
 // concurrent initialisation breaks libraries that claim to allow it; logged in once, since login holds for the process
@@ -48,12 +49,14 @@ process.on("message", (message: ToToken) => {
   }
 });
 
-function begin({ library: path, label, pin, sessions }: ToToken & { readonly kind: "begin" }): void {
+function begin({ library: path, label, pin, sessions, isLastTry }: ToToken & { readonly kind: "begin" }): void {
   try {
     const cryptoki = loadCryptoki(path);
     const { library, ck } = cryptoki;
     library.C_Initialize({ flags: ck.CKF_OS_LOCKING_OK });
-    const session = library.C_OpenSession(findSlot(cryptoki, label), ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION);
+    const slot = findSlot(cryptoki, label);
+    requireTries(cryptoki, slot, isLastTry);
+    const session = library.C_OpenSession(slot, ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION);
     library.C_Login(session, ck.CKU_USER, pin);
   } catch (error) {
     const code = error instanceof HsmError ? error.code : failureOf(error) === "pin" ? "hsm-pin-refused" : "hsm-failed";
@@ -64,6 +67,20 @@ function begin({ library: path, label, pin, sessions }: ToToken & { readonly kin
   for (let at = 0; at < sessions; at += 1) idle.push(startWorker(path, label));
   // Whoever asked may be gone by now: then the line's end is told, and that is enough.
   process.send?.({ kind: "ready" } satisfies FromToken, undefined, undefined, () => undefined);
+}
+
+/**
+ * Asks the token how many wrong PINs it still takes, as far as it says so: whoever starts this process, and however often, the
+ * last one is not used up by it.
+ *
+ * @throws HsmError `hsm-pin-refused` where it is locked, `hsm-pin-last-try`
+ */
+function requireTries({ library, ck }: Cryptoki, slot: Handle, isLastTry: boolean): void {
+  const { flags } = library.C_GetTokenInfo(slot);
+  if ((flags & ck.CKF_USER_PIN_LOCKED) !== 0)
+    throw new HsmError("hsm-pin-refused", "it says that its PIN is locked: its security officer unlocks it");
+  if ((flags & ck.CKF_USER_PIN_FINAL_TRY) !== 0 && !isLastTry)
+    throw new HsmError("hsm-pin-last-try", "it says that one more wrong PIN locks it: none was tried");
 }
 
 function startWorker(library: string, label: string): Worker {

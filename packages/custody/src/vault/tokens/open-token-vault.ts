@@ -48,7 +48,7 @@ export async function openTokenVault(records: VaultSecretRecords, source: Tokens
     parameters: JSON.stringify({ tokens: set.labels }),
     created: before.length === 0,
     signing: set,
-    retryPin: (label: string) => set.retryPin(label),
+    retryPin: (label: string, isLastTry: boolean) => set.retryPin(label, isLastTry),
     tend: async (): Promise<void> => {
       if (!isBehind) return;
       // Set again by a token that fails meanwhile, and where this comes to an end before its end.

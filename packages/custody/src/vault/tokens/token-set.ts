@@ -35,7 +35,7 @@ export interface TokenIncident {
 }
 
 /** Tries the PIN once more and says what came of it; or why there is nothing to try. */
-export type PinRetry = "not-latched" | (() => Promise<"opened" | "refused" | "unreachable">);
+export type PinRetry = "not-latched" | (() => Promise<"opened" | "refused" | "unreachable" | "last-try">);
 
 /** Tokens that sign with key pairs of their own, P-384: private keys that never leave them. */
 export interface SigningTokens {
@@ -89,18 +89,22 @@ export class TokenSet implements SigningTokens {
     return this.#tokens.map(({ label }) => label);
   }
 
-  /** Lets a token whose PIN was refused be tried once more; undefined where there is no token of that label. */
-  retryPin(label: string): PinRetry | undefined {
+  /**
+   * Lets a token whose PIN was refused be tried once more, and with `isLastTry` also where it may lock at that; undefined where
+   * there is no token of that label.
+   */
+  retryPin(label: string, isLastTry: boolean): PinRetry | undefined {
     const token = this.#tokens.find((one) => one.label === label);
     if (token === undefined) return undefined;
     if (token.state.kind !== "pin-refused") return "not-latched";
     return async () => {
-      token.retryPin();
+      token.retryPin(isLastTry);
       try {
         await token.calls.describe();
         return "opened";
       } catch (error) {
         if (!(error instanceof HsmError)) throw error;
+        if (error.code === "hsm-pin-last-try") return "last-try";
         return error.code === "hsm-pin-refused" ? "refused" : "unreachable";
       }
     };
