@@ -3,11 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fromHex } from "@meterkeep/dlms";
 import { memoryCustodyStore } from "../store/memory-store.ts";
-import { AuthorityWorld, OPERATOR, person } from "../testing/authority-world.ts";
+import { AuthorityWorld, DISCONNECT, OPERATOR, person } from "../testing/authority-world.ts";
 import { type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { WITHDRAWALS_BROKEN } from "./bound-withdrawals.ts";
 import { WITHDRAWALS } from "./withdrawals.ts";
+
+const DISCONNECT_APDU = fromHex("c301c10046000060030aff01010f00");
 
 /** Custody with a second storage that tests write on; what it complains of is kept. */
 async function withJournal(
@@ -129,6 +132,37 @@ test("what was withdrawn since the journal was noted last is missed as well, and
     await custody.restart();
     assert.match((await frozen()) ?? "", /1 withdrawals of the ledger were not in it/);
     assert.match(lines().join(), /approver-suspended/);
+  }));
+
+test("a command that was sealed since then is missed as well, and its line is written into it again", () =>
+  withJournal(async ({ custody, world, lines, write, frozen }) => {
+    const meter = await world.meter(1);
+    const hash = await world.approved(DISCONNECT, [meter.systemTitle]);
+    await custody.custody.sweep();
+    const before = lines();
+    const { kind } = await world.command(meter, DISCONNECT_APDU, world.token(hash, meter.systemTitle), false);
+    assert.equal(kind, "sealed");
+    const sealed = () => lines().filter((line) => line.includes('"kind":"seal"')).length;
+    assert.equal(sealed(), 1);
+    write(before);
+    await custody.restart();
+    assert.match((await frozen()) ?? "", /1 withdrawals of the ledger were not in it/);
+    assert.equal(sealed(), 1);
+  }));
+
+test("the state folder knows of each line when what it withdraws is done: nothing is left for who cuts it off the moment after", () =>
+  withJournal(async ({ custody, world, stateFolder, lines, write, frozen }) => {
+    const known = () =>
+      JSON.parse(readFileSync(join(stateFolder, "withdrawals-head.json"), "utf8")) as { readonly lines: number };
+    await custody.custody.sweep();
+    const before = lines();
+    await world.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
+    assert.equal(known().lines, lines().length);
+    write(before);
+    // What was known of a cut journal stays known, whatever is written behind the cut.
+    await world.service.suspendApprover({ approver: "dora", reason: "has left" }, OPERATOR);
+    await custody.restart();
+    assert.match((await frozen()) ?? "", new RegExp(`by the state folder it had ${before.length + 1} lines`));
   }));
 
 test("at an upgrade what is withdrawn already is written into the journal once, a line a thing, and nothing is frozen", () =>

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Turn } from "@meterkeep/dlms";
 import { frontierAt, type LedgerEntry, readerOf, rootOf } from "@meterkeep/ledger";
 import type { AuthorityRecords } from "../authority/store/records.ts";
 import {
@@ -13,7 +14,16 @@ import type { CustodyStore } from "../store/store.ts";
 import { type StateNote, stateNote } from "../vault/state-note.ts";
 import type { Vault } from "../vault/vault.ts";
 import { BEHIND, type Loss, MADE_GOOD, namedIn } from "./losses.ts";
-import { entryLineOf, nameOfEntry, sealLine, WITHDRAWALS, type Withdrawal, withdraws } from "./withdrawals.ts";
+import {
+  entryLineOf,
+  nameOfEntry,
+  SEALED,
+  sealedNonce,
+  sealLine,
+  WITHDRAWALS,
+  type Withdrawal,
+  withdraws,
+} from "./withdrawals.ts";
 
 /** The journal was begun: what the ledger had by then is written into it, and losses of before are over. */
 const BEGUN = "withdrawals-begun";
@@ -72,12 +82,15 @@ export interface Broken {
 }
 
 /**
- * The journal of withdrawals, held against what others know of it: where it ended stands in the ledger and in the state
- * folder, and every withdrawal that the ledger has since is in it. So whoever writes on second storage, or puts the database
- * back, or both, takes nothing out of it unnoticed while one of the three is what it was.
+ * The journal of withdrawals, held against what others know of it: where it ends stands in the state folder before what was
+ * written is done, and in the ledger every few seconds; every withdrawal that the ledger has since is in it. So whoever writes on
+ * second storage, or puts the database back, or both, takes nothing out of it unnoticed while one of the three is what it was.
  */
 export class BoundWithdrawals {
+  /** Whatever is written into it is known to the state folder as well when the promise is kept. */
   readonly journal: HeadedJournal<Withdrawal>;
+  /** What is said in the state folder is said in order. */
+  readonly #turn = new Turn();
   readonly #dependencies: BoundDependencies;
   #noted: NotedEnd | undefined;
   #inFolder: JournalHead | "not ours" | undefined;
@@ -92,7 +105,13 @@ export class BoundWithdrawals {
     inFolder: JournalHead | "not ours" | undefined,
   ) {
     this.#dependencies = dependencies;
-    this.journal = journal;
+    this.journal = {
+      ...journal,
+      append: async (...lines) => {
+        await journal.append(...lines);
+        await this.#noteAppended();
+      },
+    };
     this.#noted = noted;
     this.#inFolder = inFolder;
   }
@@ -223,10 +242,25 @@ export class BoundWithdrawals {
       await committer.submit({ entries: [installationEntry(now(), NOTED, "custodian", { ...head, sequence })] });
       this.#noted = { head, sequence };
     }
-    if (typeof this.#inFolder !== "object" || this.#inFolder.link !== head.link) {
-      await noteOf(this.#dependencies).keep(head);
-      this.#inFolder = head;
-    }
+    await this.#turn.run(() => this.#noteInFolder());
+  }
+
+  /**
+   * Says in the state folder where it ends now. Not where lines that it knew of are gone: what was known stays what the journal is
+   * held against; and not before a start has judged it, which a folder that knows nothing is told by.
+   */
+  #noteAppended(): Promise<void> {
+    return this.#turn.run(async () => {
+      const known = this.#inFolder;
+      if (typeof known === "object" && (await this.journal.holds(known))) await this.#noteInFolder();
+    });
+  }
+
+  async #noteInFolder(): Promise<void> {
+    const head = await this.journal.head();
+    if (head === undefined || (typeof this.#inFolder === "object" && this.#inFolder.link === head.link)) return;
+    await noteOf(this.#dependencies).keep(head);
+    this.#inFolder = head;
   }
 
   /** Goes on with what is written into it; to be called every few seconds. */
@@ -316,7 +350,11 @@ export class BoundWithdrawals {
     const missing = new Map<string, LedgerEntry>();
     for (let at = from; at < size; ) {
       const page = await ledger.read(at, PAGE);
-      for (const one of page) if (withdraws(one)) missing.set(nameOfEntry(one), one);
+      for (const one of page) {
+        const nonce = sealedNonce(one);
+        if (nonce !== undefined) missing.set(nonce, one);
+        else if (withdraws(one)) missing.set(nameOfEntry(one), one);
+      }
       at = page.at(-1)?.sequence ?? size;
     }
     const none = () => undefined;
@@ -325,10 +363,13 @@ export class BoundWithdrawals {
       if (missing.size === 0) return [];
       for await (const line of this.journal.read(none, none, after))
         if (line.kind === "entry") missing.delete(nameOfEntry(line.entry));
+        else if (line.kind === "seal") missing.delete(line.seal.nonce);
     }
-    const lines = [...missing.values()];
-    if (lines.length > 0) await this.journal.append(...lines.map(entryLineOf));
-    return lines.map(({ sequence }) => sequence);
+    const all = [...missing.values()];
+    const lines = all.filter(({ kind }) => kind !== SEALED).map(entryLineOf);
+    if (lines.length > 0) await this.journal.append(...lines);
+    if (lines.length < all.length) await this.#adoptSeals();
+    return all.map(({ sequence }) => sequence);
   }
 
   async #breaks(): Promise<readonly JournalBreak[]> {

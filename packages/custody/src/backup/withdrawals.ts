@@ -135,11 +135,21 @@ export function entryLineOf({ at, kind, principal, utility, island, meter, body 
   return { kind: "entry", at, entry: { at, kind, principal, utility, island, meter, body } };
 }
 
+/** Kind of the entry of a critical request that was sealed. */
+export const SEALED = "critical-sealed";
+
+/** The nonce of a seal by its entry, where it was sealed then; undefined for what is told again after a restore, and all else. */
+export function sealedNonce({ kind, body }: Pick<LedgerEntry, "kind" | "body">): string | undefined {
+  if (kind !== SEALED) return undefined;
+  const { restored, nonce } = JSON.parse(body) as { readonly restored?: boolean; readonly nonce?: string };
+  return restored === true ? undefined : nonce;
+}
+
 /** What a manifest or a seal is called whose entry says that it is from before a restore. */
 function restoredName({ kind, body }: LedgerEntry): string | undefined {
-  if (kind !== "critical-sealed" && kind !== "manifest-submitted") return undefined;
+  if (kind !== SEALED && kind !== "manifest-submitted") return undefined;
   const said = JSON.parse(body) as { readonly restored?: boolean; readonly nonce?: string; readonly hash?: string };
-  return said.restored === true ? (kind === "critical-sealed" ? said.nonce : said.hash) : undefined;
+  return said.restored === true ? (kind === SEALED ? said.nonce : said.hash) : undefined;
 }
 
 /** Whether an entry takes something away that a restore may not forget, for the first time. */
