@@ -29,7 +29,7 @@ export interface OpenedConversation {
 export function openConversation(parts: ConversationParts): OpenedConversation {
   const { files, committer, bursts, vault, now, clientTitle, ledger, use, mostSessions } = parts;
   const receiveWindows = new ReceiveWindows();
-  const keyCache = new MeterKeyCache(files, vault, receiveWindows, now);
+  const keyCache = new MeterKeyCache({ files, vault, receiveWindows, now, foreign: ledger.foreign });
   const skip = skippedAfterLoss(ledger, use);
   return {
     conversation: {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { accepted, type ReceiveWindow, WINDOW_COUNTERS, windowOctets, windowOf } from "./receive-window.ts";
+import { accepted, type ReceiveWindow, united, WINDOW_COUNTERS, windowOctets, windowOf } from "./receive-window.ts";
 
 test("the window takes each counter once, in any order, and nothing older than its width", () => {
   fc.assert(
@@ -18,6 +18,24 @@ test("the window takes each counter once, in any order, and nothing older than i
         window = windowOf(next.highest, windowOctets(next));
         assert.deepEqual(window, next);
       }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("what either of two windows has taken, both together take no more, and everything else that is not too old", () => {
+  const counters = fc.array(fc.nat(3000), { minLength: 1, maxLength: 100 });
+  const windowOfAll = (all: readonly number[]) =>
+    all.reduce((window: ReceiveWindow | undefined, counter) => accepted(window, counter) ?? window, undefined)!;
+  fc.assert(
+    fc.property(counters, counters, fc.nat(3000), (some, others, next) => {
+      const both = united(windowOfAll(some), windowOfAll(others));
+      const taken = [...some, ...others];
+      const highest = Math.max(...taken);
+      assert.equal(both.highest, highest);
+      assert.deepEqual(both, united(windowOfAll(others), windowOfAll(some)));
+      for (const counter of taken) assert.equal(accepted(both, counter), undefined);
+      assert.equal(accepted(both, next) !== undefined, !taken.includes(next) && next > highest - WINDOW_COUNTERS);
     }),
     { numRuns: 200 },
   );

@@ -23,6 +23,15 @@ export function accepted(window: ReceiveWindow | undefined, counter: number): Re
   return { highest, seen: seen | (1n << behind) };
 }
 
+/** All that either of two windows has accepted, as far as one window reaches. */
+export function united(one: ReceiveWindow, other: ReceiveWindow): ReceiveWindow {
+  const [low, high] = one.highest <= other.highest ? [one, other] : [other, one];
+  const behind = high.highest - low.highest;
+  return behind >= WINDOW_COUNTERS
+    ? high
+    : { highest: high.highest, seen: high.seen | ((low.seen << BigInt(behind)) & MASK) };
+}
+
 /** The bits as the store keeps them, least significant octet first. */
 export function windowOctets({ seen }: ReceiveWindow): Uint8Array {
   const octets = new Uint8Array(WINDOW_BYTES);

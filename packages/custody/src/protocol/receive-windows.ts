@@ -1,5 +1,5 @@
 import type { AcceptedMark, SetupPlace, WindowRecord } from "../store/records.ts";
-import { accepted, type ReceiveWindow, windowOctets, windowOf } from "./receive-window.ts";
+import { accepted, type ReceiveWindow, united, windowOctets, windowOf } from "./receive-window.ts";
 
 const MOST_WINDOWS = 50_000;
 /**
@@ -59,12 +59,16 @@ class MeterWindow {
 export class ReceiveWindows {
   readonly #windows = new Map<string, MeterWindow>();
 
-  /** Takes over what is stored, and the ledger's marks of it, where nothing newer is known. */
+  /**
+   * Takes over what is stored, and the ledger's marks of it. Memory is ahead of the store, but for what was learnt of a row that
+   * somebody had put back and of entries that were found since to be nobody's: what either has accepted stays accepted.
+   */
   learn(stored: readonly WindowRecord[], marks: readonly AcceptedMark[]): void {
     for (const { highest, seen, keyVersion, ...place } of stored) {
       const name = nameOf(place, keyVersion);
       const known = this.#windows.get(name) ?? new MeterWindow(place, keyVersion);
-      known.window ??= windowOf(highest, seen);
+      const window = windowOf(highest, seen);
+      known.window = known.window === undefined ? window : united(known.window, window);
       known.marked ??= marks.find((mark) => mark.setup === place.setup && mark.keyVersion === keyVersion);
       if (!this.#windows.has(name)) this.#keep(name, known);
     }

@@ -1,9 +1,10 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
+import type { EntryRange } from "@meterkeep/ledger";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
+import type { CheckedFiles } from "../records/checked-files.ts";
 import { type MeterFile, PURPOSE } from "../store/records.ts";
-import type { CustodyStore } from "../store/store.ts";
 import { isInService } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type PushKeyRing, type PushKeySet, pushCandidates } from "./key-ring.ts";
@@ -15,34 +16,55 @@ const PAGE = 200;
 interface Cached {
   readonly ring: PushKeyRing;
   readonly until: number;
+  /** What was foreign in the ledger when it was read: once more is, it may rest on that, and is read again. */
+  readonly foreign: readonly EntryRange[];
+}
+
+/** What the keys are read from, and what they are held against. */
+export interface KeyCacheDependencies {
+  /** Checked: what it gives is what the ledger says of it. */
+  readonly files: Pick<CheckedFiles, "loadPage" | "onRefused">;
+  readonly vault: Vault;
+  readonly receiveWindows: Pick<ReceiveWindows, "learn">;
+  readonly now: () => number;
+  /** What is foreign in the ledger, another list each time more is found. */
+  readonly foreign: { readonly ranges: readonly EntryRange[] };
 }
 
 /**
  * Keys of meters that push, unsealed for some minutes: a storm of pushes costs one look into the store for each meter.
  *
- * A meter whose keys change is forgotten at once (`forget`).
+ * A meter whose keys change is forgotten at once (`forget`), and so is one whose rows are refused anywhere. What is found foreign in the
+ * ledger has all of them read again.
  */
 export class MeterKeyCache {
-  readonly #store: Pick<CustodyStore, "loadPage">;
-  readonly #vault: Vault;
-  readonly #windows: ReceiveWindows;
-  readonly #now: () => number;
+  readonly #dependencies: KeyCacheDependencies;
   readonly #cached = new Map<string, Cached>();
+  /** How often a meter was forgotten: what is being read meanwhile may be older. */
+  #forgotten = 0;
 
-  constructor(store: Pick<CustodyStore, "loadPage">, vault: Vault, windows: ReceiveWindows, now: () => number) {
-    this.#store = store;
-    this.#vault = vault;
-    this.#windows = windows;
-    this.#now = now;
+  constructor(dependencies: KeyCacheDependencies) {
+    this.#dependencies = dependencies;
+    dependencies.files.onRefused((title) => this.forget(title));
   }
 
   /** The key rings of those meters that are in custody: good until the caller next waits for anything. */
   async rings(titles: readonly string[]): Promise<Map<string, PushKeyRing>> {
     const wanted = new Set(titles);
     const missing = [...wanted].filter((title) => !this.#isFresh(title));
-    for (let at = 0; at < missing.length; at += PAGE)
-      for (const file of await this.#store.loadPage(missing.slice(at, at + PAGE), undefined, PAGE))
-        if (isInService(file.meter)) await this.#unseal(file);
+    // What is read again and refused, or has left, is not used as it was.
+    for (const title of missing) this.#drop(title);
+    const { files, foreign, now } = this.#dependencies;
+    for (let at = 0; at < missing.length; at += PAGE) {
+      const [{ ranges }, forgotten] = [foreign, this.#forgotten];
+      for (const file of await files.loadPage(missing.slice(at, at + PAGE), undefined, PAGE)) {
+        if (!isInService(file.meter)) continue;
+        const ring = await this.#unsealed(file);
+        // Read before a change that was made meanwhile, it is good for this call alone.
+        const until = this.#forgotten === forgotten ? now() + LIFE_MILLISECONDS : 0;
+        this.#keep({ ring, until, foreign: ranges });
+      }
+    }
     const rings = new Map<string, PushKeyRing>();
     for (const title of wanted) {
       const cached = this.#cached.get(title);
@@ -57,28 +79,42 @@ export class MeterKeyCache {
 
   /** The keys of this meter are about to change. */
   forget(title: string): void {
+    this.#forgotten += 1;
+    this.#drop(title);
+  }
+
+  #drop(title: string): void {
     const cached = this.#cached.get(title);
     this.#cached.delete(title);
     for (const { keys } of cached?.ring.sets ?? []) keys.authentication?.fill(0);
   }
 
   #isFresh(title: string): boolean {
+    const { now, foreign } = this.#dependencies;
     const cached = this.#cached.get(title);
-    return cached !== undefined && cached.until > this.#now();
+    return cached !== undefined && cached.until > now() && cached.foreign === foreign.ranges;
   }
 
-  async #unseal(file: MeterFile): Promise<void> {
-    this.#windows.learn(file.windows, file.accepted);
+  #keep(cached: Cached): void {
+    const { systemTitle } = cached.ring.place;
+    this.#drop(systemTitle);
+    this.#cached.set(systemTitle, cached);
+    if (this.#cached.size > MOST_RINGS) this.#drop(this.#cached.keys().next().value as string);
+  }
+
+  async #unsealed(file: MeterFile): Promise<PushKeyRing> {
+    const { vault, receiveWindows } = this.#dependencies;
+    receiveWindows.learn(file.windows, file.accepted);
     const sets: PushKeySet[] = [];
     for (const { GUEK, GAK } of pushCandidates(file)) {
       const unicast = file.keys.find((key) => key.purpose === PURPOSE.GUEK && key.version === GUEK);
       const place = unicast && { ...unicast, systemTitle: fromHex(unicast.systemTitle) };
-      const tokenKey = place && (await this.#vault.tokenKey({ place, sealed: place.sealed }));
+      const tokenKey = place && (await vault.tokenKey({ place, sealed: place.sealed }));
       const names = [
         ...(tokenKey === undefined ? [{ purpose: PURPOSE.GUEK, version: GUEK }] : []),
         ...(GAK === undefined ? [] : [{ purpose: PURPOSE.GAK, version: GAK }]),
       ];
-      const unsealed = await unsealKeys(this.#vault, file.keys, names);
+      const unsealed = await unsealKeys(vault, file.keys, names);
       using encryption = tokenKey === undefined ? unsealed.shift() : undefined;
       using tag = unsealed.shift();
       sets.push({
@@ -90,9 +126,6 @@ export class MeterKeyCache {
       });
     }
     const { utility, island, systemTitle } = file.meter;
-    const ring = { place: { utility, island, systemTitle, setup: 0 }, sets };
-    this.forget(systemTitle);
-    this.#cached.set(systemTitle, { ring, until: this.#now() + LIFE_MILLISECONDS });
-    if (this.#cached.size > MOST_RINGS) this.forget(this.#cached.keys().next().value as string);
+    return { place: { utility, island, systemTitle, setup: 0 }, sets };
   }
 }

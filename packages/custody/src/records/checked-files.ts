@@ -5,6 +5,14 @@ import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 import { counterFault, fileFault, type RecordFault } from "./record-check.ts";
 
+/** A page of meters, in the order of their titles. */
+export interface CheckedPage {
+  readonly files: MeterFile[];
+  /** Titles of those whose rows are not what custody has written. */
+  readonly refused: readonly string[];
+  readonly last: string | undefined;
+}
+
 /**
  * What the store has, read through its MACs and the ledger's marks: a row that was changed, moved or put back is refused,
  * which the ledger has before the caller hears of it.
@@ -14,6 +22,7 @@ export class CheckedFiles {
   readonly #vault: Pick<Vault, "authenticate">;
   readonly #bursts: EntryBursts;
   readonly #now: () => number;
+  readonly #listeners = new Set<(systemTitle: string) => void>();
   #refused = 0;
 
   constructor(
@@ -33,6 +42,11 @@ export class CheckedFiles {
     return this.#refused;
   }
 
+  /** Has somebody hear of each meter whose rows are refused: what was kept of them rests on what may have been no better. */
+  onRefused(listener: (systemTitle: string) => void): void {
+    this.#listeners.add(listener);
+  }
+
   /** Everything about a meter, or undefined. @throws CallRefusal `record-refused`. */
   async load(systemTitle: string): Promise<MeterFile | undefined> {
     const file = await this.#store.load(systemTitle);
@@ -46,20 +60,19 @@ export class CheckedFiles {
     return (await this.nextPage(titles, after, limit)).files;
   }
 
-  /** The same, with the title of the last one that was looked at: undefined where there are no more. */
-  async nextPage(
-    titles: readonly string[],
-    after: string | undefined,
-    limit: number,
-  ): Promise<{ readonly files: MeterFile[]; readonly last: string | undefined }> {
+  /** The same, with those that were refused, and the title of the last one that was looked at: undefined where there are no more. */
+  async nextPage(titles: readonly string[], after: string | undefined, limit: number): Promise<CheckedPage> {
     const page = await this.#store.loadPage(titles, after, limit);
-    const files: MeterFile[] = [];
+    const [files, refused]: [MeterFile[], string[]] = [[], []];
     for (const file of page) {
       const fault = await fileFault(this.#vault, file);
       if (fault === undefined) files.push(file);
-      else await this.#refusal(file.meter, fault);
+      else {
+        refused.push(file.meter.systemTitle);
+        await this.#refusal(file.meter, fault);
+      }
     }
-    return { files, last: page.length < limit ? undefined : page.at(-1)?.meter.systemTitle };
+    return { files, refused, last: page.length < limit ? undefined : page.at(-1)?.meter.systemTitle };
   }
 
   /** The send counters of a setup. @throws CallRefusal `record-refused`. */
@@ -72,6 +85,7 @@ export class CheckedFiles {
 
   async #refusal({ utility, island, systemTitle }: MeterPlace, { code, message }: RecordFault): Promise<CallRefusal> {
     this.#refused += 1;
+    for (const listener of this.#listeners) listener(systemTitle);
     const at = this.#now();
     const entry = { at, kind: "record-refused", principal: "custodian", utility, island, meter: systemTitle };
     await this.#bursts.record([{ ...entry, body: { code, message } }]);
