@@ -88,7 +88,17 @@ export interface FieldReport {
 export interface Exposure {
   readonly meter: string;
   readonly who: string;
-  readonly as: "factory" | "carrier" | "technician" | "handheld lost" | "backup" | "escrow" | "other owner";
+  /** `added`: a meter that somebody added with its keys; `unknown`: the meter's record is not what custody has written, and does not say. */
+  readonly as:
+    | "factory"
+    | "carrier"
+    | "technician"
+    | "handheld lost"
+    | "backup"
+    | "escrow"
+    | "other owner"
+    | "added"
+    | "unknown";
   readonly keys: string;
   /**
    * `clear`: its octets; `derivable`: by who recorded the change and held what it went under; `sealed`: not without the vault,

@@ -31,6 +31,9 @@ export interface ChildDependencies {
   }) => Promise<void>;
 }
 
+/** Kind of the entry of a device whose default key somebody sealed to the custodian. */
+export const CHILD_INSTALLED = "child-installed";
+
 /**
  * Takes in the default key of a device at one of a meter's M-Bus channels, and plans the rotation that gives device and meter a key of
  * ours: under new working keys, so that nobody who had the old ones reads along. Another device at a channel supersedes the one before.
@@ -79,7 +82,7 @@ export async function installChild(
       ...superseded.entries,
       {
         at,
-        kind: "child-installed",
+        kind: CHILD_INSTALLED,
         principal: caller.name,
         utility,
         island,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Exposure } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
@@ -92,6 +93,20 @@ test("a meter that was sold, taken over there and given back is taken over anew:
         );
         assert.equal(own.at(-1)?.origin, "generated");
       }
+      // Who had it in between knows nothing of it any more, and had its keys until now.
+      const asked = { meter: title, person: undefined, from: undefined };
+      const { exposures } = await first.world.service.exposure(asked, OPERATOR);
+      const clear = (JSON.parse(exposures) as readonly Exposure[]).filter(
+        ({ who, form }) => who === "New Utility" && form === "clear",
+      );
+      const provenAt = Math.max(
+        ...((await first.custody.store.load(TITLE))?.keys ?? []).flatMap(({ purpose, provenAt }) =>
+          purpose === 3 ? (provenAt ?? []) : [],
+        ),
+      );
+      const own = clear.find(({ keys }) => /GUEK 3, .*KEK 3/.test(keys));
+      assert.equal(own?.until, provenAt);
+      assert.equal(clear.find(({ as }) => as === "other owner")?.until, provenAt);
       // It leaves again as it did before.
       assert.ok((await sold(title, first, second)).length > 0);
     }, store);

@@ -1,6 +1,6 @@
 import type { Exposure } from "@meterkeep/api/custodian";
 import type { LedgerEntry } from "@meterkeep/ledger";
-import { purposeName } from "../keys/purposes.ts";
+import { isOfChild, purposeName } from "../keys/purposes.ts";
 import { CHILD, type KeyName, type KeyRecord, type MeterFile } from "../store/records.ts";
 import type { LeasedOf } from "./leased.ts";
 
@@ -47,12 +47,13 @@ export function ofCarried({ meter, keys }: MeterFile, told: readonly LedgerEntry
   });
 }
 
-function nameOf({ purpose, version, client }: KeyName): string {
-  return `${purposeName(purpose)} ${version} of ${purpose === CHILD.key ? "channel" : "client"} ${client}`;
+/** A secret of a client, or the key of a device, as the report names it. */
+export function nameOf({ purpose, version, client }: KeyName): string {
+  return `${purposeName(purpose)} ${version} of ${isOfChild(purpose) ? "channel" : "client"} ${client}`;
 }
 
 /** When a later one was known to be in its place: proven, or of a device, which proves nothing, in use. */
-function replacedAt(keys: readonly KeyRecord[], { purpose, version, client }: KeyName): number | undefined {
+export function replacedAt(keys: readonly KeyRecord[], { purpose, version, client }: KeyName): number | undefined {
   const at = keys
     .filter((one) => one.purpose === purpose && one.setup === client && one.version > version)
     .flatMap(({ provenAt, state, createdAt }) =>

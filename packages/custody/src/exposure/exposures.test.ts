@@ -4,7 +4,9 @@ import { test } from "node:test";
 import type { CustodianRequest, Exposure } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import type { MeterFile } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { OPERATOR } from "../testing/authority-world.ts";
 import { sealMeterKeys } from "../testing/shipment-writer.ts";
@@ -13,6 +15,7 @@ import { carryTakeover, type TestCustody, withTestCustody } from "../testing/tes
 import { TestMeter } from "../testing/test-meter.ts";
 
 const TITLE = "5453540000000A01";
+const OTHER = "5453540000000A02";
 const meterTitle = systemTitle(fromHex(TITLE));
 
 async function pages({ custody }: TestCustody, request: Partial<CustodianRequest<"exposure">>) {
@@ -34,7 +37,16 @@ test("each lending of a password stands in the exposure ledger, by who carried i
       const { steps } = await carryTakeover(custody, meter);
       assert.ok(steps.includes("prove-secret"));
       const [rows] = await pages(custody, { meter: meterTitle });
-      const passwords = (rows ?? []).filter(({ keys }) => keys.startsWith("LLS"));
+      const held = (rows ?? [])
+        .filter(({ as }) => as === "factory")
+        .map(({ keys, until }) => [keys, until === undefined]);
+      assert.deepEqual(held, [
+        ["GUEK 1, GBEK 1, GAK 1, KEK 1", false],
+        ["LLS 1 of client 34", false],
+        ["HLS 1 of client 48", false],
+      ]);
+      const onTheWay = (rows ?? []).filter(({ as }) => as === "carrier");
+      const passwords = onTheWay.filter(({ keys }) => keys.startsWith("LLS"));
       const carried = passwords.map(({ who, as, keys, form, until }) => [who, as, keys, form, until === undefined]);
       const who = "whoever carries octets for the head-end";
       assert.deepEqual(carried, [
@@ -44,7 +56,7 @@ test("each lending of a password stands in the exposure ledger, by who carried i
       ]);
       assert.match(passwords[0]?.why ?? "", /under GUEK 2/);
       // A secret that is never sent but as a proof lies under the working keys alone.
-      const secrets = (rows ?? []).filter(({ keys }) => keys.startsWith("HLS"));
+      const secrets = onTheWay.filter(({ keys }) => keys.startsWith("HLS"));
       assert.deepEqual(
         secrets.map(({ keys, form }) => [keys, form]),
         [["HLS 2 of client 48", "sealed"]],
@@ -75,6 +87,30 @@ test("the key of a device that was told to its meter is told of as well", () =>
       [["carrier", "sealed"]],
     );
     assert.match(told[0]?.why ?? "", /under GUEK 3/);
+    const brought = (rows ?? []).filter(({ as }) => as === "added").map(({ who, keys, form }) => [who, keys, form]);
+    assert.deepEqual(brought, [["who sealed them, by the operator", "M-Bus-default 1 of channel 1", "clear"]]);
+  }));
+
+test("who had the keys of a meter that is never taken over has them still: of a fleet in service, and of one that somebody added", () =>
+  withTestCustody(async (custody) => {
+    const of = async (meter: typeof meterTitle) => {
+      const [rows] = await pages(custody, { meter });
+      return (rows ?? []).map(({ who, as, keys, form, until }) => [who, as, keys, form, until]);
+    };
+    await custody.add(new TestMeter({ systemTitle: TITLE }), { origin: "added", holders: ["Former Operator"] });
+    assert.deepEqual(await of(meterTitle), [["Former Operator", "factory", "GUEK 1, GAK 1", "clear", undefined]]);
+    const keys = { 0: new Uint8Array(randomBytes(16)), 2: new Uint8Array(randomBytes(16)) };
+    const other = systemTitle(fromHex(OTHER));
+    const place = { utility: "stadtwerke", island: "mainland" };
+    const sealed = sealMeterKeys(custody.custody.recipient, OTHER, keys);
+    const added = await custody.custody.service.addMeter(
+      { ...place, kind: "real", systemTitle: other, sealed },
+      OPERATOR,
+    );
+    assert.equal(added.kind, "added");
+    assert.deepEqual(await of(other), [
+      ["who sealed them, by the operator", "added", "GUEK 1, GAK 1", "clear", undefined],
+    ]);
   }));
 
 test("a report that is longer than a page goes on where it ended, of one meter and of many: nothing is left out or told twice", () =>
@@ -97,3 +133,24 @@ test("a report that is longer than a page goes on where it ended, of one meter a
     assert.deepEqual(new Set(ofOne.flat().map(({ who }) => who)), new Set(many));
     assert.equal(ofOne.flat().length, many.length);
   }));
+
+test("who was taken out of a meter's record is not passed over: the meter is named as one of which nobody knows", async () => {
+  let isChanged = false;
+  const memory = memoryCustodyStore();
+  const without = (file: MeterFile): MeterFile =>
+    isChanged && file.meter.systemTitle === TITLE ? { ...file, meter: { ...file.meter, holders: [] } } : file;
+  const store = {
+    ...memory,
+    loadPage: async (...page: Parameters<CustodyStore["loadPage"]>) => (await memory.loadPage(...page)).map(without),
+  };
+  await withTestCustody(async (custody) => {
+    await custody.add(new TestMeter({ systemTitle: TITLE }), { holders: ["Acme Logistics"] });
+    await custody.add(new TestMeter({ systemTitle: OTHER }), { holders: ["Acme Logistics"] });
+    const of = async () =>
+      (await pages(custody, { person: "acme" })).flat().map(({ meter, who, as }) => [meter, who, as]);
+    const other = [OTHER, "Acme Logistics", "factory"];
+    assert.deepEqual(await of(), [[TITLE, "Acme Logistics", "factory"], other]);
+    isChanged = true;
+    assert.deepEqual(await of(), [[TITLE, "nobody knows", "unknown"], other]);
+  }, store);
+});

@@ -5,16 +5,16 @@ import { BACKUP_CREATED, type BackupFacts } from "../backup/manifest.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import { DEPARTED } from "../departure/departures.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
-import { type MeterFile, type MeterStanding, PURPOSE } from "../store/records.ts";
+import type { MeterFile, MeterStanding } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
-import { canBeTakenOver, takeoverStateOf } from "../takeover/view.ts";
 import { CARRIED_KINDS, ofCarried } from "./carried.ts";
+import { BROUGHT_KINDS, ofHeld, overSince } from "./held.ts";
 import { type LeasedOf, leasedMeters, ofLeased } from "./leased.ts";
 
 /** What the exposure ledger is read from. */
 export interface ExposureDependencies {
-  readonly store: Pick<CustodyStore, "ledger" | "loadPage">;
-  readonly files: Pick<CheckedFiles, "load">;
+  readonly store: Pick<CustodyStore, "ledger">;
+  readonly files: Pick<CheckedFiles, "load" | "nextPage">;
 }
 
 /** Rows of a page, and the octets that they may have as JSON. */
@@ -27,8 +27,9 @@ const MOST_METERS = 10_000;
 /**
  * Who could have seen which keys of a meter, ever, or which meters' keys a person could have seen: all who held its shipment
  * on the way, who could derive what came after, who carried a secret, technicians, who opens backups. It is not kept apart: it
- * follows from the ledger and from the meter's own record, so that nobody can leave something out of it. Page by page, in the
- * order of meters: nothing is left out because there is much.
+ * follows from the ledger and from the meter's own record, so that nobody can leave something out of it: a meter whose record is not
+ * what custody has written is named as one of which nobody knows. Page by page, in the order of meters: nothing is left out because
+ * there is much.
  */
 export async function exposures(
   dependencies: ExposureDependencies,
@@ -45,11 +46,11 @@ export async function exposures(
     return page.response(page.take(rows as readonly Exposure[], skip) ?? undefined, undefined);
   }
   if (person === undefined) throw new CallRefusal("request-malformed", "name a meter or a person");
-  return ofPerson(dependencies.store, told, person, from);
+  return ofPerson(dependencies, told, person, from);
 }
 
 async function ofPerson(
-  store: ExposureDependencies["store"],
+  { store, files }: ExposureDependencies,
   told: Told,
   person: string,
   from: CustodianRequest<"exposure">["from"],
@@ -59,15 +60,17 @@ async function ofPerson(
   let after = from?.after && systemTitleText(from.after);
   let skip = from?.rows ?? 0;
   for (let looked = 0; looked < MOST_METERS; ) {
-    const files = await store.loadPage([], after, PAGE);
-    const rows = await rowsOf(store, files, told);
-    for (const [at, { meter }] of files.entries()) {
-      const left = page.take((rows[at] as readonly Exposure[]).filter(isMeant), skip);
+    const { files: known, refused, last } = await files.nextPage([], after, PAGE);
+    const rows = await rowsOf(store, known, told);
+    const byTitle = new Map(known.map(({ meter }, at) => [meter.systemTitle, rows[at]?.filter(isMeant) ?? []]));
+    for (const title of refused) byTitle.set(title, [ofNobodyKnows(title)]);
+    for (const title of [...byTitle.keys()].sort()) {
+      const left = page.take(byTitle.get(title) ?? [], skip);
       if (left !== undefined) return page.response(left, after);
-      [after, skip] = [meter.systemTitle, 0];
+      [after, skip] = [title, 0];
     }
-    if (files.length < PAGE) return page.response(undefined, undefined);
-    looked += files.length;
+    if (last === undefined) return page.response(undefined, undefined);
+    looked += byTitle.size;
   }
   return page.response(0, after);
 }
@@ -120,18 +123,22 @@ async function rowsOf(
   { leased, owners, backups }: Told,
 ): Promise<readonly (readonly Exposure[])[]> {
   const titles = files.map(({ meter }) => meter.systemTitle);
-  const carried = titles.length === 0 ? [] : await ledger.ofMeters(titles, Object.values(CARRIED_KINDS));
+  const told =
+    titles.length === 0 ? [] : await ledger.ofMeters(titles, [...Object.values(CARRIED_KINDS), ...BROUGHT_KINDS]);
   return files.map((file) => {
     const title = file.meter.systemTitle;
     const lent = leased.get(title) ?? [];
     return [
-      ...ofMeter(file),
+      ...ofHeld(file, told),
       ...ofEscrow(file),
-      ...ofOwners(owners.filter(({ meter }) => meter === title)),
+      ...ofOwners(
+        file,
+        owners.filter(({ meter }) => meter === title),
+      ),
       ...ofLeased(file, lent),
       ...ofCarried(
         file,
-        carried.filter(({ meter }) => meter === title),
+        told.filter(({ kind, meter }) => !BROUGHT_KINDS.includes(kind) && meter === title),
         lent,
       ),
       ...ofBackups(backups, file),
@@ -139,53 +146,37 @@ async function rowsOf(
   });
 }
 
-function ofMeter(file: MeterFile): Exposure[] {
-  const { systemTitle: meter, createdAt, holders } = file.meter;
-  if (!canBeTakenOver(file.meter)) return [];
-  const gone = firstProven(file);
-  const until = gone === undefined ? {} : { until: gone };
-  const { grade } = takeoverStateOf(file);
-  return holders.flatMap((who): Exposure[] => {
-    const common = { meter, who, from: createdAt } as const;
-    const keys = "GUEK 1, GBEK 1, GAK 1, KEK 1";
-    const factory: Exposure = {
-      ...common,
-      as: "factory",
-      keys,
-      form: "clear",
-      ...until,
-      why: "held the factory's keys, by the shipment",
-    };
-    if (grade !== "exposed") return [factory];
-    const why =
-      "had the factory's master, and the change of keys went where it could be recorded: each master has carried the next";
-    return [factory, { ...common, from: gone ?? createdAt, as: "carrier", keys: ALL_SINCE, form: "derivable", why }];
-  });
+/** A meter whose record somebody else has written: whoever is asked about may be left out of it. */
+function ofNobodyKnows(meter: string): Exposure {
+  const why =
+    "the meter's record is not what custody has written, so that it does not say: `record-refused` in the ledger";
+  return { meter, who: "nobody knows", as: "unknown", keys: "all that it ever had", form: "clear", from: 0, why };
 }
 
-const ALL_SINCE = "all since the factory's, and the secrets of clients and keys of devices that went under them";
-
-/** When every factory key had a proven successor. */
-function firstProven({ keys }: MeterFile): number | undefined {
-  const of = (purpose: number): number =>
-    Math.min(
-      ...keys
-        .filter((key) => key.setup === 0 && key.purpose === purpose && key.version > 1)
-        .flatMap(({ provenAt }) => provenAt ?? []),
-    );
-  const at = Math.max(of(PURPOSE.GUEK), of(PURPOSE.GAK), of(PURPOSE.KEK));
-  return Number.isFinite(at) ? at : undefined;
-}
-
-/** Who was given a meter with the keys that are on it: they stay his until he has changed them, which we do not hear of. */
-function ofOwners(departed: readonly LedgerEntry[]): Exposure[] {
+/**
+ * Who was given a meter with the keys that are on it: they stay his until he has changed them, which we do not hear of, or it has come
+ * back and was taken over anew.
+ */
+function ofOwners(file: MeterFile, departed: readonly LedgerEntry[]): Exposure[] {
   return departed.flatMap(({ at, body, meter }): Exposure[] => {
     const said = JSON.parse(body) as { how: MeterStanding; to?: string; again: boolean; approvedBy?: string[] };
     const { how, to, again, approvedBy = [] } = said;
     if (meter === undefined || to === undefined || again) return [];
     const agreed = approvedBy.length === 0 ? "" : `, as ${approvedBy.join(" and ")} agreed`;
     const why = `${how === "returned" ? "it was given back with them" : "it was given to another owner with them"}${agreed}`;
-    return [{ meter, who: to, as: "other owner", keys: "all that were on it", form: "clear", from: at, why }];
+    const until = overSince(file, at);
+    return [
+      {
+        meter,
+        who: to,
+        as: "other owner",
+        keys: "all that were on it",
+        form: "clear",
+        from: at,
+        ...(until !== undefined && { until }),
+        why,
+      },
+    ];
   });
 }
 

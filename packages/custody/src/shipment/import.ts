@@ -285,6 +285,9 @@ async function stageBatch(
   throw refusalOf(conflict, line);
 }
 
+/** Kind of the entry of a meter whose keys its owner sealed to the custodian. */
+export const METER_ADDED = "meter-added";
+
 /**
  * Takes a single meter into custody whose keys its owner sealed to the custodian.
  *
@@ -312,7 +315,7 @@ export async function addSingleMeter(
     const purposes = staged.keys.map(({ purpose }) => KEY_PURPOSES[purpose]);
     await committer.submit({
       writes: [{ kind: "add-meter", ...staged }],
-      entries: [{ ...entry(now(), "meter-added", place, { purposes }), meter: systemTitle }],
+      entries: [{ ...entry(now(), METER_ADDED, place, { purposes }), meter: systemTitle }],
     });
     return warnings;
   } catch (error) {

@@ -179,12 +179,12 @@ export async function addToCustody(
     })),
   );
   const keys = sealed.map(
-    (octets, at): KeyRecord => ({
+    (octets, nth): KeyRecord => ({
       utility: record.utility,
       island: record.island,
       systemTitle: record.systemTitle,
-      setup: told[at]?.setup ?? 0,
-      purpose: told[at]?.purpose as PurposeNumber,
+      setup: told[nth]?.setup ?? 0,
+      purpose: told[nth]?.purpose as PurposeNumber,
       version: 1,
       state: "active",
       origin: "imported",
