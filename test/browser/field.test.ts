@@ -120,6 +120,16 @@ function readAloud({ ecdsa, mldsa }: LeaseText["signed"]["by"]): RegExp {
   return new RegExp(hash.digest("hex").match(/.{4}/g)?.join(" ") ?? "");
 }
 
+/** What the page's storage has, as somebody else on the device can read it. */
+async function readKept(): Promise<{ readonly lease: { readonly journal: string } }> {
+  const answered = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve) => {
+      request.onsuccess = () => resolve(request.result);
+    });
+  const store = (await answered(indexedDB.open("meterkeep-field", 1))).transaction("kept").objectStore("kept");
+  return { lease: (await answered(store.get("lease"))) as { readonly journal: string } };
+}
+
 /** Writes into the page's storage as somebody else on the device could. */
 async function rewriteKept(of: Page, name: string, change: object): Promise<void> {
   await of.evaluate(
@@ -225,6 +235,15 @@ test("it takes a lease from a file, opens without a network, and reads a real me
   await page.locator(`#read-${title}`).focus();
   await page.keyboard.press("Enter");
   await notice(page, /is read/);
+  // Its own journal says which counters are used: none is used again because somebody writes so.
+  const { lease: kept } = await page.evaluate(readKept);
+  const { text } = JSON.parse(kept.journal) as { readonly text: string };
+  const unused = { ...(JSON.parse(kept.journal) as object), text: text.replace(/"used":\[.*?\]/, '"used":[]') };
+  assert.notEqual(JSON.stringify(unused), kept.journal);
+  await rewriteKept(page, "lease", { journal: JSON.stringify(unused) });
+  await page.locator(`#read-${title}`).tap();
+  await notice(page, /not what this handheld has signed/);
+  await rewriteKept(page, "lease", { journal: kept.journal });
   const custodians = field.requests.slice(asked).filter(({ url }) => url.startsWith(origin));
   assert.deepEqual(custodians, [], "a visit asks nothing of the custodian");
   const card = page.getByRole("article").filter({ hasText: title });

@@ -140,6 +140,16 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
     assert.match(err, why);
   };
   await refused(/does not allow to set-clock/, "set-clock");
+  // Whoever has the counters of before written there again has none used again.
+  const whole = readFileSync(`${lease}.journal`, "utf8");
+  writeFileSync(`${lease}.journal`, JSON.stringify({ text: JSON.stringify({ ...journal, used: [] }), signature }));
+  await refused(/not what this handheld has signed/, "read");
+  writeFileSync(`${lease}.journal`, "{}");
+  await refused(/not what this handheld has signed/, "read");
+  writeFileSync(`${lease}.journal`, whole);
+  writeFileSync(`${join(folder, "renamed.lease")}.journal`, whole);
+  writeFileSync(join(folder, "renamed.lease"), seal(`${key}.pub`, { ...terms, lease: "0100" }, keys));
+  await refused(/is the journal of lease 00ff/, "read", METER, join(folder, "renamed.lease"));
   assert.doesNotMatch((await visit("set-clock")).err, /first lease/);
   await refused(/not in the lease/, "read", "4D4B530000000002");
   const over = join(folder, "yesterday.lease");

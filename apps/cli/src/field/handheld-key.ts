@@ -9,6 +9,7 @@ import {
   hkdfSync,
   type KeyObject,
   sign,
+  verify,
 } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { CliError } from "../error.ts";
@@ -94,6 +95,31 @@ export function signedJournal({ signing }: Pick<HandheldKey, "signing">, text: s
     text,
     signature: sign(null, Buffer.from(JOURNAL_DOMAIN + text), signing).toString("base64"),
   });
+}
+
+/** The text of a journal that this handheld has signed. @throws CliError `key-file-invalid` */
+export function journalText({ signing }: Pick<HandheldKey, "signing">, journal: string): string {
+  try {
+    const { text, signature } = JSON.parse(journal) as { readonly text: string; readonly signature: string };
+    const isOurs = verify(
+      null,
+      Buffer.from(JOURNAL_DOMAIN + text),
+      createPublicKey(signing),
+      Buffer.from(signature, "base64"),
+    );
+    if (isOurs) return text;
+  } catch (cause) {
+    throw strangeJournal(cause);
+  }
+  throw strangeJournal();
+}
+
+function strangeJournal(cause?: unknown): CliError {
+  return new CliError(
+    "key-file-invalid",
+    "the journal beside the lease is not what this handheld has signed: it says which counters are used, and none may be used again. Have the handheld reported as lost, make it new keys, and have its meters lent anew",
+    { cause },
+  );
 }
 
 /** Each key seals one thing: the nonce has nothing to vary with. */

@@ -4,7 +4,7 @@ import { type FrameCounters, fromHex, systemTitle } from "@meterkeep/dlms";
 import type { KeptCounters } from "../access/kept-counters.ts";
 import { CliError, EXIT } from "../error.ts";
 import { type LeaseFile, requireCustodian } from "./custodian-pin.ts";
-import { type HandheldKey, openSealed, signedJournal } from "./handheld-key.ts";
+import { type HandheldKey, journalText, openSealed, signedJournal } from "./handheld-key.ts";
 
 /** A meter of a lease, and its keys. */
 export interface LentMeter {
@@ -77,7 +77,7 @@ export function openLease(file: string, key: HandheldKey, pinFile: string): Open
     readonly authenticationKey: string;
   }[];
   const path = `${file}.journal`;
-  let journal = readJournal(path, terms.lease);
+  let journal = readJournal(path, terms.lease, key);
   const keep = (next: Journal): void => {
     journal = next;
     // Under another name first: a handheld whose battery ends keeps the journal before.
@@ -124,10 +124,12 @@ export function openLease(file: string, key: HandheldKey, pinFile: string): Open
   };
 }
 
-function readJournal(path: string, lease: string): Journal {
+/** What the handheld has written so far: signed, since a counter that it says is unused will be used. */
+function readJournal(path: string, lease: string, key: HandheldKey): Journal {
   if (!existsSync(path)) return { lease, used: [], acts: [] };
-  const { text } = JSON.parse(readFileSync(path, "utf8")) as { readonly text: string };
-  return JSON.parse(text) as Journal;
+  const journal = JSON.parse(journalText(key, readFileSync(path, "utf8"))) as Journal;
+  if (journal.lease !== lease) throw invalid(`${path} is the journal of lease ${journal.lease}`);
+  return journal;
 }
 
 function parsed(file: string): LeaseFile {

@@ -19,6 +19,8 @@ export interface OpenHandheld {
   readonly name: string;
   readonly keyId: string;
   readonly keys: Readonly<Record<KeyRole, CryptoKey>>;
+  /** Verifies what it has signed. */
+  readonly verifying: CryptoKey;
 }
 
 /** A content key wrapped to a handheld. */
@@ -38,6 +40,8 @@ const ROLES = {
 } as const;
 const FORMAT = "meterkeep-recovery-key-1";
 const JOURNAL_DOMAIN = "meterkeep-field-journal-1\n";
+const CHECK_DOMAIN = "meterkeep-field-check-1\n";
+const CHECK_BYTES = 32;
 /** Each key seals one thing. */
 const NO_NONCE = new Uint8Array(12);
 const Z_BITS = 384;
@@ -100,6 +104,7 @@ export async function openHandheld({
   custodian = "",
   passkey,
   wrapped,
+  publicText,
 }: StoredHandheld): Promise<OpenHandheld> {
   const wrapping = await wrappingKey(passkey);
   const opened = async (role: KeyRole): Promise<CryptoKey> => {
@@ -110,10 +115,21 @@ export async function openHandheld({
   };
   try {
     const [ecdh, mlkem, signing] = await Promise.all([opened("ecdh"), opened("mlkem"), opened("signing")]);
-    return { name, keyId, keys: { ecdh, mlkem, signing } };
+    return { name, keyId, keys: { ecdh, mlkem, signing }, verifying: await verifyingKey(publicText, signing) };
   } catch (cause) {
     throw new FieldError("The handheld's keys do not open: they were damaged, or are another passkey's.", { cause });
   }
+}
+
+/** The public half of the signing key: it lies in clear, and only one that verifies what the private half signs is it. */
+async function verifyingKey(publicText: string, signing: CryptoKey): Promise<CryptoKey> {
+  const { subtle } = crypto;
+  const said = JSON.parse(publicText) as { readonly signing: string };
+  const { algorithm } = ROLES.signing;
+  const key = await subtle.importKey("spki", fromBase64(said.signing), algorithm, false, ["verify"]);
+  const check = joined(utf8(CHECK_DOMAIN), crypto.getRandomValues(new Uint8Array(CHECK_BYTES)));
+  if (await subtle.verify(algorithm, key, await subtle.sign(algorithm, signing, check), check)) return key;
+  throw new FieldError("The public keys of this handheld are another's.");
 }
 
 /** Opens what is sealed to the handheld; its octets are the caller's to wipe. @throws FieldError */
@@ -154,8 +170,20 @@ export async function openSealed(
   }
 }
 
+/** The text of a journal that this handheld has signed. @throws FieldError */
+export async function journalText({ verifying }: Pick<OpenHandheld, "verifying">, journal: string): Promise<string> {
+  const { text, signature } = JSON.parse(journal) as { readonly text: string; readonly signature: string };
+  const signed = utf8(JOURNAL_DOMAIN + text);
+  if (await crypto.subtle.verify(ROLES.signing.algorithm, verifying, fromBase64(signature), signed)) return text;
+  throw new FieldError(
+    "The journal on this device is not what this handheld has signed: it says which counters are used. Report the device as lost, clear what this page has stored, and have the meters lent anew.",
+  );
+}
+
 /** A text with the handheld's signature, as JSON. */
 export async function signedJournal({ keys }: OpenHandheld, text: string): Promise<string> {
-  const signature = toBase64(await crypto.subtle.sign("Ed25519", keys.signing, utf8(JOURNAL_DOMAIN + text)));
+  const signature = toBase64(
+    await crypto.subtle.sign(ROLES.signing.algorithm, keys.signing, utf8(JOURNAL_DOMAIN + text)),
+  );
   return JSON.stringify({ text, signature });
 }

@@ -1,6 +1,7 @@
 import { type LeaseSignatures, requireSignedBy } from "./custodian.ts";
 import { FieldError } from "./field-error.ts";
 import {
+  journalText,
   type OpenHandheld,
   openSealed,
   type StoredHandheld,
@@ -109,7 +110,7 @@ export async function verifiedTerms({ custodian, name }: StoredHandheld, file: s
   return terms;
 }
 
-/** What the journal has of a lease so far. */
+/** What the journal has of a lease so far, to be shown. What is done follows {@link FieldJournal}, which verifies it. */
 export function journalOf({ file, journal }: StoredLease): Journal {
   if (journal === undefined) return { lease: termsOf(file).lease, used: [], acts: [] };
   return JSON.parse((JSON.parse(journal) as { readonly text: string }).text) as Journal;
@@ -141,7 +142,8 @@ export async function keysFor(handheld: OpenHandheld, file: string, title: strin
 }
 
 /**
- * The journal of a lease while its handheld is open: counters are in it, signed and on the disk, before they are used.
+ * The journal of a lease while its handheld is open: counters are in it, signed and on the disk, before they are used. What lies in
+ * the browser's storage is believed as this handheld has signed it, for this lease; that it is the newest nothing here can tell.
  *
  * States of the counters of a visit: *taken* (written down, up to `end`), then *settled* (what was not used is given back).
  */
@@ -156,7 +158,7 @@ export class FieldJournal {
 
   /** Counters for one visit to a meter. @throws FieldError where none are left */
   async take({ meter, first, count }: LeasedMeter): Promise<{ readonly first: number; readonly end: number }> {
-    const { used } = journalOf(await this.#lease());
+    const { used } = await this.#journalOf(await this.#lease());
     const from = used.find((one) => one.meter === meter)?.next ?? first;
     const end = Math.min(from + COUNTERS_A_VISIT, first + count);
     if (from >= end) throw new FieldError("The lease has no counters left for this meter: a new lease is needed.");
@@ -183,8 +185,16 @@ export class FieldJournal {
 
   async #write(change: (journal: Journal) => Journal): Promise<void> {
     const lease = await this.#lease();
-    const journal = await signedJournal(this.#handheld, JSON.stringify(change(journalOf(lease))));
+    const journal = await signedJournal(this.#handheld, JSON.stringify(change(await this.#journalOf(lease))));
     await this.#memory.keep("lease", { ...lease, journal });
+  }
+
+  async #journalOf(stored: StoredLease): Promise<Journal> {
+    if (stored.journal === undefined) return journalOf(stored);
+    const journal = JSON.parse(await journalText(this.#handheld, stored.journal)) as Journal;
+    if (journal.lease !== termsOf(stored.file).lease)
+      throw new FieldError("The journal on this device is another lease's: hand this one back, and have it lent anew.");
+    return journal;
   }
 
   async #lease(): Promise<StoredLease> {
