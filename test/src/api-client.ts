@@ -1,8 +1,8 @@
 import { request } from "node:http";
 import {
   API_PREFIX,
+  everyMeter,
   HTTP_ROUTES,
-  type MeterList,
   type MeterSummary,
   type Problem,
   type RouteAnswer,
@@ -99,15 +99,7 @@ function clientOf(address: string, headers: Readonly<Record<string, string>>): A
   };
   return {
     call,
-    meters: async () => {
-      const all: MeterSummary[] = [];
-      for (let after: string | undefined = "0"; after !== undefined; ) {
-        const page: MeterList = await call("listMeters", { query: { after, limit: 5_000 } });
-        all.push(...page.meters);
-        after = page.next;
-      }
-      return all;
-    },
+    meters: () => everyMeter((query) => call("listMeters", { query })),
   };
 }
 

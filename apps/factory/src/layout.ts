@@ -61,7 +61,8 @@ const TAGLESS_EVERY = 12;
  */
 export function planTown(homes: number, seed: number, hasAnchor = false, mix = USUAL_MIX): readonly PlannedFeeder[] {
   let tagless = 0;
-  const isDrawn = mix.some(({ profile }) => profile === "idis-p3");
+  // Who names that profile in the mix has said how many homes have certificates.
+  const saysCertified = mix.some(({ profile }) => profile === "idis-p3");
   return FEEDERS.map((feeder, n) => {
     const count = Math.floor(homes / FEEDERS.length) + (n < homes % FEEDERS.length ? 1 : 0);
     const planned = Array.from({ length: count }, (_, home): PlannedMeter => {
@@ -70,7 +71,7 @@ export function planTown(homes: number, seed: number, hasAnchor = false, mix = U
       const threePhase = ["heatPump", "car", "prosumer", "shop"].includes(kind) || uniform(meterSeed, 1) < 0.25;
       const draw = uniform(meterSeed, 2);
       const keyFault = feeder.path === "depot" ? (LIARS[home + 1] ?? "none") : "none";
-      const isCertified = hasAnchor && !isDrawn && keyFault === "none" && uniform(meterSeed, 5) < CERTIFIED;
+      const isCertified = hasAnchor && !saysCertified && keyFault === "none" && uniform(meterSeed, 5) < CERTIFIED;
       const drawn = profileAt(mix, draw);
       const profile = drawn === "idis-p2" && isCertified ? "idis-p3" : drawn;
       const withoutTag = profile === "dsmr-5" && tagless++ % TAGLESS_EVERY === 5;

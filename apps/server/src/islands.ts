@@ -1,5 +1,6 @@
 import type { ServerConfig } from "@meterkeep/api/supervisor";
 import {
+  DAY_MILLISECONDS,
   gatherNats,
   Inbox,
   type NatsLine,
@@ -15,7 +16,6 @@ import { pause, repeat } from "./repeat.ts";
 const RELAY_MILLISECONDS = 500;
 const FORGET_MILLISECONDS = 3_600_000;
 const AGAIN_MILLISECONDS = 5_000;
-const DAY_MILLISECONDS = 86_400_000;
 
 export interface IslandsPorts {
   readonly pool: SqlPool;

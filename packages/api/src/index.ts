@@ -66,6 +66,7 @@ export {
   TakeoverEvent,
   WarningsEvent,
 } from "./http/event.ts";
+export { everyMeter } from "./http/every-meter.ts";
 export { FieldLease, FieldMeter, FieldView, HandheldParams, LoseHandheld } from "./http/field.ts";
 export {
   LEDGER_SOURCES,

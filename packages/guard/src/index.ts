@@ -59,7 +59,7 @@ export {
 } from "./manifest/header.ts";
 export { earliestOf, type Manifest, manifestReading, readManifest, writeManifest } from "./manifest/manifest.ts";
 export { type AllowedAct, allowedAct, differenceOf, exactAct, isRepeatable } from "./operation/allowed-act.ts";
-export { DIRECTIONS, type Direction, flowOf, isCut, isRestoring } from "./operation/direction.ts";
+export { DIRECTIONS, type Direction, flowOf, isRestoring, takesOff } from "./operation/direction.ts";
 export { AT_ONCE, UNTIL_RESTORED } from "./operation/grid-operations.ts";
 export {
   actsOf,

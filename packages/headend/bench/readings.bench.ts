@@ -8,6 +8,7 @@ import { type DayRow, dayRow, type HeldInterval, intervalsOf } from "../src/read
 import { DAY_COLUMNS, encodeDays, ensureMonths, insertDays, type MeterDayRow } from "../src/reading/day/day-store.ts";
 import { unpackDay } from "../src/reading/day/packed-day.ts";
 import { heldIntervals } from "../src/reading/held-intervals.ts";
+import { DAY_MILLISECONDS } from "../src/time/day.ts";
 
 // What a day of a fleet costs to keep: 96 intervals on two channels a meter, packed (ADR 0023). `--meters N`, 100 000 unless
 // given. Bare COPY of the same rows in binary form, from memory, stands beside it in the same run.
@@ -16,7 +17,6 @@ const at = process.argv.indexOf("--meters");
 const meters = at < 0 ? 100_000 : Number(process.argv[at + 1]);
 const GROUP = 2_000;
 const DAY = Date.parse("2026-11-20T00:00:00Z");
-const DAY_MILLISECONDS = 86_400_000;
 const YEAR_DAYS = 365;
 
 const PAGE = `select meter_id, packed from meter_days

@@ -4,7 +4,6 @@ import {
   DEFAULT_COMMAND_RULES,
   delayOf,
   directionOf,
-  isCut,
   isWatched,
   type ManifestHeader,
   type ManifestTarget,
@@ -13,6 +12,7 @@ import {
   parseJson,
   planWaves,
   soakOf,
+  takesOff,
   Wrong,
   writeManifest,
 } from "@meterkeep/guard";
@@ -111,7 +111,7 @@ export async function makeManifest(
 
 /** MC-12: several meters are switched off apart, as the rules want it unless somebody changed them. */
 function dispersionOf(operation: ManifestHeader["operation"], meters: number) {
-  if (!isCut(directionOf(operation)) || meters < 2) return { kind: "none" } as const;
+  if (!takesOff(directionOf(operation)) || meters < 2) return { kind: "none" } as const;
   const seed = randomBytes(32).toString("hex");
   return { kind: "geometric", ...DEFAULT_COMMAND_RULES.dispersion, seed } as const;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DrillReport, type MeterList, type MeterSummary, TOKEN_SCOPE_NAMES } from "@meterkeep/api";
+import { type DrillReport, everyMeter, TOKEN_SCOPE_NAMES } from "@meterkeep/api";
 import { FROZEN_SENTENCE } from "../approvals/kill-switch.ts";
 import { type KeyOptions, openKeys } from "../decode/keys.ts";
 import { CliError, EXIT } from "../error.ts";
@@ -28,9 +28,6 @@ export async function status(options: OperatorOptions, terminal: Terminal): Prom
   await print(terminal, options, overview, `${overviewText(overview, server.address)}${page}`);
 }
 
-/** As many as a page may have. */
-const PAGE_METERS = 5_000;
-
 /** `meterkeep meter list` */
 export async function listMeters(
   options: OperatorOptions & { readonly kind?: string; readonly trust?: string },
@@ -41,12 +38,7 @@ export async function listMeters(
     ...(options.trust === undefined ? {} : { trust: options.trust }),
   };
   const server = runningServer(options.state, terminal);
-  const meters: MeterSummary[] = [];
-  for (let after: string | undefined = "0"; after !== undefined; ) {
-    const page: MeterList = await server.call("listMeters", { query: { ...query, after, limit: PAGE_METERS } });
-    meters.push(...page.meters);
-    after = page.next;
-  }
+  const meters = await everyMeter((page) => server.call("listMeters", { query: { ...query, ...page } }));
   await print(terminal, options, meters, metersText(meters));
 }
 

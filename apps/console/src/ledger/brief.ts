@@ -6,12 +6,12 @@ const LONGEST = 96;
 
 /** `purpose read, GUEK 2, GAK 2`; empty where the body has no plain facts. */
 export function briefBody(body: string): string {
-  const facts = factsOf(body);
+  const facts = plainFacts(body);
   const text = facts.map(([name, value]) => (name === "sentence" ? value : `${spaced(name)} ${value}`)).join(", ");
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1).trimEnd()}…`;
 }
 
-function factsOf(body: string): readonly (readonly [string, string])[] {
+function plainFacts(body: string): readonly (readonly [string, string])[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);

@@ -1,14 +1,13 @@
 import type { CertificateView } from "@meterkeep/api";
 import { type CertificateView as Certificate, CustodianCallError } from "@meterkeep/api/custodian";
 import { type SystemTitle, systemTitleText } from "@meterkeep/dlms";
-import { loadOf } from "@meterkeep/headend";
+import { DAY_MILLISECONDS, loadOf } from "@meterkeep/headend";
 import type { Handlers } from "../http/mount.ts";
 import { ProblemError } from "../http/problem-error.ts";
 import type { Context } from "./context.ts";
 
 type PkiRoutes = "authorities" | "certificates" | "expiryBoard" | "revocationEffect" | "revocations" | "connections";
 
-const DAY_MS = 86_400_000;
 const PAGE = 50;
 /** RFC 5280 clause 4.1.2.5: without end. */
 const NO_END_MS = Date.UTC(9999, 11, 31);
@@ -42,7 +41,7 @@ export function pkiHandlers(
         subject,
         state,
         keyIdentifier: key,
-        endsBefore: endsWithinDays === undefined ? undefined : now() + endsWithinDays * DAY_MS,
+        endsBefore: endsWithinDays === undefined ? undefined : now() + endsWithinDays * DAY_MILLISECONDS,
         limit,
         after:
           notAfter === undefined
@@ -61,7 +60,7 @@ export function pkiHandlers(
       const profiles = [...new Set(rows.map(({ profile }) => profile))];
       return {
         asOf: timeText(now()),
-        withinDays: moments.slice(0, -1).map((moment) => Math.round((moment - now()) / DAY_MS)),
+        withinDays: moments.slice(0, -1).map((moment) => Math.round((moment - now()) / DAY_MILLISECONDS)),
         rows: profiles.map((profile) => ({
           profile,
           counts: moments.map(

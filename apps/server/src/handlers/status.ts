@@ -1,5 +1,5 @@
 import { type ClockView, type GridView, OVERVIEW_MOST_METERS, type Overview } from "@meterkeep/api";
-import { feederLines, meterSummaries, overviewCounts } from "@meterkeep/headend";
+import { DAY_MILLISECONDS, feederLines, meterSummaries, overviewCounts } from "@meterkeep/headend";
 import type { Handlers } from "../http/mount.ts";
 import type { Context } from "./context.ts";
 
@@ -18,8 +18,6 @@ export function statusHandlers(
     events: async ({ query, request, reply }) => context.streams.serve(request, reply, query.after),
   };
 }
-
-const DAY_MILLISECONDS = 86_400_000;
 
 async function overview(context: Context): Promise<Overview> {
   const { pool, scope, hub, inventory } = context;

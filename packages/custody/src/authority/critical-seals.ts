@@ -13,7 +13,6 @@ import {
   differenceOf,
   directionOf,
   earliestOf,
-  isCut,
   isRepeatable,
   type Manifest,
   MOST_TOKEN_MILLISECONDS,
@@ -22,6 +21,7 @@ import {
   readToken,
   requirementOf,
   stopsBecause,
+  takesOff,
   type Verdict,
   valueProblem,
 } from "@meterkeep/guard";
@@ -197,7 +197,7 @@ export class CriticalSeals {
     if (at < token.notBefore || at >= token.notAfter) return notAccepted("it is not good now");
     if (at >= header.notAfter) return notAccepted("the manifest's window is over");
     const present = thresholdsAt(documents.document, at);
-    if (isCut(directionOf(header.operation))) {
+    if (takesOff(directionOf(header.operation))) {
       const doubt = clockDoubtOf(documents.document, time);
       if (doubt !== undefined && !capsLifted(documents.document, at)) return refusal(doubt.code, doubt.message);
       const closed = calendarProblem(header.reason, present, at);
@@ -234,7 +234,7 @@ export class CriticalSeals {
 
   /** MC-13: whether what was shown by the meters before is reason enough to stop a manifest that takes off from several. */
   #stopped(hash: string, { operation, targets }: Manifest["header"]): string | undefined {
-    if (targets < 2 || !isCut(directionOf(operation))) return undefined;
+    if (targets < 2 || !takesOff(directionOf(operation))) return undefined;
     const { documents, now } = this.#dependencies;
     const { autoStop } = commandRulesOf(thresholdsAt(documents.document, now()));
     const stop = stopsBecause(this.#book.shown(hash), autoStop);
@@ -416,7 +416,7 @@ export class CriticalSeals {
 
   async #caps(direction: Direction, utility: string): Promise<HeldCaps | undefined> {
     const { documents, now } = this.#dependencies;
-    if (!isCut(direction) || capsLifted(documents.document, now())) return undefined;
+    if (!takesOff(direction) || capsLifted(documents.document, now())) return undefined;
     const present = thresholdsAt(documents.document, now());
     const { offPerDay, offPerDayWarning, offPerTenMinutes, toggleMinutes, togglesPerDay } = present;
     const { offPerMonth, signChanges } = commandRulesOf(present);

@@ -88,7 +88,7 @@ export class Enrolment {
     this.#invitations.delete(code);
     return this.#enrol(
       {
-        ...factsOf(invitation.candidate),
+        ...candidateFacts(invitation.candidate),
         keyKind: "passkey",
         publicKey: hex(passkey.publicKey),
         credentialId: hex(passkey.credentialId),
@@ -105,7 +105,7 @@ export class Enrolment {
     written: string,
     by: Caller,
   ): Promise<EnrolmentOutcome> {
-    const body = { ...factsOf(candidate), keyKind: "signature", publicKey: hex(publicKey) };
+    const body = { ...candidateFacts(candidate), keyKind: "signature", publicKey: hex(publicKey) };
     const read = readCanonical(written, approval);
     const approver = approverIn(body, this.#now());
     if (typeof approver === "string") throw new CallRefusal("change-refused", approver);
@@ -154,7 +154,7 @@ export class Enrolment {
   }
 }
 
-function factsOf({ id, name, roles, replaces }: Candidate) {
+function candidateFacts({ id, name, roles, replaces }: Candidate) {
   return { id, name, roles: [...roles], ...(replaces !== undefined && { replaces }) };
 }
 

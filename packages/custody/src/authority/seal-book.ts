@@ -1,4 +1,4 @@
-import { type Direction, flowOf, isCut, type WaveCounts } from "@meterkeep/guard";
+import { type Direction, flowOf, takesOff, type WaveCounts } from "@meterkeep/guard";
 import { DAY_MILLISECONDS } from "../day.ts";
 import { sameMac, withSealMacs } from "../records/record-mac.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -18,7 +18,7 @@ import {
  */
 export class SealBook {
   /** Each that takes load or injection off, and when it was settled, in time lived; undefined while it is not. */
-  readonly #cuts = new Map<string, Cut>();
+  readonly #taken = new Map<string, Taken>();
   /** What meters have shown of each manifest that takes load or injection off. */
   readonly #shown = new Map<string, Shown>();
   /** What was sealed of late for load, and for injection, in order. */
@@ -44,8 +44,8 @@ export class SealBook {
         : `the seal ${changed.nonce} was changed`,
     );
     for (const { nonce, direction, utility, settledLived, manifest, outcome } of seals) {
-      if (!isCut(direction)) continue;
-      book.#cuts.set(nonce, { direction, utility, settled: settledLived, manifest });
+      if (!takesOff(direction)) continue;
+      book.#taken.set(nonce, { direction, utility, settled: settledLived, manifest });
       if (outcome !== undefined) book.#show(manifest, outcome);
     }
     const inOrder = [...seals].sort((one, other) => one.sealedLived - other.sealedLived);
@@ -56,15 +56,15 @@ export class SealBook {
   /** One more counts from now on; false where it is there already. */
   sealed(seal: Pick<CriticalSeal, "nonce" | "direction" | "sealedLived" | "manifest" | "utility">): boolean {
     const { nonce, direction, manifest, utility } = seal;
-    if (this.#cuts.has(nonce)) return false;
-    if (isCut(direction)) this.#cuts.set(nonce, { direction, utility, settled: undefined, manifest });
+    if (this.#taken.has(nonce)) return false;
+    if (takesOff(direction)) this.#taken.set(nonce, { direction, utility, settled: undefined, manifest });
     this.#swung(seal);
     return true;
   }
 
   /** It was surely not recorded after all. */
   dropped(nonce: string): void {
-    this.#cuts.delete(nonce);
+    this.#taken.delete(nonce);
     for (const [flow, swings] of this.#swings)
       this.#swings.set(
         flow,
@@ -74,21 +74,21 @@ export class SealBook {
 
   settled(nonces: readonly string[], lived: number, outcome: SealOutcome): void {
     for (const nonce of nonces) {
-      const cut = this.#cuts.get(nonce);
-      if (cut === undefined || cut.settled !== undefined) continue;
-      this.#cuts.set(nonce, { ...cut, settled: lived });
-      this.#show(cut.manifest, outcome);
+      const taken = this.#taken.get(nonce);
+      if (taken === undefined || taken.settled !== undefined) continue;
+      this.#taken.set(nonce, { ...taken, settled: lived });
+      this.#show(taken.manifest, outcome);
     }
-    for (const [nonce, { settled: at }] of this.#cuts)
-      if (at !== undefined && at <= lived - MONTH_MILLISECONDS) this.#cuts.delete(nonce);
+    for (const [nonce, { settled: at }] of this.#taken)
+      if (at !== undefined && at <= lived - MONTH_MILLISECONDS) this.#taken.delete(nonce);
   }
 
   /** How many that take load off, or injection, count at a time lived: of all, or of one utility. */
   offCounts(lived: number, direction: Direction, utility?: string): OffCounts {
     const counts = { day: 0, month: 0, tenMinutes: 0 };
-    for (const cut of this.#cuts.values()) {
-      if (cut.direction !== direction || (utility !== undefined && cut.utility !== utility)) continue;
-      const age = cut.settled === undefined ? 0 : lived - cut.settled;
+    for (const taken of this.#taken.values()) {
+      if (taken.direction !== direction || (utility !== undefined && taken.utility !== utility)) continue;
+      const age = taken.settled === undefined ? 0 : lived - taken.settled;
       if (age < MONTH_MILLISECONDS) counts.month += 1;
       if (age < DAY_MILLISECONDS) counts.day += 1;
       if (age < TEN_MINUTES_MILLISECONDS) counts.tenMinutes += 1;
@@ -136,7 +136,7 @@ function isChange(before: Pick<Swing, "direction" | "at"> | undefined, now: Pick
 type Shown = Readonly<Record<SealOutcome, number>>;
 const NOTHING_SHOWN: Shown = { executed: 0, refused: 0, superseded: 0 };
 
-interface Cut {
+interface Taken {
   readonly utility: string;
   readonly manifest: string;
   readonly direction: Direction;

@@ -74,7 +74,7 @@ export function checkHeadEnd(record: HeadEnd, now: number): void {
 }
 
 /** What people approve of a record: who it is, what it may do, and a digest over all of it. */
-export function factsOf(record: HeadEnd): Record<string, string> {
+export function approvedFacts(record: HeadEnd): Record<string, string> {
   const json = headEndJson(record);
   const { trust } = record;
   const known =

@@ -15,9 +15,9 @@ import type { CustodyStore } from "../store/store.ts";
 import { boundData } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
 import {
+  approvedFacts,
   certificateOf,
   checkHeadEnd,
-  factsOf,
   type HeadEndJson,
   headEndJson,
   headEndOf,
@@ -137,7 +137,7 @@ export class HeadEnds {
       const { now, changes } = this.#dependencies;
       checkHeadEnd(headEnd, now());
       this.#requireOwn(headEnd);
-      await changes.require("enrol-head-end", factsOf(headEnd), caller, reason);
+      await changes.require("enrol-head-end", approvedFacts(headEnd), caller, reason);
       if (this.#enrolled.size >= MOST_HEAD_ENDS && !this.#enrolled.has(headEnd.name))
         throw new CallRefusal("head-end-invalid", `${MOST_HEAD_ENDS} head-ends are enrolled: remove one first`);
       const entry = await this.#write(ENROLLED, headEnd.name, reason, headEndJson(headEnd), caller);

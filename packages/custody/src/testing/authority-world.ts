@@ -7,7 +7,6 @@ import {
   type CommandToken,
   delayOf,
   directionOf,
-  isCut,
   type ManifestHeader,
   type ManifestTarget,
   NO_DOCUMENT,
@@ -15,6 +14,7 @@ import {
   parseJson,
   planWaves,
   signedPartOf,
+  takesOff,
   writeCanonical,
   writeManifest,
   writeToken,
@@ -147,10 +147,10 @@ export class AuthorityWorld {
   ): Uint8Array {
     const { now } = this.custody;
     const dispersion =
-      change.dispersion ?? (isCut(directionOf(operation)) && titles.length > 1 ? APART : { kind: "none" });
+      change.dispersion ?? (takesOff(directionOf(operation)) && titles.length > 1 ? APART : { kind: "none" });
     const waves =
       change.waves ??
-      (isCut(directionOf(operation)) && dispersion.kind === "geometric"
+      (takesOff(directionOf(operation)) && dispersion.kind === "geometric"
         ? planWaves(titles.length, titles.length, Number.POSITIVE_INFINITY, SOAK_SECONDS)
         : [{ targets: titles.length, soakSeconds: 0 }]);
     const waveOf = waves.flatMap(({ targets: size }, wave) => Array.from({ length: size }, () => wave));

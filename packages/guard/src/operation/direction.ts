@@ -7,7 +7,7 @@ export const DIRECTIONS = ["off", "on", "feed-off", "feed-on", "none"] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
 /** Whether something is taken off the grid: what caps, calendars and notices are about. */
-export function isCut(direction: Direction): direction is "off" | "feed-off" {
+export function takesOff(direction: Direction): direction is "off" | "feed-off" {
   return direction === "off" || direction === "feed-off";
 }
 

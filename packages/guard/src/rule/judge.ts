@@ -1,4 +1,4 @@
-import { isCut, isRestoring } from "../operation/direction.ts";
+import { isRestoring, takesOff } from "../operation/direction.ts";
 import { directionOf } from "../operation/operation.ts";
 import { fleetCaps, loadCaps, partCaps } from "./caps.ts";
 import { justification, notice, protectedSites } from "./consent.ts";
@@ -38,7 +38,7 @@ export function judge(
   waived: ReadonlySet<string> = new Set(),
 ): Judgement {
   const direction = directionOf(facts.request.operation);
-  const isOff = isCut(direction);
+  const isOff = takesOff(direction);
   const setAside = new Set<TargetFacts>();
   const findings: Finding[] = [];
   for (const look of isOff ? [...OFF_METERS, ...ANY_METERS] : ANY_METERS)
@@ -72,7 +72,7 @@ const OFF_AT_EXECUTION: readonly Look[] = [
 
 /** Why one target is not commanded now, or undefined where it is: nothing is decided on what was so at submission (MC-10). */
 export function judgeAtExecution(facts: GuardFacts): Finding | undefined {
-  const looks = isCut(directionOf(facts.request.operation)) ? OFF_AT_EXECUTION : ANY_AT_EXECUTION;
+  const looks = takesOff(directionOf(facts.request.operation)) ? OFF_AT_EXECUTION : ANY_AT_EXECUTION;
   for (const look of looks) {
     const finding = look(facts).find(({ effect }) => effect !== "warn");
     if (finding !== undefined) return finding;

@@ -1,4 +1,4 @@
-import { isCut } from "../operation/direction.ts";
+import { takesOff } from "../operation/direction.ts";
 import { directionOf, type Operation } from "../operation/operation.ts";
 import type { CommandRules } from "../threshold/command-rules.ts";
 
@@ -37,7 +37,7 @@ export function planWaves(targets: number, fleet: number, most: number, soakSeco
  * a meter's own moment comes within two windows.
  */
 export function soakOf(operation: Operation, { supply, firmware, other }: CommandRules["soakSeconds"]): number {
-  if (isCut(directionOf(operation))) return supply;
+  if (takesOff(directionOf(operation))) return supply;
   if (operation.kind === "firmware-schedule") return Math.max(firmware, 2 * operation.windowMinutes * MINUTE_SECONDS);
   return operation.kind === "firmware-activation" ? firmware : other;
 }
@@ -45,7 +45,9 @@ export function soakOf(operation: Operation, { supply, firmware, other }: Comman
 /** MC-13: whether an operation comes in waves that are watched, whoever asks: what takes something off, and what brings new firmware to life. */
 export function isWatched(operation: Operation): boolean {
   return (
-    isCut(directionOf(operation)) || operation.kind === "firmware-activation" || operation.kind === "firmware-schedule"
+    takesOff(directionOf(operation)) ||
+    operation.kind === "firmware-activation" ||
+    operation.kind === "firmware-schedule"
   );
 }
 

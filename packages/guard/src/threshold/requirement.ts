@@ -1,6 +1,6 @@
 import { seenName } from "../approval/same-person.ts";
 import type { ManifestHeader } from "../manifest/header.ts";
-import { isCut, isRestoring } from "../operation/direction.ts";
+import { isRestoring, takesOff } from "../operation/direction.ts";
 import { classOf, directionOf } from "../operation/operation.ts";
 import { isGrave } from "../rule/doubt.ts";
 import { FIRST_WAVES, isWatched, soakOf } from "../rule/plan.ts";
@@ -31,7 +31,7 @@ export function requirementOf(asked: Asked, thresholds: Thresholds): Requirement
 
 /** MC-12: whether several meters are switched off without the delays that the rules want. */
 function fallTogether({ operation, targets, dispersion }: Asked, thresholds: Thresholds): boolean {
-  if (!isCut(directionOf(operation)) || targets < 2) return false;
+  if (!takesOff(directionOf(operation)) || targets < 2) return false;
   const { meanSeconds, capSeconds } = commandRulesOf(thresholds).dispersion;
   return dispersion.kind !== "geometric" || dispersion.meanSeconds < meanSeconds || dispersion.capSeconds < capSeconds;
 }
@@ -46,7 +46,7 @@ function goUnwatched({ operation, targets, waves }: Asked, thresholds: Threshold
 
 /** MC-10: whether something is taken off behind which no work order stands: the grid's own call, which three people answer for. */
 function isUnordered({ operation, workOrder }: Asked): boolean {
-  return isCut(directionOf(operation)) && workOrder === "";
+  return takesOff(directionOf(operation)) && workOrder === "";
 }
 
 /** A requirement of so many people. */
@@ -61,7 +61,7 @@ function peopleFor(
   approvals: Thresholds["approvals"],
 ): number {
   if (isRestoring(direction)) return approvals.reconnect;
-  if (isCut(direction)) return targets > approvals.offFew ? approvals.offBatch : approvals.off;
+  if (takesOff(direction)) return targets > approvals.offFew ? approvals.offBatch : approvals.off;
   if (commandClass === "C0" || commandClass === "C1") return approvals.c1;
   return targets > 1 ? approvals.c2Batch : approvals.c2;
 }

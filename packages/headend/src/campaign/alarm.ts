@@ -1,5 +1,5 @@
 import type { CommandOrder, Selection } from "@meterkeep/api";
-import { capOf, commandRulesOf, directionOf, isCut, loadCapW } from "@meterkeep/guard";
+import { capOf, commandRulesOf, directionOf, loadCapW, takesOff } from "@meterkeep/guard";
 import { firstRow } from "../database/sql.ts";
 import { METER_PROFILES } from "../profile/meter-profile.ts";
 import { commanded } from "./command-operations.ts";
@@ -29,7 +29,7 @@ export async function alarmOf(
   if (order.look === true) return undefined;
   const what = commanded(ports.operations, order.operation, order.parameters ?? {});
   const command = anyCommand(what, Object.keys(METER_PROFILES));
-  if (command === undefined || !isCut(directionOf(command))) return undefined;
+  if (command === undefined || !takesOff(directionOf(command))) return undefined;
   const isFeed = isOfInjection(directionOf(command));
   const { thresholds } = await ports.holding();
   const parts = await ports.census.parts();

@@ -3,8 +3,8 @@ import {
   type Operation as CommandDocument,
   type FleetFacts,
   type GuardFacts,
-  isCut,
   judgeAtExecution,
+  takesOff,
 } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
@@ -189,7 +189,9 @@ export class CommandSessions {
     });
     if (found === undefined || found.leftOut !== undefined)
       return { rule: "MC-10", sentence: found?.leftOut ?? "it is not in the inventory" } as const;
-    const told = isCut(target.direction) ? await askAgain(billing, target.work_order, meter.title) : { answered: true };
+    const told = takesOff(target.direction)
+      ? await askAgain(billing, target.work_order, meter.title)
+      : { answered: true };
     const asked = { operation: command, reason: target.reason };
     const facts: GuardFacts = {
       now: at,

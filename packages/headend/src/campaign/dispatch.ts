@@ -1,4 +1,4 @@
-import { capOf, commandRulesOf, isCut, loadCapW, pickupPerMinute } from "@meterkeep/guard";
+import { capOf, commandRulesOf, loadCapW, pickupPerMinute, takesOff } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
@@ -37,7 +37,7 @@ export async function dispatch(on: Dispatching, row: CampaignRow, holding: Holdi
   await sql.query("select pg_advisory_xact_lock(hashtextextended('dispatch ' || $1 || '/' || $2, 0))", [
     ...scope.place,
   ]);
-  if (isCut(row.direction)) {
+  if (takesOff(row.direction)) {
     const { meters, loadW, isFirst } = await roomOf(on, row, holding, now);
     if (meters > 0) await sql.query(DISPATCH_WITHIN_LOAD, [...wave, Math.min(meters, MOST_DISPATCHED), loadW, isFirst]);
   } else if (row.direction === "on" || row.direction === "feed-on") {

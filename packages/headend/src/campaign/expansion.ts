@@ -5,7 +5,7 @@ import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { SCORE_LIMITS } from "../plausibility/rules.ts";
 import { trustScores } from "../plausibility/write-findings.ts";
-import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { selectionOn } from "./selection.ts";
 

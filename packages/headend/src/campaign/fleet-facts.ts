@@ -1,12 +1,12 @@
 import { type Direction, type FleetFacts, flowOf, type PartFacts, type PrincipalFacts } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import { isOfInjection } from "./expansion.ts";
 import type { FleetCensus } from "./fleet-census.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 
 /** The fleet and what was done to it, or is on its way: to its load, or to its injection where the direction is of that. */
 export async function fleetFacts(
@@ -20,7 +20,13 @@ export async function fleetFacts(
   const [parts, offs, off, swings] = await Promise.all([
     census.parts(),
     rows<OffPartRow>(sql, OFF_PARTS, [...scope.place, cut, at(now - HOUR), at(now - 10 * MINUTE)]),
-    firstRow<OffRow>(sql, OFF, [...scope.place, cut, at(now - 10 * MINUTE), at(now - DAY), at(now - 30 * DAY)]),
+    firstRow<OffRow>(sql, OFF, [
+      ...scope.place,
+      cut,
+      at(now - 10 * MINUTE),
+      at(now - DAY_MILLISECONDS),
+      at(now - 30 * DAY_MILLISECONDS),
+    ]),
     signChanges(sql, scope, now, cut),
   ]);
   const transformers = new Map<string, PartFacts>();
@@ -84,7 +90,13 @@ export async function principalFacts(
   { name, network = "" }: { readonly name: string; readonly network?: string },
   now: number,
 ): Promise<PrincipalFacts> {
-  const hours = await rows<HabitRow>(sql, HABIT, [...scope.place, name, at(now - 28 * DAY), at(now), at(now - DAY)]);
+  const hours = await rows<HabitRow>(sql, HABIT, [
+    ...scope.place,
+    name,
+    at(now - 28 * DAY_MILLISECONDS),
+    at(now),
+    at(now - DAY_MILLISECONDS),
+  ]);
   const settled = hours.filter((row) => row.settled);
   return {
     hours: hours.filter((row) => !row.now).map(({ meters }) => Number(meters)),

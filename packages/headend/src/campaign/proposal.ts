@@ -11,7 +11,6 @@ import {
   delayOf,
   directionOf,
   type Finding,
-  isCut,
   isRestoring,
   isWaived,
   type Judgement,
@@ -27,6 +26,7 @@ import {
   soakOf,
   type TargetFacts,
   type Thresholds,
+  takesOff,
   type WavePlan,
   type WorkOrder,
 } from "@meterkeep/guard";
@@ -141,7 +141,7 @@ export async function propose(
   const command = known && anyCommand(what, [...profilesOf(all), ...Object.keys(METER_PROFILES)]);
   const { able, leftOut } = sorted(all, what, command, looks);
   const notBefore = order.notBefore === undefined ? now : Math.max(now, Date.parse(order.notBefore));
-  const told = isCut(direction) ? await askBilling(ports.billing, order.workOrder, able) : NOT_ASKED;
+  const told = takesOff(direction) ? await askBilling(ports.billing, order.workOrder, able) : NOT_ASKED;
   const selected = able.map((each) => ({ ...each, account: told.accounts.get(each.systemTitle) }));
   const { thresholds, frozen, clockDoubt, capsLifted } = await ports.holding();
   const fleet = await fleetFacts(ports, now, { frozen, clockTrouble: ports.clockTrouble() ?? clockDoubt }, direction);
@@ -152,7 +152,7 @@ export async function propose(
     // Reading harms nobody: there is nothing to be watched between waves of it.
     if (command === undefined || isRestoring(direction) || isEmergency)
       return targets.length === 0 ? [] : [{ targets: targets.length, soakSeconds: 0 }];
-    const isCapped = isCut(direction) && !capsLifted;
+    const isCapped = takesOff(direction) && !capsLifted;
     const most = isCapped ? capOf(thresholds.offPerTenMinutes, fleet.meters) : Number.POSITIVE_INFINITY;
     return planWaves(targets.length, fleet.meters, most, soakOf(command, rules.soakSeconds));
   };

@@ -2,8 +2,8 @@ import type { Refusal } from "@meterkeep/api";
 import type { RuleId } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 
-const DAY = 86_400_000;
 /** What is older is in the ledger, and no longer on the page of rules. */
 const REMEMBERED_DAYS = 90;
 
@@ -50,7 +50,7 @@ export async function lastRefusals(
   now: number,
   wakeUpsPerDay: number,
 ): Promise<ReadonlyMap<string, Refusal>> {
-  const since = new Date(now - REMEMBERED_DAYS * DAY);
+  const since = new Date(now - REMEMBERED_DAYS * DAY_MILLISECONDS);
   const found = await rows<Row>(sql, LAST, [...scope.place, since]);
   const last = new Map<string, Refusal>(
     found.map(({ rule, at, sentence, requester, meters, campaign_id }) => [

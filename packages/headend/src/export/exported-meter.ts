@@ -4,8 +4,8 @@ import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import type { Stretch } from "../reading/coverage.ts";
-import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
 import { heldIntervals, type QualifiedInterval } from "../reading/held-intervals.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import { isDecisive } from "../trust/trust-at.ts";
 
 /** What an export takes: intervals that end in `[from, to]`, milliseconds since 1970 UTC at the source. */

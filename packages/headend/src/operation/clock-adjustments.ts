@@ -1,3 +1,4 @@
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { MeterMemory } from "./operation.ts";
 
 /** One correction of a clock. */
@@ -12,7 +13,7 @@ export interface Adjustment {
 export const MOST_ADJUSTMENTS = 3;
 
 const TOPIC = "clock-adjustments";
-const KEPT_MILLISECONDS = 30 * 86_400_000;
+const KEPT_MILLISECONDS = 30 * DAY_MILLISECONDS;
 
 /** The corrections of the last 30 days, the oldest first. */
 export async function recentAdjustments(memory: MeterMemory, now: number): Promise<readonly Adjustment[]> {

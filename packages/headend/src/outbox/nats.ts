@@ -10,6 +10,7 @@ import {
 } from "@nats-io/jetstream";
 import { connect, type NatsConnection, nanos } from "@nats-io/transport-node";
 import { HeadEndError } from "../errors.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { Carrier, Consignment, Hearing } from "./carrier.ts";
 import { parseConsignment } from "./consignment-json.ts";
 import { OUTBOX_DAYS } from "./outbox.ts";
@@ -25,7 +26,7 @@ export interface NatsPlace {
 /** The stream that keeps what islands tell, on leaf nodes and on the hub. */
 export const NATS_STREAM = "METERKEEP";
 const SUBJECTS = "meterkeep.announced.>";
-const KEPT_MILLISECONDS = OUTBOX_DAYS * 86_400_000;
+const KEPT_MILLISECONDS = OUTBOX_DAYS * DAY_MILLISECONDS;
 /** A consignment that was handed over and not known to be is recognised within this. */
 const DUPLICATE_MILLISECONDS = 3_600_000;
 const STREAM = {

@@ -1,8 +1,8 @@
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { Announcement, AnnouncementKind, NumberedAnnouncement } from "./announcement.ts";
 
-const DAY_MILLISECONDS = 86_400_000;
 /** For so long a consumer may be away and miss nothing. */
 export const OUTBOX_DAYS = 7;
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { TOKEN_SCOPES, type TokenScopeName } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { Login } from "./logins.ts";
 import { newSecretToken, tokenHash } from "./secret-token.ts";
 
@@ -51,7 +52,7 @@ export class MachineTokens {
         scope,
         createdBy ?? null,
         now,
-        new Date(now.getTime() + days * 86_400_000),
+        new Date(now.getTime() + days * DAY_MILLISECONDS),
       ],
     );
     return { token: secret.text, record: recordOfRow(row as TokenRow) };

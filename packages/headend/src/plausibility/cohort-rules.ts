@@ -1,4 +1,4 @@
-import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { median } from "./history.ts";
 

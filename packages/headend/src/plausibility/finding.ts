@@ -1,6 +1,6 @@
 import type { MeterId } from "../inventory/meter.ts";
 import type { Stretch } from "../reading/coverage.ts";
-import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import {
   type FindingSeverity,
   HALF_LIFE_DAYS,

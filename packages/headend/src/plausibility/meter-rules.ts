@@ -1,5 +1,5 @@
 import type { Stretch } from "../reading/coverage.ts";
-import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { type DayTotal, type MeterHistory, median } from "./history.ts";
 import { type MeterDay, netOf, resolutionOf, totalOf } from "./meter-day.ts";

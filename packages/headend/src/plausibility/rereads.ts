@@ -3,8 +3,9 @@ import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { DAY_MILLISECONDS, dayText } from "../reading/day/day-row.ts";
+import { dayText } from "../reading/day/day-row.ts";
 import { heldIntervals } from "../reading/held-intervals.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { writeFindings } from "./write-findings.ts";
 

@@ -1,4 +1,4 @@
-import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { lineOf, type MeterHistory, median, type TransformerHistory, withPoint } from "./history.ts";
 import { type MeterDay, netOf, slotsOf } from "./meter-day.ts";

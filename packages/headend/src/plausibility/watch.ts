@@ -3,7 +3,7 @@ import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { RELAY_CODES } from "../profile/event-codes.ts";
-import { DAY_MILLISECONDS } from "../reading/day/day-row.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { cohortsOf } from "./cohort.ts";
 import type { PlausibilityFinding } from "./finding.ts";

@@ -13,10 +13,10 @@ interface AlarmFacts {
   readonly always?: true;
 }
 
-const first = (bit: number, words: string, always?: true): AlarmFacts => factsOf(REGISTER_1, bit, words, always);
-const second = (bit: number, words: string, always?: true): AlarmFacts => factsOf(REGISTER_2, bit, words, always);
+const first = (bit: number, words: string, always?: true): AlarmFacts => alarmAt(REGISTER_1, bit, words, always);
+const second = (bit: number, words: string, always?: true): AlarmFacts => alarmAt(REGISTER_2, bit, words, always);
 
-function factsOf(register: string, bit: number, words: string, always: true | undefined): AlarmFacts {
+function alarmAt(register: string, bit: number, words: string, always: true | undefined): AlarmFacts {
   return { register, bit, words, ...(always && { always }) };
 }
 

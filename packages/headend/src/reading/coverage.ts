@@ -1,3 +1,5 @@
+import { DAY_MILLISECONDS } from "../time/day.ts";
+
 /**
  * Which stretches of a meter's profile have been read. Desired state is a window; what is missing is the window less what
  * is covered. An interval stands for `(end - period, end]`, so a stretch `(from, to]` holds the entries that end in it.
@@ -57,7 +59,10 @@ export function desiredWindow(
 ): Stretch {
   const period = periodSeconds * 1000;
   const to = Math.floor((nowAtSource - horizon.settleSeconds * 1000) / period) * period;
-  const earliest = Math.max(nowAtSource - horizon.days * 86_400_000, horizon.notBefore ?? Number.NEGATIVE_INFINITY);
+  const earliest = Math.max(
+    nowAtSource - horizon.days * DAY_MILLISECONDS,
+    horizon.notBefore ?? Number.NEGATIVE_INFINITY,
+  );
   return { from: Math.min(to, Math.floor(earliest / period) * period), to };
 }
 

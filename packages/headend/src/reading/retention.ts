@@ -1,6 +1,7 @@
 import type { Ledger } from "@meterkeep/ledger";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, type Sql } from "../database/sql.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 
 export interface ForgetPorts {
   readonly sql: Sql;
@@ -18,7 +19,6 @@ export interface Forgotten {
 
 /** Rows a statement deletes: it holds its locks for a moment only, and sessions go on between. */
 const BATCH_ROWS = 5_000;
-const DAY_MILLISECONDS = 86_400_000;
 
 /**
  * Forgets what came in more than `days` ago: readings, the octets they rest on, and the ladders in which those stand again.

@@ -1,17 +1,10 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { ArrivedInterval } from "./arrived-interval.ts";
 import { insertCorrections } from "./corrections.ts";
-import {
-  DAY_MILLISECONDS,
-  dayOf,
-  dayRow,
-  type HeldInterval,
-  intervalsOf,
-  isOnGrid,
-  wasTrusted,
-} from "./day/day-row.ts";
+import { dayOf, dayRow, type HeldInterval, intervalsOf, isOnGrid, wasTrusted } from "./day/day-row.ts";
 import { ensureMonths, insertDays, type MeterDayRow, packedDays } from "./day/day-store.ts";
 
 /** Values that were not there before, and how many of them were captured while their source was trusted. */

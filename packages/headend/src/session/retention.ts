@@ -1,5 +1,6 @@
 import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 
 /** How long what nobody needs for evidence is kept. Readings and their evidence have a setting of their own. */
 export interface Retention {
@@ -14,7 +15,7 @@ export const RETENTION: Retention = { ladderMinutes: 20, sessionDays: 2 };
 /** Forgets the ladders and sessions that are old. Takeovers and failures stay. */
 export async function thinOut(sql: Sql, scope: Scope, now: number, retention: Retention = RETENTION): Promise<void> {
   await sql.query(DELETE_LADDERS, [...scope.place, new Date(now - retention.ladderMinutes * 60_000)]);
-  await sql.query(DELETE_SESSIONS, [...scope.place, new Date(now - retention.sessionDays * 86_400_000)]);
+  await sql.query(DELETE_SESSIONS, [...scope.place, new Date(now - retention.sessionDays * DAY_MILLISECONDS)]);
 }
 
 const OLD_ROUTINE = `s.utility_id = $1 and s.island_id = $2 and s.ended_at < $3

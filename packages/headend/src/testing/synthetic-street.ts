@@ -10,8 +10,8 @@ import type { EnergyDay, MeterDay } from "../plausibility/meter-day.ts";
 import type { MeterFacts } from "../plausibility/meter-facts.ts";
 import { judgeMeterDay } from "../plausibility/meter-rules.ts";
 import { judgeTransformerDay } from "../plausibility/transformer-rules.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 
-const DAY = 86_400_000;
 export const SLOTS = 96;
 
 /** What somebody makes of a street's true day before it is told: energies by home, Wh of each quarter of an hour. */
@@ -90,7 +90,7 @@ export class SyntheticStreet {
     this.#histories = judged.histories;
     this.#transformer = judged.transformer;
     this.#before = told;
-    this.#day += DAY;
+    this.#day += DAY_MILLISECONDS;
     return findings;
   }
 
@@ -151,7 +151,7 @@ export class SyntheticStreet {
       ratios: {},
       registers: [
         { ...point, at: this.#day, wattHours: start },
-        { ...point, at: this.#day + DAY, wattHours: end },
+        { ...point, at: this.#day + DAY_MILLISECONDS, wattHours: end },
       ],
       open: [],
       supplied: true,

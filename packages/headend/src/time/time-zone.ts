@@ -1,3 +1,5 @@
+import { DAY_MILLISECONDS } from "./day.ts";
+
 /** Local time somewhere. Local times are milliseconds since 1970 as if the clock on the wall there showed UTC. */
 export interface TimeZone {
   /** IANA name. */
@@ -10,8 +12,6 @@ export interface TimeZone {
    */
   instantAt(local: number, isSummer?: boolean): number;
 }
-
-const DAY_MILLISECONDS = 86_400_000;
 
 /** @throws RangeError for a name that the time zone database does not have. */
 export function timeZone(name: string): TimeZone {

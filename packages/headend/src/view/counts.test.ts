@@ -42,7 +42,8 @@ await pool.query(
      verdict = case when meter_id % 3 = 0 then 'pending' else 'proven' end`,
 );
 await pool.query(
-  `update trust set state = (case meter_id % 4 when 0 then 'quarantined' when 1 then 'provisional' else 'trusted' end)::trust_state`,
+  `update trust set state = (case meter_id % 8 when 0 then 'quarantined' when 1 then 'provisional' when 3 then 'distrusted'
+     when 5 then 'degraded' else 'trusted' end)::trust_state`,
 );
 await pool.query(
   `update meter_latest set interval_count = meter_id, trusted_interval_count = meter_id - 1, power_w = 10 * meter_id,
@@ -81,6 +82,9 @@ test("totals that the database counts are those of the lines, whatever state met
   );
 });
 
+/** What a feeder's line counts as set aside. */
+const DOUBTED: readonly string[] = ["quarantined", "distrusted", "degraded"];
+
 test("a feeder's line counts its homes, and has its transformer's load", async () => {
   const lines = await meterSummaries(pool, scope, clockOf, NOW);
   const feeders = await feederLines(pool, scope, clockOf, NOW);
@@ -88,6 +92,7 @@ test("a feeder's line counts its homes, and has its transformer's load", async (
     feeders.map(({ id }) => id),
     ["F0", "F1", "F2", "F3"],
   );
+  for (const state of DOUBTED) assert.ok(lines.some(({ trust, feeder }) => trust === state && feeder !== undefined));
   for (const feeder of feeders) {
     const own = lines.filter((line) => line.feeder === feeder.id);
     const homes = own.filter(({ role }) => role === "home");
@@ -101,7 +106,7 @@ test("a feeder's line counts its homes, and has its transformer's load", async (
         connected: homes.filter(({ supply }) => supply === "connected").length,
         disconnected: homes.filter(({ supply }) => supply === "disconnected").length,
         stale: own.filter(({ stale }) => stale).length,
-        quarantined: own.filter(({ trust }) => trust === "quarantined").length,
+        quarantined: own.filter(({ trust }) => DOUBTED.includes(trust)).length,
         ...(transformer === undefined
           ? {}
           : {

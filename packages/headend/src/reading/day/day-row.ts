@@ -1,7 +1,6 @@
 import type { ProtectionGrade, TrustStateName } from "@meterkeep/api";
+import { DAY_MILLISECONDS } from "../../time/day.ts";
 import { type ChannelDay, NO_STATUS, type Provenance, packDay, unpackDay } from "./packed-day.ts";
-
-export const DAY_MILLISECONDS = 86_400_000;
 
 /** One channel's value of one interval, as it is stored. */
 export interface HeldInterval {

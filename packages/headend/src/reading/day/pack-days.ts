@@ -4,10 +4,11 @@ import type { Scope } from "../../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../../database/sql.ts";
 import type { MeterId } from "../../inventory/meter.ts";
 import { findMeterProfile } from "../../profile/meter-profile.ts";
+import { DAY_MILLISECONDS } from "../../time/day.ts";
 import type { ArrivedInterval } from "../arrived-interval.ts";
 import { insertCorrections } from "../corrections.ts";
 import { intervalOfRow, SINGLE_COLUMNS, type SingleRow } from "../single-row.ts";
-import { DAY_MILLISECONDS, dayOf, dayRow, dayText, type HeldInterval, intervalsOf, isOnGrid } from "./day-row.ts";
+import { dayOf, dayRow, dayText, type HeldInterval, intervalsOf, isOnGrid } from "./day-row.ts";
 import { type DayKey, deleteDays, ensureMonths, insertDays, type MeterDayRow } from "./day-store.ts";
 
 export interface PackPorts {
