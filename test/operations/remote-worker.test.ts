@@ -125,7 +125,7 @@ test("a worker that has nothing but a ticket and TCP takes meters over and reads
       },
     });
     stack.defer(() => enrolment.close());
-    const collecting = { days: 2, everySeconds: 900 };
+    const collecting = { days: 2, everySeconds: 900, powerQuality: false };
     const own = await enrol(GATE_NAME, "tls-server", [HOST]);
     const [keyFile, headEndKeyFile] = [join(folder, "gate.key"), join(folder, "channel.key")];
     writeFileSync(keyFile, own.privateKey);
@@ -146,6 +146,7 @@ test("a worker that has nothing but a ticket and TCP takes meters over and reads
         switchboard: lines,
         readEvery: collecting.everySeconds,
         collectDays: collecting.days,
+        powerQuality: collecting.powerQuality,
         announces: false,
         pushHost: HOST,
         pushPort: 4_059,

@@ -132,7 +132,11 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
 
   const inventory = new Inventory(pool, scope);
   const directory = new MeterDirectory(inventory);
-  const collecting: Collecting = { days: config.collectDays, everySeconds: config.readEvery };
+  const collecting: Collecting = {
+    days: config.collectDays,
+    everySeconds: config.readEvery,
+    powerQuality: config.powerQuality,
+  };
   const clockOf = (kind: MeterKind): SourceClock =>
     kind === "simulated" ? commissioning.townClock : WALL_SOURCE_CLOCK;
   const wanted = wantedIntervals(clockOf, collecting);

@@ -100,7 +100,11 @@ export async function runWorker(
   const time = new TownTime(exchange);
   await time.look();
   const clockOf = (kind: MeterKind): SourceClock => (kind === "simulated" ? time.clock : WALL_SOURCE_CLOCK);
-  const collecting: Collecting = { days: config.collectDays, everySeconds: config.readEvery };
+  const collecting: Collecting = {
+    days: config.collectDays,
+    everySeconds: config.readEvery,
+    powerQuality: config.powerQuality,
+  };
   const news = stack.use(new NewsSender(pool, scope, onError));
   const owner = randomUUID();
   const queue = postgresWorkQueue(pool, scope, wantedIntervals(clockOf, collecting));

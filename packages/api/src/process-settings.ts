@@ -62,6 +62,12 @@ export const collectDays = {
     "How far back intervals should be held. Two days at least, and a day can be made whole until the last deadline of its service level.",
 } as const;
 
+export const powerQuality = {
+  kind: "flag",
+  description:
+    "Whether power quality is collected as intervals are: a day at a time when it has ended (UTC), of meters that have a profile of it.",
+} as const;
+
 export const sessions = {
   kind: "integer",
   unit: "sessions",

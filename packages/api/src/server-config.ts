@@ -6,6 +6,7 @@ import {
   exchangeDirectory,
   island,
   ownerDatabase,
+  powerQuality,
   pushDestinations,
   readEvery,
   sessions,
@@ -77,6 +78,7 @@ export const SERVER_CONFIG = {
   },
   readEvery,
   collectDays,
+  powerQuality,
   sessions,
   announces,
   nats: {
@@ -195,6 +197,7 @@ export const WORKER_CONFIG = {
   channel,
   readEvery,
   collectDays,
+  powerQuality,
   sessions,
   announces,
   pushHost: { kind: "text", description: "Where meters push to, as the server has it: what a push set-up may name." },

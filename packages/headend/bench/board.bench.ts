@@ -7,6 +7,7 @@ import { Inventory } from "../src/inventory/inventory.ts";
 import { type SlaDay, slaBoard } from "../src/reading/sla.ts";
 import { slaGaps } from "../src/reading/sla-gaps.ts";
 import { testMeter } from "../src/testing/database.ts";
+import { DAY_MILLISECONDS } from "../src/time/day.ts";
 import { WALL_SOURCE_CLOCK } from "../src/time/source-clock.ts";
 import { timeZone } from "../src/time/time-zone.ts";
 import { feederLines, overviewCounts } from "../src/view/counts.ts";
@@ -22,7 +23,6 @@ const GROUP = 5_000;
 const FEEDER_METERS = 130;
 const RUNS = 5;
 const DAY = Date.parse("2026-11-20T00:00:00Z");
-const DAY_MILLISECONDS = 86_400_000;
 
 await using database = await openTestDatabase({ migrations: HEADEND_MIGRATIONS });
 const { pool } = database;
@@ -51,6 +51,7 @@ await pool.query(
      else tstzmultirange(tstzrange($1, $2, '(]')) end`,
   [new Date(DAY - DAY_MILLISECONDS), new Date(DAY + DAY_MILLISECONDS)],
 );
+await pool.query("update interval_coverage set quality_covered = covered");
 await pool.query("update meter_latest set interval_count = 192, trusted_interval_count = 192, reading_at = $1", [
   new Date(DAY),
 ]);
@@ -99,6 +100,7 @@ const day: SlaDay = {
   day: DAY,
   zone: timeZone("UTC"),
   sourceNow: DAY + DAY_MILLISECONDS + 3_600_000,
+  powerQuality: true,
 };
 const clockOf = () => WALL_SOURCE_CLOCK;
 console.log(

@@ -265,11 +265,15 @@ const COLLECT_DAYS = 2;
 
 function collecting({
   readEvery,
+  powerQuality,
   sessions,
   announce,
   nats,
-}: StartConfig): Pick<WorkerConfig, "readEvery" | "collectDays" | "sessions" | "announces"> {
-  return { readEvery, collectDays: COLLECT_DAYS, sessions, announces: announce === "yes" || nats !== undefined };
+}: StartConfig): Pick<WorkerConfig, "readEvery" | "collectDays" | "powerQuality" | "sessions" | "announces"> {
+  return {
+    ...{ readEvery, collectDays: COLLECT_DAYS, powerQuality: powerQuality === "yes", sessions },
+    announces: announce === "yes" || nats !== undefined,
+  };
 }
 
 function natsConfig({ nats, natsDomain, natsGathers, natsHears }: StartConfig): Pick<ServerConfig, "nats"> {

@@ -109,6 +109,13 @@ export const START_OPTIONS = {
     description:
       "How often each meter is read, in its own time: every quarter of an hour, or 86400 for one session a day that brings all its intervals.",
   },
+  powerQuality: {
+    kind: "choice",
+    of: ["yes", "no"],
+    default: "yes",
+    description:
+      "Collect power quality as intervals are collected: once a day, of meters that have a profile of it, with its gaps on the service level page. With no it is read when somebody asks.",
+  },
   workers: {
     kind: "integer",
     unit: "processes",

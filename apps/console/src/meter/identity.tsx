@@ -21,7 +21,12 @@ export function Identity({ detail }: { detail: MeterDetail }) {
     ["Shipment", identity.shipment === undefined ? undefined : <code key="sh">{identity.shipment}</code>],
     ["Factory keys held by", identity.holders.join(", ")],
     ["Imported", localTime.full(identity.importedAt)],
-    ["Intervals", `${intervals.held} held, ${intervals.missing} missing`],
+    [
+      "Intervals",
+      `${intervals.held} held, ${intervals.missing} missing${
+        intervals.missingQuality === undefined ? "" : `; of power quality ${intervals.missingQuality} missing`
+      }`,
+    ],
     ...(profile === undefined
       ? []
       : ([

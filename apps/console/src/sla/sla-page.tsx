@@ -95,6 +95,15 @@ function Board({ board }: { board: SlaBoard }) {
               <td>{formatCount(missing)}</td>
             </tr>
           ))}
+          {board.powerQuality === undefined ? null : (
+            <tr>
+              <th scope="row">Power quality, whole rows</th>
+              <td>{`${formatCount(board.powerQuality.held)} of ${formatCount(board.powerQuality.wanted)}`}</td>
+              <td>{formatCount(board.powerQuality.excused)}</td>
+              <td>{formatCount(board.powerQuality.absent)}</td>
+              <td>{formatCount(board.powerQuality.missing)}</td>
+            </tr>
+          )}
         </DataTable>
       </Panel>
       <Gaps />
@@ -191,15 +200,16 @@ function Gaps() {
       ) : (
         <DataTable
           label="Meters of which intervals are missing"
-          columns={["Meter", "Intervals", "Gaps", "Last refusal"]}
+          columns={["Meter", "Intervals", "Gaps", "Of power quality", "Last refusal"]}
         >
-          {data?.meters.map(({ systemTitle, label, missing, gaps, lastCode, attempts }) => (
+          {data?.meters.map(({ systemTitle, label, missing, gaps, quality, lastCode, attempts }) => (
             <tr key={systemTitle}>
               <th scope="row">
                 <MeterLink systemTitle={systemTitle} label={label} />
               </th>
               <td>{formatCount(missing)}</td>
               <td>{counted(gaps.length, "gap")}</td>
+              <td>{formatCount(quality?.missing ?? 0)}</td>
               <td>{lastCode === undefined ? "" : <code>{`${lastCode} (${attempts})`}</code>}</td>
             </tr>
           ))}

@@ -13,6 +13,7 @@ export interface DeskSettings
     | "island"
     | "readEvery"
     | "collectDays"
+    | "powerQuality"
     | "announces"
     | "pushHost"
     | "pushPort"

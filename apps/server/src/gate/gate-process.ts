@@ -13,7 +13,7 @@ import { openGate } from "./gate.ts";
 export async function startGate(config: GateConfig, supervisor: Supervisor): Promise<SupervisedProcess> {
   await using stack = new AsyncDisposableStack();
   const logger = createLogger();
-  const { channel, database, utility, island, readEvery, collectDays, announces } = config;
+  const { channel, database, utility, island, readEvery, collectDays, powerQuality, announces } = config;
   const { pushHost, pushPort, pushDestinations } = config;
   const custodian = custodianClient({
     socketPath: channel.socketPath,
@@ -24,7 +24,8 @@ export async function startGate(config: GateConfig, supervisor: Supervisor): Pro
   stack.defer(() => custodian.close());
   const policy = policyKeyIn(config.stateDirectory);
   const firmware = join(config.stateDirectory, "firmware");
-  const told = { database, utility, island, readEvery, collectDays, announces, pushHost, pushPort, pushDestinations };
+  const collecting = { readEvery, collectDays, powerQuality };
+  const told = { database, utility, island, ...collecting, announces, pushHost, pushPort, pushDestinations };
   const gate = stack.use(
     await openGate({
       host: config.host,

@@ -23,13 +23,15 @@ export function slaHandlers(context: Context): Pick<Handlers, "sla" | "slaGaps">
 async function dayOf(context: Context, { kind, day }: Pick<SlaQuery, "kind" | "day">): Promise<SlaDay> {
   const chosen = kind ?? (await prevailingKind(context));
   const sourceNow = context.clockOf(chosen).atSource(context.now());
-  const { zone } = context;
-  if (day === undefined) return { kind: chosen, day: lastWholeDay(zone, sourceNow), zone, sourceNow };
+  const { zone, wanted } = context;
+  const powerQuality = wanted(context.now()).some(({ quality }) => quality !== undefined);
+  const of = { kind: chosen, zone, sourceNow, powerQuality };
+  if (day === undefined) return { ...of, day: lastWholeDay(zone, sourceNow) };
   const begin = Date.parse(`${day}T00:00:00Z`);
   // The parser takes the 31st of June for the 1st of July.
   if (Number.isNaN(begin) || new Date(begin).toISOString().slice(0, 10) !== day)
     throw new ProblemError("body-invalid", `querystring/day: no calendar has ${day}`);
-  return { kind: chosen, day: begin, zone, sourceNow };
+  return { ...of, day: begin };
 }
 
 async function prevailingKind({ inventory }: Context): Promise<MeterKind> {

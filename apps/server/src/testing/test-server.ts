@@ -257,7 +257,7 @@ export async function startTestServer(
     streams,
     clockOf: () => WALL_SOURCE_CLOCK,
     zone: UTC,
-    wanted: wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 1, everySeconds: 0 }),
+    wanted: wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 1, everySeconds: 0, powerQuality: true }),
     config,
     warnings: () => [],
     now,

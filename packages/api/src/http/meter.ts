@@ -146,6 +146,9 @@ export const MeterDetail = Type.Object({
   intervals: Type.Object({
     held: Type.Integer(),
     missing: Type.Integer({ description: "Intervals that the head-end should hold by now and does not" }),
+    missingQuality: Type.Optional(
+      Type.Integer({ description: "The same of its power quality; absent where none is collected" }),
+    ),
     oldest: Type.Optional(Timestamp),
     newest: Type.Optional(Timestamp),
   }),

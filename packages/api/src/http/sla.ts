@@ -75,6 +75,12 @@ export const SlaBoard = Type.Object({
   timeZone: Type.String({ description: "Of the day and its deadlines: an IANA name" }),
   sourceNow: Type.String({ format: "date-time", description: "The time at the source: deadlines count by it" }),
   ...counts,
+  powerQuality: Type.Optional(
+    Type.Object(intervals, {
+      description:
+        "Of the profiles of power quality, whose days are collected when they have ended (UTC); absent where they are not. No target is about them",
+    }),
+  ),
   channels: Type.Array(Type.Object({ obis: Type.String(), ...intervals }), {
     description: "The same by channel of the load profiles",
   }),
@@ -113,6 +119,22 @@ export const SlaGapQuery = Type.Object(
 );
 export type SlaGapQuery = Static<typeof SlaGapQuery>;
 
+const gaps = {
+  missing: Type.Integer({ description: "Intervals" }),
+  gaps: Type.Array(
+    Type.Object({
+      from: Type.String({
+        format: "date-time",
+        description: "Exclusive: the end of the last interval that is held",
+      }),
+      to: Type.String({
+        format: "date-time",
+        description: "Inclusive: the end of the last interval that is missing",
+      }),
+    }),
+  ),
+};
+
 export const SlaGapList = Type.Object({
   kind: Kind,
   day: Day,
@@ -121,19 +143,8 @@ export const SlaGapList = Type.Object({
       systemTitle: SystemTitleText,
       label: Type.String(),
       feeder: Type.Optional(Type.String()),
-      missing: Type.Integer({ description: "Intervals" }),
-      gaps: Type.Array(
-        Type.Object({
-          from: Type.String({
-            format: "date-time",
-            description: "Exclusive: the end of the last interval that is held",
-          }),
-          to: Type.String({
-            format: "date-time",
-            description: "Inclusive: the end of the last interval that is missing",
-          }),
-        }),
-      ),
+      ...gaps,
+      quality: Type.Optional(Type.Object(gaps, { description: "The same of its power quality, where it lacks any" })),
       lastCode: Type.Optional(Type.String({ description: "Error code of the session that failed last" })),
       attempts: Type.Integer({ description: "Failures in a row" }),
       dueAt: Type.Optional(Timestamp),

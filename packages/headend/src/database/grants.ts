@@ -27,7 +27,7 @@ export const HEADEND_GRANTS = {
   quality_readings: "select, insert, delete",
   sla_marks: "select, insert",
   interval_coverage: `select, insert, update (covered, doubted, absent, excused, logged_to, days_to, push_set_ups,
-    listed_at, recheck)`,
+    listed_at, recheck, quality_covered, quality_doubted, quality_absent, quality_excused)`,
   channel_absences: "select, insert, update (absent, excused)",
   meter_latest: `select, insert, update (power_w, energy_wh, supply, supply_at, evidence_hash, protection, read_ok_at,
     reading_at, contact_at, interval_count, trusted_interval_count, clock_offset_seconds)`,

@@ -100,7 +100,7 @@ function expectedOf(profile: MeterProfile): readonly ExpectedObject[] {
     ["clock", 8, profile.clock.obis],
     ["load profile", 7, profile.loadProfile.obis],
     ["daily profile", 7, profile.daily.obis],
-    ["profile of power quality", 7, profile.powerQuality],
+    ["profile of power quality", 7, profile.powerQuality?.obis],
     ...profile.registers.map((obis) => ["register", 3, obis] as const),
     ...profile.eventLogs.map(({ name, obis }) => [`event log "${name}"`, 7, obis] as const),
     ...profile.pushSetups.map(({ name, obis }) => [`push setup "${name}"`, 40, obis] as const),

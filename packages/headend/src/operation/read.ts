@@ -14,7 +14,7 @@ import { type FieldValue, listOf, object, optional, shaped, text, Wrong, whole }
 import { eventFacts } from "../profile/event-codes.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { logicalName } from "../profile/object-name.ts";
-import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
+import type { EvidenceRecord, IntervalRecord, QualityRecord } from "../reading/result.ts";
 import { counted } from "../reading/words.ts";
 import { readEvents, type Window } from "../session/event-reader.ts";
 import { clockOf } from "../session/meter-reader.ts";
@@ -125,7 +125,7 @@ async function intervalsOf(
 }
 
 async function qualityResult(on: OperationSession, window: Window): Promise<OperationResult> {
-  const code = offered(on.profile.powerQuality, "profile of power quality", on.profile);
+  const facts = offered(on.profile.powerQuality, "profile of power quality", on.profile);
   let evidence: EvidenceRecord | undefined;
   const recorder = {
     begin: () => on.begin(),
@@ -134,14 +134,15 @@ async function qualityResult(on: OperationSession, window: Window): Promise<Oper
       return evidence;
     },
   };
-  const quality = await readQuality(on.session, on.reader, on.profile, code, window, recorder);
+  const quality: QualityRecord[] = [];
+  await readQuality(on.session, on.reader, on.profile, facts, [window], recorder, (rows) => quality.push(...rows));
   const rows = quality.map(({ at, values }) => ({
     at: new Date(at).toISOString(),
     values: values.map(({ obis: channel, unit, value }) => ({ obis: channel, unit, value })),
   }));
   const result = resultOf(
     `${rows.length} rows of power quality were read.`,
-    code,
+    facts.obis,
     rows.length,
     evidence ?? on.evidence(),
     { rows },

@@ -85,7 +85,7 @@ export interface MeterProfile {
   /** Registers as they stood at the end of a day. */
   readonly daily: { readonly obis: string; readonly columns: readonly ProfileColumnFacts[] };
   /** The profile of power quality: rows of clock and registers, whose columns the meter tells itself. */
-  readonly powerQuality?: string;
+  readonly powerQuality?: { readonly obis: string; readonly periodSeconds: number };
   readonly loadProfile: {
     readonly obis: string;
     readonly periodSeconds: number;
@@ -134,7 +134,7 @@ const IDIS_P2 = {
   ...COMMON,
   association: { obis: "0-0:40.0.0", version: 2 },
   pushSetups: pushSetups("tcp"),
-  powerQuality: "1-0:99.14.0",
+  powerQuality: { obis: "1-0:99.14.0", periodSeconds: 600 },
   mBus: { version: 1, channels: ["0-1:24.1.0"], values: ["0-1:24.2.1"] },
   eventLogs: [
     { name: "standard", obis: "0-0:99.98.0", codes: EVENT_CODES.idis },
@@ -175,7 +175,7 @@ export const METER_PROFILES = {
     ...COMMON,
     association: { obis: "0-0:40.0.0", version: 1 },
     pushSetups: pushSetups("udp"),
-    powerQuality: "1-0:99.1.1",
+    powerQuality: { obis: "1-0:99.1.1", periodSeconds: 600 },
     mBus: { version: 0, channels: ["0-1:24.1.0"], values: ["0-1:24.2.1"] },
     eventLogs: [
       { name: "standard", obis: "0-0:99.98.0", codes: EVENT_CODES.dsmr },
@@ -210,7 +210,7 @@ export const METER_PROFILES = {
     ...IDIS_P2,
     id: "metcom-mcs301",
     name: "MetCom MCS301",
-    powerQuality: "1-0:99.133.0",
+    powerQuality: { obis: "1-0:99.133.0", periodSeconds: 600 },
     association: { obis: "0-0:40.0.0", version: 1 },
     mBus: { version: 0, channels: ["0-1:24.1.0"], values: ["0-1:24.2.1"] },
     securityHeader: "service-specific",

@@ -30,11 +30,9 @@ export function answeredRows(
   settledTo: number | undefined,
 ): AnsweredRows | undefined {
   const period = profile.periodSeconds * 1000;
-  const within = rows.filter(({ at }) => at > asked.from && at <= asked.to && at % period === 0);
-  const newest = within.reduce((last, { at }) => Math.max(last, at), Number.NEGATIVE_INFINITY);
-  const known = Math.max(newest, settledTo === undefined ? newest : Math.floor(settledTo / period) * period);
-  const stretch = { from: asked.from, to: Math.min(asked.to, known) };
-  if (stretch.to <= stretch.from) return undefined;
+  const found = rowsWithin(rows, asked, period, settledTo);
+  if (found === undefined) return undefined;
+  const { within, stretch } = found;
   const channels = profile.columns.flatMap((column) => (typeof column === "string" ? [] : [column.obis]));
   const isWhole =
     within.length === intervalCount([stretch], profile.periodSeconds) &&
@@ -50,6 +48,32 @@ export function answeredRows(
       .map(({ at }) => at - period),
   );
   return { stretch, lacking, outages: between(stretch, period, within).filter(({ to }) => powerBack.has(to)) };
+}
+
+/** The same of a profile whose columns its meter tells itself: an interval that has a row lacks nothing. */
+export function answeredIntervals(
+  rows: readonly Pick<Row, "at">[],
+  asked: Stretch,
+  periodSeconds: number,
+  settledTo: number | undefined,
+): { readonly stretch: Stretch; readonly lacking: readonly Stretch[] } | undefined {
+  const period = periodSeconds * 1000;
+  const found = rowsWithin(rows, asked, period, settledTo);
+  return found && { stretch: found.stretch, lacking: between(found.stretch, period, found.within) };
+}
+
+/** The rows of intervals that were asked for, and as far as the meter could know of those. */
+function rowsWithin<Found extends Pick<Row, "at">>(
+  rows: readonly Found[],
+  asked: Stretch,
+  period: number,
+  settledTo: number | undefined,
+): { readonly within: readonly Found[]; readonly stretch: Stretch } | undefined {
+  const within = rows.filter(({ at }) => at > asked.from && at <= asked.to && at % period === 0);
+  const newest = within.reduce((last, { at }) => Math.max(last, at), Number.NEGATIVE_INFINITY);
+  const known = Math.max(newest, settledTo === undefined ? newest : Math.floor(settledTo / period) * period);
+  const stretch = { from: asked.from, to: Math.min(asked.to, known) };
+  return stretch.to <= stretch.from ? undefined : { within, stretch };
 }
 
 /** Runs of intervals of the stretch that end at no row. */

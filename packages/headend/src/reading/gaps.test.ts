@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
+import type { Meter, MeterId } from "../inventory/meter.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { timeZone, UTC } from "../time/time-zone.ts";
@@ -10,7 +11,7 @@ import { LANES } from "../work/lease.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
 import { sweepGaps } from "../work/sweep.ts";
 import { cover, intervalCount, missing, type Stretch } from "./coverage.ts";
-import { wantedIntervals, wantedOf } from "./gaps.ts";
+import { KEPT_PROFILES, type KeptProfile, wantedIntervals, wantedOf } from "./gaps.ts";
 import { lastWholeDay, markSla, type SlaDay, slaBoard } from "./sla.ts";
 import { slaGaps } from "./sla-gaps.ts";
 
@@ -27,9 +28,9 @@ before(async () => {
 });
 after(() => database[Symbol.asyncDispose]());
 
-async function setCovered(meter: number, stretches: readonly Stretch[]): Promise<void> {
+async function setCovered(meter: number, stretches: readonly Stretch[], of: KeptProfile = "load"): Promise<void> {
   await database.pool.query(
-    `update interval_coverage set covered = (select coalesce(range_agg(tstzrange(f, t, '(]')), '{}')
+    `update interval_coverage set ${KEPT_PROFILES[of]}covered = (select coalesce(range_agg(tstzrange(f, t, '(]')), '{}')
        from unnest($2::timestamptz[], $3::timestamptz[]) as s(f, t)) where meter_id = $1`,
     [meter, stretches.map(({ from }) => new Date(from)), stretches.map(({ to }) => new Date(to))],
   );
@@ -63,7 +64,10 @@ test("a lease, the sweep, the meter's page and the board see the same gaps, and 
       );
       assert.deepEqual(lease?.gaps, expected);
       const wanted = wantedOf(() => window);
-      assert.equal(await missingIntervals(pool, scope, meter, wanted), intervalCount(expected, 900));
+      assert.deepEqual(await missingIntervals(pool, scope, meter, wanted), {
+        load: intervalCount(expected, 900),
+        quality: undefined,
+      });
       const board = await slaGaps(pool, scope, at(0, 8 + 0.01), { after: 0, limit: 1 });
       const shown = board.meters.filter(({ systemTitle }) => systemTitle === meter.title);
       assert.deepEqual(
@@ -135,10 +139,62 @@ test("what was held at a deadline is written down once, and what comes later doe
 
 test("what is wanted ends with the last interval that has settled, on the grid of how often meters are read", () => {
   const now = BEGIN + 6 * HOUR + 20_000;
-  const [quarterly] = wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 2, everySeconds: 0 })(now);
+  const [quarterly] = wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 2, everySeconds: 0, powerQuality: false })(now);
   assert.deepEqual(quarterly?.window, { from: BEGIN - 2 * DAY + 6 * HOUR, to: BEGIN + 6 * HOUR - QUARTER });
-  const [daily] = wantedIntervals(() => WALL_SOURCE_CLOCK, { days: 2, everySeconds: 86_400 })(now);
+  const [daily] = wantedIntervals(() => WALL_SOURCE_CLOCK, {
+    days: 2,
+    everySeconds: 86_400,
+    powerQuality: true,
+  })(now);
   assert.deepEqual(daily?.window, { from: BEGIN - 2 * DAY, to: BEGIN });
+  assert.equal(quarterly?.quality, undefined);
+  assert.deepEqual(daily?.quality, { periodSeconds: 600, window: { from: BEGIN - 2 * DAY, to: BEGIN } });
+});
+
+test("power quality has gaps of its own: a lease, the sweep, the meter's page and the board see the same, in its own intervals", async () => {
+  const { pool, scope, meters } = database;
+  const [meter, other, third] = meters as [Meter, Meter, Meter];
+  const whole = { from: BEGIN, to: BEGIN + DAY };
+  const kept = { from: BEGIN, to: BEGIN + 18 * HOUR };
+  const hole = { from: kept.to, to: whole.to };
+  for (const one of meters) await setCovered(one.id, [whole]);
+  await setCovered(meter.id, [kept], "quality");
+  for (const one of [other, third]) await setCovered(one.id, [whole], "quality");
+  const wanted = wantedOf(
+    () => whole,
+    () => whole,
+  );
+  const queue = postgresWorkQueue(pool, scope, () => wanted);
+  const leased = async (id: MeterId) => {
+    await queue.due([id], BEGIN, LANES.reading);
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, BEGIN, 60);
+    await queue.release({ meter: id, epoch: lease!.epoch }, { dueAt: BEGIN + DAY, lane: LANES.reading, attempts: 0 });
+    return lease;
+  };
+  assert.deepEqual([(await leased(meter.id))?.gaps, (await leased(meter.id))?.qualityGaps], [[], [hole]]);
+  assert.equal((await leased(other.id))?.qualityGaps, undefined, "it is held");
+  assert.deepEqual(await missingIntervals(pool, scope, meter, wanted), { load: 0, quality: 36 });
+  assert.equal(await sweepGaps(pool, scope, wanted, BEGIN), 1, "a gap of it makes its meter due, and no other");
+  const day: SlaDay = { ...at(0, 25), powerQuality: true };
+  const board = await slaBoard(pool, scope, day, BEGIN);
+  assert.deepEqual(board.powerQuality, { wanted: 3 * 144, held: 3 * 144 - 36, excused: 0, absent: 0, missing: 36 });
+  assert.deepEqual([board.missing, board.complete, board.meters], [0, 3, 3], "no target is about it");
+  const { meters: told } = await slaGaps(pool, scope, day, { after: 0, limit: 9 });
+  assert.deepEqual(
+    told.map(({ systemTitle, missing: load, gaps, quality }) => [systemTitle, load, gaps, quality]),
+    [
+      [
+        meter.title,
+        0,
+        [],
+        { missing: 36, gaps: [{ from: new Date(hole.from).toISOString(), to: new Date(hole.to).toISOString() }] },
+      ],
+    ],
+  );
+  assert.deepEqual((await slaGaps(pool, scope, at(0, 25), { after: 0, limit: 9 })).meters, [], "it is not collected");
+  assert.equal((await slaBoard(pool, scope, at(0, 25), BEGIN)).powerQuality, undefined);
+  const midday = await slaBoard(pool, scope, { ...at(0, 12), powerQuality: true }, BEGIN);
+  assert.equal(midday.powerQuality?.wanted, 0, "the day has not ended");
 });
 
 test("days and deadlines are by the clocks of the utility, and a day in which they change has an hour more or less", async () => {
@@ -190,5 +246,5 @@ test("a meter that has left is missed by nobody: not by the board, not by the li
   const { meters: gaps } = await slaGaps(pool, scope, day, { after: 0, limit: 10 });
   assert.ok(gaps.every(({ systemTitle }) => systemTitle !== last.title));
   const wanted = wantedOf(() => ({ from: BEGIN, to: BEGIN + DAY }));
-  assert.equal(await missingIntervals(pool, scope, last, wanted), 0);
+  assert.deepEqual(await missingIntervals(pool, scope, last, wanted), { load: 0, quality: undefined });
 });

@@ -58,6 +58,15 @@ export interface LackingStretch extends Stretch {
   readonly obis: string;
 }
 
+/** What answers say of the profile of power quality. */
+export interface QualityAnswered {
+  /** Stretches that were answered, as far as the meter could know of them. */
+  readonly covered: readonly Stretch[];
+  /** What of it has no row. */
+  readonly lacking: readonly Stretch[];
+  readonly periodSeconds: number;
+}
+
 /** What a session or a push brought in. */
 export interface ReadResult {
   readonly registers: readonly RegisterRecord[];
@@ -70,7 +79,7 @@ export interface ReadResult {
   readonly outages?: readonly Stretch[];
   /** What is to be read again, covered or not: a clock was moved there. */
   readonly uncovered?: readonly Stretch[];
-  /** Intervals that came while the meter's clock was off by more than is let be: what they are dated is not when it was. */
+  /** Of what it dated while its clock was off by more than is let be: that is not known to be when it was. */
   readonly misdated?: Stretch & { readonly offsetSeconds: number; readonly isIncident: boolean };
   /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
   readonly loggedTo?: number;
@@ -82,8 +91,10 @@ export interface ReadResult {
   readonly periodSeconds?: number;
   readonly events?: readonly EventRecord[];
   readonly quality?: readonly QualityRecord[];
+  /** Of a meter that has a profile of power quality, in a session. */
+  readonly qualityAnswered?: QualityAnswered;
   readonly supply?: SupplyState;
-  /** Meter minus reference. */
+  /** Meter minus reference, less what the exchange itself may have taken of it. */
   readonly clockOffsetSeconds?: number;
   /** The newest, for the page's one line: power drawn less power fed in, and energy drawn. */
   readonly powerW?: number;

@@ -3,10 +3,22 @@ import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import { simBudgetUse } from "../route/sim-traffic.ts";
+import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { TimeZone } from "../time/time-zone.ts";
 import { optional } from "../view/time-text.ts";
 import type { Stretch } from "./coverage.ts";
-import { endedBy, GAPS, intervalsIn, SETTLE_SECONDS, wantedOf, wantedTable, wantedValues } from "./gaps.ts";
+import {
+  endedBy,
+  gapsOf,
+  intervalsIn,
+  KEPT_PROFILES,
+  type KeptProfile,
+  qualityWantedTo,
+  SETTLE_SECONDS,
+  wantedOf,
+  wantedTable,
+  wantedValues,
+} from "./gaps.ts";
 
 /** So much of a day is to be held by a time of the day after it, by the clocks of the utility. */
 export const SLA_TARGETS = [
@@ -15,7 +27,6 @@ export const SLA_TARGETS = [
 ] as const;
 
 const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 /** Days that the board looks back on. */
 const HISTORY_DAYS = 30;
 
@@ -26,27 +37,35 @@ export interface SlaDay {
   readonly day: number;
   readonly zone: TimeZone;
   readonly sourceNow: number;
+  /** Whether power quality is collected. */
+  readonly powerQuality?: boolean;
 }
 
 /** The last day that is over. */
 export function lastWholeDay(zone: TimeZone, sourceNow: number): number {
-  return Math.floor((sourceNow - zone.deviationAt(sourceNow) * 60_000) / DAY) * DAY - DAY;
+  return (
+    Math.floor((sourceNow - zone.deviationAt(sourceNow) * 60_000) / DAY_MILLISECONDS) * DAY_MILLISECONDS -
+    DAY_MILLISECONDS
+  );
 }
 
 /** So many hours after a day's end by the clock on the wall: it has 23 or 25 itself when clocks change. */
 function hoursAfter({ day, zone }: Pick<SlaDay, "day" | "zone">, hours: number): number {
-  return zone.instantAt(day + DAY + hours * HOUR);
+  return zone.instantAt(day + DAY_MILLISECONDS + hours * HOUR);
 }
 
 /** What is wanted of that day by now: intervals that have ended and settled. */
 export function wantedOfDay(of: SlaDay) {
   const from = of.zone.instantAt(of.day);
-  return wantedOf((kind, periodSeconds): Stretch | undefined => {
-    if (kind !== of.kind) return undefined;
-    const period = periodSeconds * 1000;
-    const settled = Math.floor((of.sourceNow - SETTLE_SECONDS * 1000) / period) * period;
-    return { from, to: Math.max(from, Math.min(hoursAfter(of, 0), settled)) };
-  });
+  const upTo = (settled: number): Stretch => ({ from, to: Math.max(from, Math.min(hoursAfter(of, 0), settled)) });
+  return wantedOf(
+    (kind, periodSeconds) => {
+      const period = periodSeconds * 1000;
+      const settled = Math.floor((of.sourceNow - SETTLE_SECONDS * 1000) / period) * period;
+      return kind === of.kind ? upTo(settled) : undefined;
+    },
+    (kind) => (kind === of.kind && of.powerQuality === true ? upTo(qualityWantedTo(of.sourceNow)) : undefined),
+  );
 }
 
 interface Counts {
@@ -66,7 +85,6 @@ export async function slaBoard(sql: Sql, scope: Scope, day: SlaDay, now: number)
   const feeders = byFeeder(found);
   const marks = await marksOf(sql, scope, day);
   const total = countsOf(found);
-  const sum = (pick: (row: FeederRow) => string): number => found.reduce((all, row) => all + Number(pick(row)), 0);
   const dayText = textOf(day.day);
   return {
     asOf: new Date(now).toISOString(),
@@ -75,9 +93,10 @@ export async function slaBoard(sql: Sql, scope: Scope, day: SlaDay, now: number)
     timeZone: day.zone.name,
     sourceNow: new Date(day.sourceNow).toISOString(),
     ...total,
+    ...(day.powerQuality === true ? { powerQuality: qualityOf(found) } : {}),
     channels: channelsOf(found, await lackingChannels(sql, scope, day)),
-    notInService: sum((row) => row.not_in_service),
-    unreadable: sum((row) => row.unreadable),
+    notInService: sumOf(found, "not_in_service"),
+    unreadable: sumOf(found, "unreadable"),
     targets: targetsOf(day, total, marks),
     simBudgets: await simBudgetUse(sql, scope, now),
     feeders: feeders
@@ -112,7 +131,7 @@ export async function markSla(
 ): Promise<number> {
   let marked = 0;
   const last = lastWholeDay(zone, sourceNow);
-  for (const day of [last, last - DAY].map((one): SlaDay => ({ kind, day: one, zone, sourceNow }))) {
+  for (const day of [last, last - DAY_MILLISECONDS].map((one): SlaDay => ({ kind, day: one, zone, sourceNow }))) {
     const marks = await marksOf(sql, scope, day);
     const since = marks.reduce((newest, mark) => Math.max(newest, mark.counted_at.getTime()), 0) || begunAt;
     const passed = SLA_TARGETS.filter(({ hours }) => {
@@ -144,13 +163,12 @@ export async function markSla(
 }
 
 function countsOf(feeders: readonly FeederRow[]): Counts {
-  const sum = (pick: (row: FeederRow) => string): number => feeders.reduce((all, row) => all + Number(pick(row)), 0);
-  const [wanted, missing] = [sum((row) => row.wanted), sum((row) => row.missing)];
-  const [excused, absent] = [sum((row) => row.excused), sum((row) => row.absent)];
+  const [wanted, missing] = [sumOf(feeders, "wanted"), sumOf(feeders, "missing")];
+  const [excused, absent] = [sumOf(feeders, "excused"), sumOf(feeders, "absent")];
   const held = wanted - missing - excused - absent;
   return {
-    meters: sum((row) => row.meters),
-    complete: sum((row) => row.complete),
+    meters: sumOf(feeders, "meters"),
+    complete: sumOf(feeders, "complete"),
     wanted,
     held,
     excused,
@@ -158,6 +176,17 @@ function countsOf(feeders: readonly FeederRow[]): Counts {
     missing,
     share: wanted === excused ? 1 : held / (wanted - excused),
   };
+}
+
+/** Of power quality: no target is about it. */
+function qualityOf(found: readonly FeederRow[]): NonNullable<SlaBoard["powerQuality"]> {
+  const [wanted, missing] = [sumOf(found, "quality_wanted"), sumOf(found, "quality_missing")];
+  const [excused, absent] = [sumOf(found, "quality_excused"), sumOf(found, "quality_absent")];
+  return { wanted, held: wanted - missing - excused - absent, excused, absent, missing };
+}
+
+function sumOf(found: readonly FeederRow[], column: Exclude<keyof FeederRow, "feeder_id" | "profile">): number {
+  return found.reduce((sum, row) => sum + Number(row[column]), 0);
 }
 
 function byFeeder(found: readonly FeederRow[]): readonly (readonly FeederRow[])[] {
@@ -240,6 +269,10 @@ interface FeederRow {
   readonly missing: string;
   readonly excused: string;
   readonly absent: string;
+  readonly quality_wanted: string;
+  readonly quality_missing: string;
+  readonly quality_excused: string;
+  readonly quality_absent: string;
   readonly not_in_service: string;
   readonly unreadable: string;
 }
@@ -269,33 +302,57 @@ export const READ_METERS = `meters m
   where m.utility_id = $1 and m.island_id = $2 and m.kind = $3 and m.role <> 'attached'
     and t.phase <> 'left'`;
 
+/** How many intervals of a profile are wanted of a meter. */
+function wantedIn(profile: KeptProfile): string {
+  const window = `w.${KEPT_PROFILES[profile]}window_at_source`;
+  return `case when ${window} is null then 0
+        else (${endedBy(`upper(${window})`, profile)} - ${endedBy(`lower(${window})`, profile)})::bigint end`;
+}
+
+/** How many of them are missing: mostly none, which one comparison shows. */
+function missingIn(profile: KeptProfile): string {
+  const of = KEPT_PROFILES[profile];
+  const window = `w.${of}window_at_source`;
+  return `case when ${window} is null or c.${of}covered @> ${window} then 0 else ${intervalsIn(gapsOf(profile), profile)} end`;
+}
+
 /** What of the wanted is in a multirange that mostly is empty: a doubted interval is asked for again, and missing as long. */
-const countIn = (multirange: string): string => `
-      case when w.profile is null or isempty(${multirange}) then 0
-        else ${intervalsIn(`(${multirange} * tstzmultirange(w.window_at_source))`)} end`;
+function countIn(multirange: string, profile: KeptProfile): string {
+  const window = `w.${KEPT_PROFILES[profile]}window_at_source`;
+  return `
+      case when ${window} is null or isempty(${multirange}) then 0
+        else ${intervalsIn(`(${multirange} * tstzmultirange(${window}))`, profile)} end`;
+}
+
+const COUNTED = ["wanted", "missing", "excused", "absent"] as const;
 
 const COUNT_FEEDERS = `
   with ${wantedTable(4)}, meter as (
     select m.feeder_id, m.profile, t.phase = 'done' as in_service, w.profile is not null as readable,
-      case when w.profile is null then 0
-        else (${endedBy("upper(w.window_at_source)")} - ${endedBy("lower(w.window_at_source)")})::bigint end as wanted,
-      case when w.profile is null or c.covered @> w.window_at_source then 0 else ${intervalsIn(GAPS)} end as missing,
-      ${countIn("c.excused")} as excused, ${countIn("c.absent")} as absent
+      ${(["load", "quality"] as const)
+        .map((profile) => {
+          const of = KEPT_PROFILES[profile];
+          return `${wantedIn(profile)} as ${of}wanted, ${missingIn(profile)} as ${of}missing,
+      ${countIn(`c.${of}excused`, profile)} as ${of}excused, ${countIn(`c.${of}absent`, profile)} as ${of}absent`;
+        })
+        .join(", ")}
     from ${READ_METERS}
   )
   select feeder_id, profile, count(*) filter (where in_service and readable) as meters,
     count(*) filter (where in_service and readable and missing = 0 and absent = 0) as complete,
-    coalesce(sum(wanted) filter (where in_service), 0) as wanted,
-    coalesce(sum(missing) filter (where in_service), 0) as missing,
-    coalesce(sum(excused) filter (where in_service), 0) as excused,
-    coalesce(sum(absent) filter (where in_service), 0) as absent,
+    ${Object.values(KEPT_PROFILES)
+      .flatMap((of) =>
+        COUNTED.map((name) => `coalesce(sum(${of}${name}) filter (where in_service), 0) as ${of}${name}`),
+      )
+      .join(", ")},
     count(*) filter (where not in_service) as not_in_service,
     count(*) filter (where in_service and not readable) as unreadable
   from meter group by feeder_id, profile order by feeder_id nulls last, profile`;
 
 const COUNT_CHANNELS = `
   with ${wantedTable(4)}, meter as (
-    select h.obis, ${countIn("(h.excused * c.covered)")} as excused, ${countIn("(h.absent * c.covered)")} as absent
+    select h.obis, ${countIn("(h.excused * c.covered)", "load")} as excused,
+      ${countIn("(h.absent * c.covered)", "load")} as absent
     from channel_absences h, ${READ_METERS} and t.phase = 'done'
       and (h.utility_id, h.island_id, h.meter_id) = (m.utility_id, m.island_id, m.meter_id)
   )

@@ -104,7 +104,10 @@ async function stored(obis: string): Promise<number> {
 
 async function forget(): Promise<void> {
   const { pool } = database;
-  await pool.query("update interval_coverage set covered = '{}', doubted = '{}', absent = '{}', excused = '{}'");
+  await pool.query(
+    `update interval_coverage set covered = '{}', doubted = '{}', absent = '{}', excused = '{}', quality_covered = '{}',
+       quality_doubted = '{}', quality_absent = '{}', quality_excused = '{}'`,
+  );
   await pool.query("update channel_absences set absent = '{}', excused = '{}'");
   for (const table of ["interval_readings", "meter_days", "meter_events"]) await pool.query(`delete from ${table}`);
 }
@@ -221,4 +224,42 @@ test("a row that came at the second answer is held", async () => {
   await answer(EVERY);
   const { held, absent, channels } = await board();
   assert.deepEqual([held, absent, channels.map((channel) => channel.held)], [96, 0, [96, 96]]);
+});
+
+test("power quality that does not come is asked for once more and absent then; a power failure that the log tells of excuses it, and a clock that was moved asks for it anew", async () => {
+  const { pool, scope, meters } = database;
+  await forget();
+  const meter = meters[0]!.id;
+  const channels = new ChannelTable(pool, scope);
+  const state = async () => {
+    const { powerQuality } = await slaBoard(pool, scope, { ...TODAY, powerQuality: true }, 0);
+    const { held, excused, absent, missing } = powerQuality!;
+    return [held, excused, absent, missing];
+  };
+  const ROW = 600_000;
+  const hole = { from: BEGIN + 60 * ROW, to: BEGIN + 66 * ROW };
+  const say = async (more: Partial<ReadResult>): Promise<void> => {
+    const read: ReadResult = { registers: [], intervals: [], covered: [], periodSeconds: 900, ...more };
+    await inTransaction(pool, (sql) => writeReadings(sql, scope, channels, [{ meter, trustHistory: [], read }]));
+  };
+  const answered = (lacking: readonly Stretch[]) => ({
+    qualityAnswered: { covered: [WHOLE], lacking, periodSeconds: 600 },
+  });
+  assert.deepEqual(await state(), [0, 0, 0, 144]);
+  await say(answered([hole]));
+  assert.deepEqual(await state(), [138, 0, 0, 6], "it is doubted, and asked for once more");
+  await say(answered([hole]));
+  assert.deepEqual(await state(), [138, 0, 6, 0]);
+  const octets = new Uint8Array(randomBytes(32));
+  const evidence: EvidenceRecord = {
+    ...{ hash: evidenceHash(octets), octets, plain: octets },
+    ...{ protection: "authenticated", receivedAt: TODAY.sourceNow },
+  };
+  const event = (code: number, at: number) =>
+    ({ log: "standard", code, category: "power", severity: 0, at, evidence }) as const;
+  const events = [event(1, BEGIN + 61.5 * ROW), event(2, BEGIN + 66.5 * ROW)];
+  await say({ events, qualityAnswered: { covered: [], lacking: [], periodSeconds: 600 } });
+  assert.deepEqual(await state(), [138, 5, 1, 0]);
+  await say({ uncovered: [{ from: BEGIN, to: BEGIN + 2 * ROW }] });
+  assert.deepEqual(await state(), [136, 5, 1, 2]);
 });

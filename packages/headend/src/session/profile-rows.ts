@@ -1,6 +1,7 @@
 import { ProfileDecoder, type ProfileRow, type ProfileRowView } from "@meterkeep/dlms";
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
+import type { Stretch } from "../reading/coverage.ts";
 import type { EvidenceRecord, IntervalRecord } from "../reading/result.ts";
 import type { TimeZone } from "../time/time-zone.ts";
 import { clockOf, numberOf } from "./meter-reader.ts";
@@ -15,6 +16,17 @@ export interface ReadRow {
 
 /** A row as its reader sees it; another row is behind it the next time. */
 type RowView = Pick<ProfileRowView, "columns" | "isSent" | "number" | "instant">;
+
+/** Rows asked for in one request: more would be long on a slow line, and lost with it. */
+export const ROWS_A_REQUEST = 200;
+
+/** A stretch of a profile in parts that a meter can answer at a time. */
+export function portions(gap: Stretch, periodSeconds: number): readonly Stretch[] {
+  const length = ROWS_A_REQUEST * periodSeconds * 1000;
+  const parts: Stretch[] = [];
+  for (let from = gap.from; from < gap.to; from += length) parts.push({ from, to: Math.min(gap.to, from + length) });
+  return parts;
+}
 
 /** What a profile is, as far as its rows are concerned. */
 type RowFacts = Pick<MeterProfile["loadProfile"], "columns" | "periodSeconds">;

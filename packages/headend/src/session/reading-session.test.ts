@@ -417,3 +417,62 @@ test("P-8: intervals that come by a clock that is off are told as misdated, all 
   assert.deepEqual((await read(200_000)).misdated, { ...gap, offsetSeconds: 200, isIncident: false });
   assert.deepEqual((await read(3_600_000)).misdated, { ...gap, offsetSeconds: 3_600, isIncident: true });
 });
+
+const TEN_MINUTES = 600_000;
+
+test("what is missing of power quality is read with the rest, and what was answered without a row is told", async () => {
+  const gap = { from: NOON - 6 * TEN_MINUTES, to: NOON };
+  const voltages = [6, 5, 4, 2, 1, 0].map((n) => ({ at: NOON - n * TEN_MINUTES, volts: 230 + n }));
+  const { read, session } = await holdReadingSession(
+    ports({ ...state(4), voltages }),
+    { ...order("range", []), qualityGaps: [gap] },
+    never,
+  );
+  assert.equal(session.outcome, "done");
+  assert.deepEqual(
+    read.quality?.map(({ at, values }) => [(NOON - at) / TEN_MINUTES, ...values]),
+    [5, 4, 2, 1, 0].map((n) => [n, { obis: "1-0:32.24.0", unit: "V", value: 230 + n }]),
+    "the row that ends where the gap begins is held",
+  );
+  const without = { from: NOON - 4 * TEN_MINUTES, to: NOON - 3 * TEN_MINUTES };
+  assert.deepEqual(read.qualityAnswered, { covered: [gap], lacking: [without], periodSeconds: 600 });
+  for (const { evidence } of read.quality ?? []) assert.deepEqual(evidence.hash, evidenceHash(evidence.octets));
+});
+
+test("a long gap of power quality is asked for in parts, and a line that breaks keeps the parts before", async () => {
+  const gap = { from: NOON - 250 * TEN_MINUTES, to: NOON };
+  const voltages = Array.from({ length: 251 }, (_, n) => ({ at: NOON - n * TEN_MINUTES, volts: 230 })).reverse();
+  const held = async (breaksAt: number) => {
+    let exchanges = 0;
+    const meter = ports({ ...state(4), voltages }, [], () => {
+      exchanges += 1;
+      if (exchanges === breaksAt) throw Object.assign(new Error("gone"), { code: "connection-lost" });
+    });
+    const { read, error } = await holdReadingSession(meter, { ...order("range", []), qualityGaps: [gap] }, never);
+    return { read, error, exchanges };
+  };
+  const whole = await held(Number.POSITIVE_INFINITY);
+  assert.deepEqual([whole.error, whole.read.quality?.length], [undefined, 250]);
+  // The last of all is the release.
+  const broken = await held(whole.exchanges - 1);
+  assert.notEqual(broken.error, undefined);
+  const { covered = [] } = broken.read.qualityAnswered ?? {};
+  assert.deepEqual(covered, [{ from: gap.from, to: gap.from + 200 * TEN_MINUTES }]);
+  assert.equal(broken.read.quality?.length, 200);
+});
+
+test("a meter that does not give its power quality has answered without rows, and its session is whole", async () => {
+  const gap = { from: NOON - 6 * TEN_MINUTES, to: NOON };
+  const asked = order("range", [{ from: NOON - QUARTER, to: NOON }]);
+  const { read, error } = await holdReadingSession(
+    ports(state(4)),
+    {
+      ...asked,
+      profile: { ...asked.profile, powerQuality: { obis: "1-0:99.77.0", periodSeconds: 600 } },
+      qualityGaps: [gap],
+    },
+    never,
+  );
+  assert.deepEqual([error, read.intervals.length], [undefined, 1]);
+  assert.deepEqual(read.qualityAnswered, { covered: [gap], lacking: [gap], periodSeconds: 600 });
+});

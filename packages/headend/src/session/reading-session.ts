@@ -4,24 +4,23 @@ import { openSession, type Session } from "@meterkeep/dlms";
 import { codeOf } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
-import { type AnsweredRows, answeredRows } from "../reading/answered-rows.ts";
 import { intervalCount, type Stretch } from "../reading/coverage.ts";
-import { SETTLE_SECONDS } from "../reading/gaps.ts";
-import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
-import type { ReadResult, RegisterRecord } from "../reading/result.ts";
+import type { ReadResult } from "../reading/result.ts";
 import { counted } from "../reading/words.ts";
 import type { Route } from "../route/route.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
 import type { SourceClock } from "../time/source-clock.ts";
+import { Collected } from "./collected.ts";
 import { CustodianAssociator, type ProtectionRecord, provingLine } from "./custodian-associator.ts";
 import { dayValuesQuestion } from "./day-values.ts";
 import { eventsQuestion, type Window } from "./event-reader.ts";
 import type { LadderEntry, SessionRecord } from "./ladder.ts";
 import type { Dial } from "./line.ts";
 import { MeterReader, type RegisterSnapshot } from "./meter-reader.ts";
-import { type ListedObjects, objectListQuestion } from "./object-list.ts";
-import { readBuffer, readRows } from "./profile-rows.ts";
+import { objectListQuestion } from "./object-list.ts";
+import { portions, ROWS_A_REQUEST, readBuffer, readRows } from "./profile-rows.ts";
 import { destinationsQuestion, type PushDestinationRecord, pushSetUpsOf } from "./push-set-ups.ts";
+import { readQualityGaps } from "./quality-reader.ts";
 import { ask, type Question } from "./question.ts";
 import { ratiosQuestion } from "./ratios-question.ts";
 import { type Scale, type ScalerTable, scaledValue } from "./scaler-table.ts";
@@ -47,6 +46,8 @@ export interface ReadingOrder {
   readonly purpose: Extract<SessionPurpose, "read" | "verify">;
   /** Stretches of the load profile that are missing. */
   readonly gaps: readonly Stretch[];
+  /** The same of its power quality. */
+  readonly qualityGaps?: readonly Stretch[];
   /** Where it is to be looked where its push set-ups point to: those that its list had, and whether to ask for the list anew. */
   readonly pushSetUps?: { readonly listed: readonly string[]; readonly asksForList: boolean };
   /** From when on its event logs are to be read, milliseconds since 1970 UTC at the source; `whole` for all that they hold; absent: not now. */
@@ -67,8 +68,6 @@ export interface ReadingOutcome {
 
 /** A clock that is ahead still has its events read. */
 const CLOCK_ALLOWANCE_MS = 3_600_000;
-/** Rows asked for in one request: more would be long on a slow line, and lost with it. */
-const ROWS_A_REQUEST = 200;
 
 /** Reads a meter in one session: clock, relay, registers, and of the load profile only what is missing. */
 export async function holdReadingSession(
@@ -126,6 +125,9 @@ async function converse(
   for (const stretch of collected.refused.splice(0)) await readAlone(order, reader, recorder, collected, stretch);
   if (order.purpose === "read" && order.gaps.length > 0 && order.profile.loadProfile.access === "entry")
     await readNewest(order, reader, recorder, collected);
+  await readQualityGaps(session, reader, order.profile, order.qualityGaps ?? [], recorder, (asked, rows) =>
+    collected.takeQuality(rows, asked),
+  );
 }
 
 /** All whose unit has to be known to understand the answers. */
@@ -313,88 +315,6 @@ async function readNewest(
     read.filter((row) => row.at > from && row.at <= to),
     { from: knownFrom, to },
   );
-}
-
-/** A stretch in parts that a meter can answer at a time. */
-function portions(gap: Stretch, periodSeconds: number): readonly Stretch[] {
-  const length = ROWS_A_REQUEST * periodSeconds * 1000;
-  const parts: Stretch[] = [];
-  for (let from = gap.from; from < gap.to; from += length) parts.push({ from, to: Math.min(gap.to, from + length) });
-  return parts;
-}
-
-/** What has been read so far. */
-class Collected {
-  readonly registers: RegisterRecord[] = [];
-  readonly #intervals: ReadResult["intervals"][number][] = [];
-  readonly #covered: Stretch[] = [];
-  readonly #lacking: AnsweredRows["lacking"][number][] = [];
-  readonly #outages: Stretch[] = [];
-  /** Stretches that the meter did not give beside other things. */
-  readonly refused: Stretch[] = [];
-  readonly #profile: MeterProfile;
-  readonly destinations: PushDestinationRecord[] = [];
-  /** What was looked for in its object list, where that was asked for and given. */
-  listed: ListedObjects | undefined;
-  events: ReadResult["events"];
-  /** The newest end of a day of which it gave the registers. */
-  daysTo: number | undefined;
-  supply: SupplyState | undefined;
-  clock: ClockCheck | undefined;
-  /** What the meter's own clock showed, milliseconds since 1970 UTC. */
-  clockShown: number | undefined;
-
-  constructor(profile: MeterProfile) {
-    this.#profile = profile;
-  }
-
-  take(rows: ReturnType<typeof readRows>, asked: Stretch): void {
-    for (const row of rows) this.#intervals.push(...row.intervals);
-    const answered = answeredRows(rows, asked, this.#profile.loadProfile, this.#settledTo());
-    if (answered === undefined) return;
-    this.#covered.push(answered.stretch);
-    this.#lacking.push(...answered.lacking);
-    this.#outages.push(...answered.outages);
-  }
-
-  /** Up to when the meter has stored what it captured, by its own clock: of what is later it could not speak. */
-  #settledTo(): number | undefined {
-    return this.clockShown === undefined ? undefined : this.clockShown - SETTLE_SECONDS * 1000;
-  }
-
-  /** Since when the clock has been off, nobody knows: all that came with it is dated by it, for all that is known. */
-  #misdated(): ReadResult["misdated"] {
-    const verdict = this.clock?.verdict;
-    if (this.clock === undefined || (verdict !== "set" && verdict !== "incident") || this.#intervals.length === 0)
-      return undefined;
-    const period = this.#profile.loadProfile.periodSeconds * 1000;
-    const ends = this.#intervals.map(({ at }) => at);
-    const [first, last] = [ends.reduce((one, other) => Math.min(one, other)), ends.reduce((a, b) => Math.max(a, b))];
-    const { offsetSeconds } = this.clock;
-    return { from: first - period, to: last, offsetSeconds, isIncident: verdict === "incident" };
-  }
-
-  result(): ReadResult {
-    const misdated = this.#misdated();
-    const powerW = netPowerW(this.registers, measuresBothWays(this.#profile));
-    const energyWh = this.registers.find(({ obis }) => obis === "1-0:1.8.0")?.value;
-    return {
-      registers: this.registers,
-      intervals: this.#intervals,
-      covered: this.#covered,
-      periodSeconds: this.#profile.loadProfile.periodSeconds,
-      ...(this.#lacking.length === 0 ? {} : { lacking: this.#lacking }),
-      ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
-      ...(misdated === undefined ? {} : { misdated }),
-      ...(this.events === undefined ? {} : { events: this.events }),
-      ...(this.daysTo === undefined ? {} : { daysTo: this.daysTo }),
-      ...(this.listed === undefined ? {} : { pushSetUps: this.listed.pushSetUps }),
-      ...(this.supply === undefined ? {} : { supply: this.supply }),
-      ...(this.clock === undefined ? {} : { clockOffsetSeconds: this.clock.offsetSeconds }),
-      ...(powerW === undefined ? {} : { powerW }),
-      ...(typeof energyWh === "number" ? { energyWh } : {}),
-    };
-  }
 }
 
 function recordOf(

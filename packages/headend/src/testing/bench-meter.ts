@@ -25,6 +25,8 @@ const ENERGY = "1.0.1.8.0.255";
 const POWER = "1.0.1.7.0.255";
 const PROFILE = "1.0.99.1.0.255";
 const DAILY = "1.0.99.2.0.255";
+const QUALITY = "1.0.99.14.0.255";
+const VOLTAGE = "1.0.32.24.0.255";
 const EVENTS = "0.0.99.98.0.255";
 const SWITCH = "0.0.96.3.10.255";
 const CLOCK = "0.0.1.0.0.255";
@@ -41,6 +43,8 @@ export interface BenchState {
   rows: readonly { readonly at: number; readonly wattHours: number }[];
   /** One row a midnight. */
   midnights?: BenchState["rows"];
+  /** One row of mean voltage every ten minutes. */
+  voltages?: readonly { readonly at: number; readonly volts: number }[];
   /** Minutes from its local time to UTC, which it keeps to itself. */
   silentDeviation?: number;
   /** Where its push set-ups point to, by instance of `0-b:25.9.0`. */
@@ -65,9 +69,13 @@ const model = deviceModel<BenchState>({
     ...PUSH_SET_UPS.map((name, at) => pushSetUp(name, at)),
     ...RATIOS.map((name, at) => ratioOf(name, at)),
     mount(ASSOCIATION, AssociationLnV1.serve<BenchState>({ get: { objectList } })),
-    energyProfile(PROFILE, 900, ({ rows }) => rows),
-    energyProfile(DAILY, 86_400, ({ midnights = [] }) => midnights),
-    energyProfile(EVENTS, 0, ({ events = [] }) => events.map(({ at, code }) => ({ at, wattHours: code }))),
+    register(VOLTAGE, 35, ({ voltages = [] }) => voltages.at(-1)?.volts ?? 0),
+    rowsOfOne(PROFILE, 900, ENERGY, ({ rows }) => rows.map(({ at, wattHours }) => ({ at, count: wattHours }))),
+    rowsOfOne(DAILY, 86_400, ENERGY, ({ midnights = [] }) =>
+      midnights.map(({ at, wattHours }) => ({ at, count: wattHours })),
+    ),
+    rowsOfOne(EVENTS, 0, ENERGY, ({ events = [] }) => events.map(({ at, code }) => ({ at, count: code }))),
+    rowsOfOne(QUALITY, 600, VOLTAGE, ({ voltages = [] }) => voltages.map(({ at, volts }) => ({ at, count: volts }))),
   ],
   associations: [
     {
@@ -82,6 +90,8 @@ const model = deviceModel<BenchState>({
         PROFILE,
         DAILY,
         EVENTS,
+        QUALITY,
+        VOLTAGE,
         ASSOCIATION,
         ...PUSH_SET_UPS,
         ...RATIOS,
@@ -138,13 +148,19 @@ function register(logicalName: string, unit: number, value: (state: BenchState) 
   );
 }
 
-function energyProfile(logicalName: string, capturePeriod: number, rowsOf: (state: BenchState) => BenchState["rows"]) {
+/** A profile of a clock and one register. */
+function rowsOfOne(
+  logicalName: string,
+  capturePeriod: number,
+  captured: string,
+  rowsOf: (state: BenchState) => readonly { readonly at: number; readonly count: number }[],
+) {
   return mount(
     logicalName,
     serveProfile<BenchState>({
       columns: [
         { classId: 8, logicalName: CLOCK, attributeIndex: 2, dataIndex: 0 },
-        { classId: 3, logicalName: ENERGY, attributeIndex: 2, dataIndex: 0 },
+        { classId: 3, logicalName: captured, attributeIndex: 2, dataIndex: 0 },
       ],
       capturePeriod,
       profileEntries: 960,
@@ -155,9 +171,9 @@ function energyProfile(logicalName: string, capturePeriod: number, rowsOf: (stat
           length: rows.length,
           instant: (row) => rows[row]?.at ?? 0,
           writeCell: (writer, row, column) => {
-            const { at = 0, wattHours = 0 } = rows[row] ?? {};
+            const { at = 0, count = 0 } = rows[row] ?? {};
             if (column === 0) d.dateTime.encode(writer, clockText(state, at));
-            else d.doubleLongUnsigned.encode(writer, wattHours);
+            else d.doubleLongUnsigned.encode(writer, count);
           },
         };
       },

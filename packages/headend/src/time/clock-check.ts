@@ -6,6 +6,8 @@ export type ClockVerdict = "in-time" | "adjust" | "set" | "incident";
 export interface ClockCheck {
   /** Meter minus reference, seconds; positive is fast. */
   readonly offsetSeconds: number;
+  /** The same, less what the exchange itself may have taken of it. */
+  readonly certainSeconds: number;
   readonly verdict: ClockVerdict;
   readonly sentence: string;
 }
@@ -20,7 +22,18 @@ export function checkClock(meter: number, sent: number, received: number): Clock
   const slackSeconds = (received - sent) / 2000;
   const off = Math.max(0, Math.abs(offsetSeconds) - slackSeconds);
   const verdict = verdictFor(off);
-  return { offsetSeconds, verdict, sentence: sentenceFor(verdict, offsetSeconds) };
+  const certainSeconds = off === 0 ? 0 : Math.sign(offsetSeconds) * off;
+  return { offsetSeconds, certainSeconds, verdict, sentence: sentenceFor(verdict, offsetSeconds) };
+}
+
+/** Whether a clock that is off by so much is to be set: what it has dated meanwhile is not known to be of that time. */
+export function isMisdating(offSeconds: number): boolean {
+  return Math.abs(offSeconds) > CLOCK_LIMITS.adjustSeconds;
+}
+
+/** Whether it has been moved rather than drifted. */
+export function isIncident(offSeconds: number): boolean {
+  return Math.abs(offSeconds) > CLOCK_LIMITS.setSeconds;
 }
 
 function verdictFor(offSeconds: number): ClockVerdict {

@@ -15,6 +15,7 @@ import { quantityWords } from "../reading/words.ts";
 import { destinationIncidents } from "../route/destination-watch.ts";
 import { type Route, routeText } from "../route/route.ts";
 import { TAKEOVER_LADDER, takeoverStage } from "../takeover/view.ts";
+import type { MissingIntervals } from "./missing.ts";
 import { optional, optionalTime, timeText } from "./time-text.ts";
 
 /** What the page of one meter shows, from the inventory's meter, its line, and its keys as the custodian describes them. */
@@ -24,7 +25,7 @@ export async function meterDetail(
   meter: Meter,
   summary: MeterSummary,
   keys: readonly CustodianKey[],
-  missingIntervals: number,
+  missing: MissingIntervals,
   enrolment: EnrolmentState | undefined,
 ): Promise<MeterDetail> {
   const at = [...scope.place, meter.id];
@@ -48,7 +49,8 @@ export async function meterDetail(
     ...(profile === undefined ? {} : { profile: profileOf(profile) }),
     intervals: {
       held: held.instants,
-      missing: missingIntervals,
+      missing: missing.load,
+      ...optional("missingQuality", missing.quality),
       ...(held.oldest === undefined ? {} : { oldest: timeText(held.oldest) }),
       ...(held.newest === undefined ? {} : { newest: timeText(held.newest) }),
     },

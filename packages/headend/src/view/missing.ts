@@ -1,26 +1,35 @@
 import type { Scope } from "../database/scope.ts";
 import { firstRow, type Sql } from "../database/sql.ts";
 import type { Meter } from "../inventory/meter.ts";
-import { GAPS, intervalsIn, type WantedWindow, wantedTable, wantedValues } from "../reading/gaps.ts";
+import { gapsOf, intervalsIn, type WantedWindow, wantedTable, wantedValues } from "../reading/gaps.ts";
 
-/** How many intervals the head-end should hold of a meter by now and does not, as the scheduler sees it. */
+/** Intervals that the head-end should hold of a meter by now and does not, as the scheduler sees it. */
+export interface MissingIntervals {
+  readonly load: number;
+  /** Of its power quality; undefined where none is wanted. */
+  readonly quality: number | undefined;
+}
+
+/** How many intervals are missing of a meter. */
 export async function missingIntervals(
   sql: Sql,
   scope: Scope,
   meter: Meter,
   wanted: readonly WantedWindow[],
-): Promise<number> {
-  const row = await firstRow<{ missing: string }>(sql, SELECT_MISSING, [
+): Promise<MissingIntervals> {
+  const row = await firstRow<{ load: string; quality: string | null }>(sql, SELECT_MISSING, [
     ...scope.place,
     meter.id,
     ...wantedValues(wanted),
   ]);
-  return Number(row?.missing ?? 0);
+  const quality = row?.quality ?? undefined;
+  return { load: Number(row?.load ?? 0), quality: quality === undefined ? undefined : Number(quality) };
 }
 
 const SELECT_MISSING = `
   with ${wantedTable(4)}
-  select ${intervalsIn(GAPS)} as missing
+  select ${intervalsIn(gapsOf("load"), "load")} as load,
+    case when w.quality_period_seconds is not null then ${intervalsIn(gapsOf("quality"), "quality")} end as quality
   from meters m
   join takeovers t on (t.utility_id, t.island_id, t.meter_id) = (m.utility_id, m.island_id, m.meter_id)
     and t.phase <> 'left'

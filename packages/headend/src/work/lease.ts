@@ -41,6 +41,8 @@ export interface Lease {
   readonly trustHistory: readonly TrustPeriod[];
   /** What should be held of its load profile and is not, at the source. */
   readonly gaps: readonly Stretch[];
+  /** The same of its power quality; absent: nothing. */
+  readonly qualityGaps?: readonly Stretch[];
   /** Up to when its event logs are read, milliseconds since 1970 UTC at the source; absent: not at all, or its clock was moved since. */
   readonly loggedTo?: number;
   /** The newest end of a day whose registers are held, at the source. */

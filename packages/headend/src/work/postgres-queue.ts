@@ -5,6 +5,7 @@ import { firstRow, rows, type Sql } from "../database/sql.ts";
 import { METER_COLUMNS, type MeterRow, meterOfRow } from "../inventory/meter.ts";
 import {
   ASKED,
+  gapsOf,
   type StretchesJson,
   stretchesJson,
   stretchesOf,
@@ -155,7 +156,7 @@ const LEASE = `
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
      from trust_history h
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
-    ${stretchesJson(ASKED)} as gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
+    ${stretchesJson(ASKED)} as gaps, ${stretchesJson(gapsOf("quality"))} as quality_gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
     extract(epoch from c.days_to)::float8 * 1000 as days_to, c.push_set_ups,
     extract(epoch from c.listed_at)::float8 * 1000 as listed_at, ${isOverBudget("$5")} as sim_used_up,
     ${isOverDemandShare("$5")} as sim_share_used
@@ -178,6 +179,7 @@ interface LeaseRow extends MeterRow {
   readonly reason: string;
   readonly history: readonly (readonly [number, TrustStateName])[] | null;
   readonly gaps: StretchesJson;
+  readonly quality_gaps: StretchesJson;
   readonly logged_to: number | null;
   readonly days_to: number | null;
   readonly push_set_ups: readonly string[] | null;
@@ -196,6 +198,7 @@ function leaseOfRow(row: LeaseRow): Lease {
     trust: { state: row.state, reason: row.reason },
     trustHistory: (row.history ?? []).map(([effective, state]) => ({ effective, state })),
     gaps: stretchesOf(row.gaps),
+    ...(row.quality_gaps === null ? {} : { qualityGaps: stretchesOf(row.quality_gaps) }),
     ...(row.logged_to === null ? {} : { loggedTo: row.logged_to }),
     ...(row.days_to === null ? {} : { daysTo: row.days_to }),
     ...(row.sim_used_up ? { isSimUsedUp: true } : {}),

@@ -244,6 +244,7 @@ export class SessionRunner {
         purpose: isReading ? "read" : "verify",
         ...ends,
         gaps: lease.gaps,
+        ...(isReading && lease.qualityGaps !== undefined ? { qualityGaps: lease.qualityGaps } : {}),
         ...(looksAtDestinations ? { pushSetUps: this.#setUpsOf(lease) } : {}),
       },
       signal,

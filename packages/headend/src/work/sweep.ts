@@ -1,6 +1,6 @@
 import type { Scope } from "../database/scope.ts";
 import type { Sql } from "../database/sql.ts";
-import { GAPS, type WantedWindow, wantedTable, wantedValues } from "../reading/gaps.ts";
+import { gapsOf, type WantedWindow, wantedTable, wantedValues } from "../reading/gaps.ts";
 import { CLOCK_LIMITS } from "../time/clock-check.ts";
 import { LANES } from "./lease.ts";
 import { WORK_CHANNEL } from "./presence.ts";
@@ -28,5 +28,5 @@ const SWEEP = `
   where work.utility_id = $1 and work.island_id = $2 and work.leased_by is null and work.attempts = 0
     and work.due_at > $3::timestamptz + make_interval(secs => 2 * w.period_seconds)
     and m.utility_id = $1 and m.island_id = $2 and m.meter_id = work.meter_id and m.role <> 'attached'
-    and t.phase = 'done' and not isempty(${GAPS})
+    and t.phase = 'done' and (not isempty(${gapsOf("load")}) or not isempty(${gapsOf("quality")}))
     and coalesce(abs(l.clock_offset_seconds), 0) <= ${CLOCK_LIMITS.setSeconds}`;
