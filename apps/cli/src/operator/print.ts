@@ -63,7 +63,7 @@ export function meterText(
     "  Keys (never their octets):",
     ...keys.map((key) => `    ${key.purpose} version ${key.version}: ${key.state}, ${key.origin} ${key.createdAt}`),
     ...destinations.map((entry) => `  ${entry.purpose}: ${entry.address}${entry.authenticated ? "" : " (not proven)"}`),
-    `  Intervals: ${intervals.held} held, ${intervals.missing} missing`,
+    `  Intervals: ${intervals.held} held, ${intervals.missing} missing${intervals.missingQuality === undefined ? "" : `, ${intervals.missingQuality} of power quality`}`,
     ...(readings.length === 0
       ? ["  Readings: none yet"]
       : ["  Newest readings:", ...newest(readings).map(readingText)]),
@@ -80,9 +80,10 @@ function newest(readings: readonly RegisterReading[]): readonly RegisterReading[
   return [...byCode.values()].toSorted((a, b) => a.obis.localeCompare(b.obis, "en", { numeric: true }));
 }
 
-function readingText({ obis, name, value, unit, time, trustAtCapture, decisive }: RegisterReading): string {
+function readingText({ obis, name, value, unit, time, trustAtCapture, decisive, disputed }: RegisterReading): string {
   const amount = unit === undefined ? String(value) : `${value} ${unit}`;
-  return `    ${obis}  ${name}: ${amount}  ${time}, ${trustAtCapture}${decisive ? "" : ", not for decisions"}`;
+  const doubt = `${decisive ? "" : ", not for decisions"}${disputed ? ", disputed" : ""}`;
+  return `    ${obis}  ${name}: ${amount}  ${time}, ${trustAtCapture}${doubt}`;
 }
 
 const MARKS = { done: "+", current: ">", ahead: ".", failed: "x" } as const;

@@ -41,27 +41,30 @@ export function Registers({ systemTitle, simulated, attached }: RegistersProps) 
           columns={["What", "OBIS", { number: "Value" }, "Time", "Trust then", "Protected"]}
           inset
         >
-          {registers.map(({ obis, name, value, unit, time, evidence, trustAtCapture, protection, decisive }) => (
-            <tr key={obis}>
-              <td>{name}</td>
-              <td>
-                <code>{obis}</code>
-              </td>
-              <td className="number">
-                <EvidenceLink hash={evidence}>
-                  <Amount of={formatGiven(value, unit)} />
-                </EvidenceLink>
-              </td>
-              <td className="nowrap">{localTime.near(time, now ?? Date.now())}</td>
-              <td>
-                <TrustMark trust={trustAtCapture} />
-                {decisive ? null : <span className="dim"> not for decisions</span>}
-              </td>
-              <td>
-                <ProtectionMark protection={protection} />
-              </td>
-            </tr>
-          ))}
+          {registers.map(
+            ({ obis, name, value, unit, time, evidence, trustAtCapture, protection, decisive, disputed }) => (
+              <tr key={obis}>
+                <td>{name}</td>
+                <td>
+                  <code>{obis}</code>
+                </td>
+                <td className="number">
+                  <EvidenceLink hash={evidence}>
+                    <Amount of={formatGiven(value, unit)} />
+                  </EvidenceLink>
+                </td>
+                <td className="nowrap">{localTime.near(time, now ?? Date.now())}</td>
+                <td>
+                  <TrustMark trust={trustAtCapture} />
+                  {decisive ? null : <span className="dim"> not for decisions</span>}
+                  {disputed ? <span className="dim"> disputed</span> : null}
+                </td>
+                <td>
+                  <ProtectionMark protection={protection} />
+                </td>
+              </tr>
+            ),
+          )}
         </DataTable>
       )}
     </Panel>

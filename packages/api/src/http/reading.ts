@@ -33,6 +33,7 @@ export const RegisterReading = Type.Object({
   time: Timestamp,
   receivedAt: Timestamp,
   status: Type.Optional(Type.String()),
+  disputed: Type.Boolean({ description: "A finding about the meter disputes what it says of that time" }),
   ...provenance,
 });
 export type RegisterReading = Static<typeof RegisterReading>;

@@ -46,8 +46,8 @@ const notification = (energyWh: number): Uint8Array => pushOf([number(energyWh),
 /** An alarm: name, clock, the bits that are set. */
 const alarmNotification = (bits: number): Uint8Array => pushOf([number(bits)]);
 
-function pushOf(more: readonly Data[]): Uint8Array {
-  const clock: Data = { type: "octet-string", value: encode(dateTimeOctets, dateTimeAt(AT)) };
+function pushOf(more: readonly Data[], at = AT): Uint8Array {
+  const clock: Data = { type: "octet-string", value: encode(dateTimeOctets, dateTimeAt(at)) };
   const value: Data[] = [text("MKV0000000001"), clock, ...more];
   return encode(xdlms, {
     kind: "data-notification",
@@ -344,4 +344,54 @@ test("a flood in a meter's address, or in its name, does not silence it; what pr
   await intake.settled();
   assert.equal(outcomes.filter((outcome) => outcome === "accepted").length, 1);
   assert.equal(outcomes.filter((outcome) => outcome === "dropped").length, 1_000 + 20);
+});
+
+test("P-8: what a push dates by a clock that is ahead, or that the last session found off, is disputed once an interval; what comes late, or proves nothing, disputes nothing", async () => {
+  const { pool, scope, inventory } = database;
+  let used = 40;
+  const took = async (seconds: number, foundOffSeconds: number | null, authenticated = true) => {
+    used += 1;
+    const title = testTitle(used);
+    await inventory.add([testMeter(used)], new Date());
+    const meter = await inventory.get(title);
+    await pool.query("update meter_latest set clock_offset_seconds = $2 where meter_id = $1", [
+      meter.id,
+      foundOffSeconds,
+    ]);
+    let value = 0;
+    const { intake, directory, errors } = bench(() => {
+      value += 1;
+      return opened(title, pushOf([number(value), number(3), number(250)], AT + seconds * 1000), authenticated);
+    });
+    await directory.refresh();
+    for (let n = 0; n < 2; n += 1) {
+      intake.take({ apdu: protectedApdu(title, 20 + n), transport: "udp", address: "10.0.0.7" });
+      await intake.settled();
+    }
+    assert.deepEqual(errors, []);
+    const { rows } = await pool.query(
+      "select rule, from_at, to_at, confidence::float8, data from plausibility_findings where meter_id = $1",
+      [meter.id],
+    );
+    const { readings } = await registerReadings(pool, scope, meter, {
+      ...{ from: undefined, to: undefined, trust: "all", limit: 50 },
+    });
+    const own = readings.filter(({ unit }) => unit !== undefined);
+    assert.ok(own.length >= 3);
+    return { rows, disputed: new Set(own.map(({ disputed }) => disputed)) };
+  };
+  const finding = (from: string, to: string, offsetSeconds: number, confidence: number) => ({
+    ...{ rule: "P-8", from_at: new Date(from), to_at: new Date(to), data: { offsetSeconds } },
+    confidence: Math.fround(confidence),
+  });
+  assert.deepEqual(await took(200, null), {
+    rows: [finding("2026-11-21T12:00:00Z", "2026-11-21T12:15:00Z", 200, 0.3)],
+    disputed: new Set([true]),
+  });
+  assert.deepEqual((await took(3_600, null)).rows, [finding("2026-11-21T12:45:00Z", "2026-11-21T13:00:00Z", 3_600, 1)]);
+  assert.deepEqual((await took(-300, -300)).rows, [finding("2026-11-21T11:45:00Z", "2026-11-21T12:00:00Z", -300, 0.3)]);
+  const nothing = { rows: [], disputed: new Set([false]) };
+  assert.deepEqual(await took(59, 59), nothing);
+  assert.deepEqual(await took(-3_600, null), nothing, "it may have waited anywhere");
+  assert.deepEqual(await took(200, 200, false), nothing, "anybody could have sent it");
 });

@@ -256,8 +256,10 @@ export class PushIntake {
     };
     const protection = pushProtection(opened);
     try {
-      const read = readPush(meter, opened, this.#ports.clockOf(meter.kind).atSource(push.at));
-      const trust = this.#trustOf(meter, protection, push.at, standings.get(meter.id));
+      const standing = standings.get(meter.id);
+      const atSource = this.#ports.clockOf(meter.kind).atSource(push.at);
+      const read = readPush(meter, opened, atSource, standing?.clockOffSeconds);
+      const trust = this.#trustOf(meter, protection, push.at, standing);
       return {
         tell: () => this.#accept(push, meter, read.registers, protection),
         stored: {

@@ -6,6 +6,7 @@ import { findMeterProfile } from "../profile/meter-profile.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { EvidenceRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
 import { evidenceHash } from "../session/ladder.ts";
+import { isIncident, isMisdating } from "../time/clock-check.ts";
 import { ALARM_LAYOUTS, pushLayoutOf } from "./push-layout.ts";
 
 /** A push as the custodian opened it. */
@@ -28,11 +29,17 @@ export function pushProtection(push: Pick<OpenedPush, "authenticated" | "encrypt
 
 /**
  * The readings of a push. A value without a time of its own has that of its notification, and where that says none the
- * time at which it came.
+ * time at which it came. What a clock has dated that is off by more than is let be is told as misdated: one of which the last
+ * session said so (`knownOffSeconds`, meter minus reference), or one that dates what came before it came.
  *
  * @throws HeadEndError `push-refused` where it opened and makes no sense.
  */
-export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: number): ReadResult {
+export function readPush(
+  meter: Meter,
+  push: OpenedPush,
+  receivedAtSource: number,
+  knownOffSeconds: number | undefined,
+): ReadResult {
   const telegrams = telegramsOf(meter, push, pushLayoutOf(meter));
   const evidence: EvidenceRecord = {
     hash: evidenceHash(push.protectedApdu),
@@ -49,15 +56,40 @@ export function readPush(meter: Meter, push: OpenedPush, receivedAtSource: numbe
     (found, layout) => (found.length > 0 ? found : read(telegramsOf(meter, push, layout))),
     reported,
   );
+  const misdated = misdatedOf(meter, push, registers, receivedAtSource, knownOffSeconds);
   const powerW = netPowerW(registers, measuresBothWays(findMeterProfile(meter.profile)));
   const energyWh = registers.findLast(({ obis, unit }) => obis === "1-0:1.8.0" && unit === "Wh")?.value;
   return {
     registers,
     intervals: [],
     covered: [],
+    ...(misdated === undefined ? {} : { misdated }),
     ...(powerW === undefined ? {} : { powerW }),
     ...(typeof energyWh === "number" ? { energyWh } : {}),
   };
+}
+
+/**
+ * Told by the intervals within which it was dated, so that a meter that pushes all the time is told of once in each. What comes late
+ * proves nothing: a push may wait at the meter or be held up by whoever carries it, and none comes before it was sent. Of
+ * what is not authenticated nothing is said: anybody could have a meter's values disputed.
+ */
+function misdatedOf(
+  meter: Meter,
+  push: OpenedPush,
+  registers: readonly RegisterRecord[],
+  receivedAtSource: number,
+  knownOffSeconds = 0,
+): ReadResult["misdated"] {
+  const dated = registers.filter(({ status }) => status !== TIME_OF_ARRIVAL).map(({ at }) => at);
+  if (!push.authenticated || dated.length === 0) return undefined;
+  const newest = dated.reduce((one, other) => Math.max(one, other));
+  const aheadSeconds = (newest - receivedAtSource) / 1000;
+  const offsetSeconds = isMisdating(aheadSeconds) && aheadSeconds > 0 ? aheadSeconds : knownOffSeconds;
+  if (!isMisdating(offsetSeconds)) return undefined;
+  const period = (findMeterProfile(meter.profile)?.loadProfile.periodSeconds ?? QUARTER_SECONDS) * 1000;
+  const to = Math.ceil(newest / period) * period;
+  return { from: to - period, to, offsetSeconds, isIncident: isIncident(offsetSeconds) };
 }
 
 function telegramsOf(meter: Meter, push: OpenedPush, layout: Layout | undefined): readonly Telegram[] {
@@ -82,12 +114,18 @@ function registersOf(telegram: Telegram, evidence: EvidenceRecord, receivedAtSou
         value: typeof reading.value === "boolean" ? String(reading.value) : reading.value,
         unit: reading.unit === null || reading.unit === "" ? undefined : reading.unit,
         at: Number.isNaN(at) ? receivedAtSource : at,
-        ...(Number.isNaN(at) ? { status: "time of arrival" } : {}),
+        ...(Number.isNaN(at) ? { status: TIME_OF_ARRIVAL } : {}),
         evidence,
       },
     ];
   });
 }
+
+/** The status of a value that does not say when it was. */
+const TIME_OF_ARRIVAL = "time of arrival";
+
+/** Of a meter whose profile nobody knows. */
+const QUARTER_SECONDS = 900;
 
 /** Operators' layouts name some columns in words; those are no readings of an object. */
 const OBIS = /^\d+-\d+:\d+\.\d+\.\d+(\*\d+)?$/;

@@ -35,6 +35,8 @@ export interface PushStanding {
   readonly state: TrustStateName;
   readonly reason: string;
   readonly history: readonly TrustPeriod[];
+  /** How far its clock was off in its last session, meter minus reference; undefined where none was held. */
+  readonly clockOffSeconds: number | undefined;
 }
 
 /** Where pushes are kept. */
@@ -69,6 +71,7 @@ export class PushStore {
           state: row.state,
           reason: row.reason,
           history: (row.history ?? []).map(([effective, state]) => ({ effective, state })),
+          clockOffSeconds: row.clock_offset_seconds ?? undefined,
         },
       ]),
     );
@@ -165,11 +168,14 @@ interface StandingRow {
   readonly state: TrustStateName;
   readonly reason: string;
   readonly history: readonly (readonly [number, TrustStateName])[] | null;
+  readonly clock_offset_seconds: number | null;
 }
 
 const SELECT_STANDINGS = `
-  select t.meter_id, t.state, t.reason,
+  select t.meter_id, t.state, t.reason, l.clock_offset_seconds,
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
      from trust_history h
      where (h.utility_id, h.island_id, h.meter_id) = (t.utility_id, t.island_id, t.meter_id)) as history
-  from trust t where t.utility_id = $1 and t.island_id = $2 and t.meter_id = any($3::integer[])`;
+  from trust t
+  join meter_latest l on (l.utility_id, l.island_id, l.meter_id) = (t.utility_id, t.island_id, t.meter_id)
+  where t.utility_id = $1 and t.island_id = $2 and t.meter_id = any($3::integer[])`;

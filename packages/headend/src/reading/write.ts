@@ -43,7 +43,7 @@ async function writeMisdated(sql: Sql, scope: Scope, reads: readonly MeterRead[]
   for (const { meter, read } of reads) {
     if (read?.misdated === undefined) continue;
     findings.push(misdatedFinding(meter, read.misdated));
-    for (const { evidence } of read.intervals) foundAt = Math.max(foundAt, evidence.receivedAt);
+    for (const { receivedAt } of evidenceOf(read)) foundAt = Math.max(foundAt, receivedAt);
   }
   await writeFindings(sql, scope, findings, foundAt);
 }
@@ -59,7 +59,7 @@ function misdatedFinding(
     subject: { kind: "meter", meter },
     stretch: { from, to },
     confidence: isIncident ? 1 : CONFIDENCE_OF_A_SLIP,
-    sentence: `Its clock was ${off} when it gave these intervals: they are not known to be of the times that they bear.`,
+    sentence: `Its clock was ${off} when it gave these values: they are not known to be of the times that they bear.`,
     data: { offsetSeconds },
   };
 }

@@ -45,6 +45,7 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
       time: timeText(row.at),
       receivedAt: timeText(row.received_at),
       ...optional("status", row.status),
+      disputed: row.disputed,
       evidence: row.evidence,
       protection: row.protection,
       source: row.source,
@@ -158,6 +159,7 @@ interface RegisterRow {
   readonly text_value: string | null;
   readonly unit: string | null;
   readonly status: string | null;
+  readonly disputed: boolean;
   readonly source: "session" | "push";
   readonly evidence: string;
   readonly protection: ProtectionGrade;
@@ -177,7 +179,9 @@ const WITH_EVIDENCE = `join evidence e
 
 const SELECT_REGISTERS = `
   select r.obis, r.at, r.received_at, r.number_value, r.text_value, r.unit, r.status, r.source,
-    encode(e.hash, 'hex') as evidence, r.protection, r.trust_at_capture, t.state as trust_now
+    encode(e.hash, 'hex') as evidence, r.protection, r.trust_at_capture, t.state as trust_now,
+    exists (select from plausibility_findings f where f.utility_id = r.utility_id and f.island_id = r.island_id
+      and f.meter_id = r.meter_id and f.disputes and r.at > f.from_at and r.at <= f.to_at) as disputed
   from register_readings r ${WITH_TRUST} ${WITH_EVIDENCE} ${IN_WINDOW}`;
 
 const COUNTS = `select count(*) as all,
