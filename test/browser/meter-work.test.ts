@@ -5,6 +5,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { extname } from "node:path";
 import { after, before, test } from "node:test";
 import { CustodianCallError } from "@meterkeep/api/custodian";
+import type { Page } from "playwright-core";
 import { buildPage } from "../../apps/cli/src/start/page-build.ts";
 import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
 import { CHECKOUT, makeStateDirectory } from "../src/start-meterkeep.ts";
@@ -137,21 +138,58 @@ async function openPage(browser: TestBrowser, cookie: string) {
 }
 
 /** The meter has spoken: what its session would have written. */
-async function answer(look: { readonly campaign_id: string }): Promise<void> {
-  const fact = { name: "device on channel 1", object: "0.1.24.1.0.255/5", wanted: "address 1", found: "none" };
+async function answer(
+  { campaign_id }: { readonly campaign_id: string },
+  sentence: string,
+  fact: { readonly wanted?: string; readonly found: string; readonly holds: boolean },
+): Promise<void> {
+  const facts = [{ name: "device on channel 1", object: "0.1.24.1.0.255/5", ...fact, hash: "ab".repeat(32) }];
   await server.context.pool.query(
-    `update campaign_targets set state = 'done', sentence = 'Channel 1 is free.', evidence = $4
+    `update campaign_targets set state = 'done', sentence = $4, evidence = $5
      where utility_id = $1 and island_id = $2 and campaign_id = $3`,
-    [
-      ...server.context.scope.place,
-      look.campaign_id,
-      JSON.stringify([{ ...fact, holds: false, hash: "ab".repeat(32) }]),
-    ],
+    [...server.context.scope.place, campaign_id, sentence, JSON.stringify(facts)],
   );
 }
 
+async function newestCampaign() {
+  const { pool, scope } = server.context;
+  const { rows } = await pool.query(
+    `select campaign_id, looks, command_class from campaigns where utility_id = $1 and island_id = $2
+     order by created_at desc limit 1`,
+    [...scope.place],
+  );
+  const [newest] = rows as { campaign_id: string; looks: boolean; command_class: string }[];
+  assert.ok(newest);
+  return newest;
+}
+
+/** A device on the M-Bus is read by keyboard: what it has counted is said, and stands with the meter's readings at once. */
+async function countedGas(page: Page, cubicMetres: number): Promise<void> {
+  const { pool, scope } = server.context;
+  const value = page.getByRole("row", { name: /M-Bus meter value.*0-1:24\.2\.1/ });
+  assert.equal(await value.getByText(String(cubicMetres)).count(), 0);
+  await page.locator("section[aria-labelledby=meter-work-title] select").first().focus();
+  await page.keyboard.type("read an M");
+  await press(page, /^Read/);
+  await page.getByText("The meter is asked").waitFor();
+  const asked = await newestCampaign();
+  assert.deepEqual([asked.looks, asked.command_class], [false, "C0"]);
+  await pool.query(
+    `insert into register_readings (utility_id, island_id, meter_id, obis, at, received_at, number_value, unit, source,
+       evidence_id, protection, trust_at_capture)
+     select utility_id, island_id, meter_id, '0-1:24.2.1', now(), now(), $3, 'm³', 'session', evidence_id, 'authenticated',
+       'trusted'
+     from evidence where utility_id = $1 and island_id = $2 limit 1`,
+    [...scope.place, cubicMetres],
+  );
+  const sentence = `The device on channel 1 has counted ${cubicMetres} m³.`;
+  await answer(asked, sentence, { found: "MKV, gas, 1", holds: true });
+  await page.getByText(sentence).waitFor();
+  await value.getByText(String(cubicMetres)).waitFor();
+}
+
 for (const [where, viewport] of Object.entries(SIZES))
-  test(`${where} a meter's page shows its events and power quality, and by keyboard it is looked at before it is asked for anything`, async () => {
+  test(`${where} a meter's page shows its events and power quality, an M-Bus device is read, and by keyboard it is looked at before it is asked for anything`, async () => {
     const { pool, scope } = server.context;
     const { cookie } = await server.person(`Rita ${where}`, ["operator"]);
     await using browser = await openBrowser({ locale: "en-GB", viewport });
@@ -164,6 +202,8 @@ for (const [where, viewport] of Object.entries(SIZES))
     await page.getByRole("heading", { name: "Power quality" }).waitFor();
     await page.getByText("230.1").waitFor();
     await accessible(page);
+
+    await countedGas(page, where.length + 0.07);
 
     await page.locator("section[aria-labelledby=meter-work-title] select").first().focus();
     await page.keyboard.type("install an M");
@@ -179,15 +219,9 @@ for (const [where, viewport] of Object.entries(SIZES))
     assert.equal(await page.getByRole("button", { name: "Ask for this" }).count(), 0, "it is looked at first");
     await press(page, /^Look first/);
     await page.getByText("The meter is asked").waitFor();
-    const { rows } = await pool.query(
-      `select campaign_id, looks, command_class from campaigns where utility_id = $1 and island_id = $2
-       order by created_at desc limit 1`,
-      [...scope.place],
-    );
-    const [look] = rows as { campaign_id: string; looks: boolean; command_class: string }[];
-    assert.ok(look);
+    const look = await newestCampaign();
     assert.deepEqual([look.looks, look.command_class], [true, "C0"]);
-    await answer(look);
+    await answer(look, "Channel 1 is free.", { wanted: "address 1", found: "none", holds: false });
     await page.getByText("Channel 1 is free.").waitFor();
     await page.getByRole("row", { name: /device on channel 1 none address 1/ }).waitFor();
     await accessible(page);

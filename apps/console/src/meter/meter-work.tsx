@@ -17,7 +17,7 @@ import {
   meterOperationsQuery,
   powerQualityQuery,
 } from "../api/meter-queries.ts";
-import { meQuery } from "../api/queries.ts";
+import { meQuery, readingsQuery } from "../api/queries.ts";
 import { postJson } from "../api/request.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
@@ -162,6 +162,7 @@ function Said({
     // What was read is with its readings now.
     void queries.invalidateQueries({ queryKey: meterEventsQuery(systemTitle).queryKey });
     void queries.invalidateQueries({ queryKey: powerQualityQuery(systemTitle).queryKey });
+    void queries.invalidateQueries({ queryKey: readingsQuery(systemTitle).queryKey });
   }, [hasSpoken, queries, systemTitle]);
   if (error !== null) return <Failure error={error} />;
   return (
