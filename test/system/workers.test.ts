@@ -8,13 +8,14 @@ import { auditStored, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import type { Pool } from "pg";
 import { type ApiClient, ownerClient, ownerToken } from "../src/api-client.ts";
+import { METER_FAULTS, shuffled } from "../src/faults/line-faults.ts";
 import { serverConfigOf } from "../src/installation-files.ts";
 import { NatsConsumer, toldOverHttp } from "../src/nats-consumer.ts";
 import { processFacts } from "../src/process-facts.ts";
 import { type RemoteWorkerUnderTest, startRemoteWorker } from "../src/remote-worker.ts";
 import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { compareDay } from "../src/stored-and-measured.ts";
-import { townControl } from "../src/town-control.ts";
+import { type TownControl, townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 const METERS = 32;
@@ -146,7 +147,62 @@ async function assertAsMeasured(meterkeep: Meterkeep, api: ApiClient, first: str
   assert.ok(held >= meters.length * INTERVALS_A_DAY, `${held} values of the last day`);
 }
 
-test("workers that are killed at any moment, and whoever holds the lines of some meters, lose nothing, and nothing that matters is done twice, whatever way leads to a meter", async () => {
+/** A clock that jumped has its meter say other days than it measured; how that is told the bench of faults looks at. */
+const LINE_FAULTS = Object.keys(METER_FAULTS).filter((kind) => kind !== "clock jump");
+
+/**
+ * Asks all homes for their clocks while each of them, or its line, fails in a way of its own: every way occurs. The bench of faults
+ * (`test/bench/faults.bench.ts`) in short. @returns how many were asked, and the campaign
+ */
+async function askedWhileAllFails(meterkeep: Meterkeep, town: TownControl) {
+  const truth = (await town.truth()).filter(({ role }) => role === "home");
+  const api = await ownerClient(meterkeep, "request", "asks while all fails");
+  const taken = new Set((await api.meters()).filter(({ takeover }) => takeover === "proven").map((m) => m.systemTitle));
+  const homes = truth.filter(({ systemTitle }) => taken.has(systemTitle));
+  assert.ok(homes.length >= LINE_FAULTS.length, `${homes.length} homes fail in ${LINE_FAULTS.length} ways`);
+  await town.ask(homes.map(({ systemTitle: meter }) => ({ do: "eavesdrop", meter })));
+  const kinds = shuffled(LINE_FAULTS);
+  await town.ask(
+    homes.map(({ systemTitle, lastReceivedCounter }, at) =>
+      METER_FAULTS[kinds[at % kinds.length] as string]!(systemTitle, lastReceivedCounter),
+    ),
+  );
+  const { campaign } = await api.call("createCommand", {
+    body: {
+      operation: "attributes",
+      parameters: { attributes: [{ classId: 8, object: "0-0:1.0.0", attribute: 2 }] },
+      selection: { kind: "list", meters: homes.map(({ systemTitle }) => systemTitle) },
+      reason: "maintenance",
+      hours: 0.1,
+    },
+  });
+  return { campaign: campaign.id, homes: homes.map(({ systemTitle }) => systemTitle) };
+}
+
+/** Every home that was asked has one end of that, and nobody has switched anything. */
+async function assertNothingLost(
+  pool: Pool,
+  town: TownControl,
+  { campaign, homes }: Awaited<ReturnType<typeof askedWhileAllFails>>,
+): Promise<void> {
+  const targets = await until(
+    "every command has come to an end",
+    async () => {
+      const { rows } = await pool.query<{ title: string; state: string }>(
+        "select upper(system_title) as title, state from campaign_targets where campaign_id = $1",
+        [campaign],
+      );
+      return rows.every(({ state }) => ["done", "failed", "stale"].includes(state)) && rows;
+    },
+    PATIENCE,
+  );
+  assert.deepEqual(targets.map(({ title }) => title).toSorted(), homes.toSorted());
+  const done = targets.filter(({ state }) => state === "done").length;
+  assert.ok(done > homes.length / 2, `${done} of ${homes.length} were read`);
+  assert.deepEqual([...new Set((await town.truth()).map(({ switchings }) => switchings))], [0]);
+}
+
+test("workers that are killed at any moment, and whoever holds the lines of some meters, lose nothing, and nothing that matters is done twice, whatever way leads to a meter and however it fails", async () => {
   await using nats = await startNatsServer("between");
   await using meterkeep = await startMeterkeep({
     meters: METERS,
@@ -218,6 +274,8 @@ test("workers that are killed at any moment, and whoever holds the lines of some
     async () => (await api.meters()).every(({ takeover }) => takeover === "proven" || takeover === "refused"),
     PATIENCE,
   );
+  const town = townControl(meterkeep.stateDirectory);
+  const asked = await askedWhileAllFails(meterkeep, town);
   const begun = (await api.call("sla")).day;
   const board = await until(
     "a day that began after the kills is held whole",
@@ -225,7 +283,8 @@ test("workers that are killed at any moment, and whoever holds the lines of some
       const sla = await api.call("sla");
       // The last of its intervals is wanted a moment after the day's end.
       const isSettled = Date.parse(sla.sourceNow) > Date.parse(sla.day) + DAY_AND_MINUTE_MS;
-      return sla.day > begun && isSettled && sla.wanted > 0 && sla.missing === 0 && sla;
+      const isWhole = sla.wanted > 0 && sla.missing === 0 && sla.powerQuality?.missing === 0;
+      return sla.day > begun && isSettled && isWhole && sla;
     },
     PATIENCE,
   );
@@ -257,6 +316,7 @@ test("workers that are killed at any moment, and whoever holds the lines of some
     maxConnections: 1,
   });
   try {
+    await assertNothingLost(pool, town, asked);
     const { rows } = await pool.query("select count(*)::integer as contradicted from interval_corrections");
     assert.deepEqual(rows, [{ contradicted: 0 }]);
     await removed(meterkeep, api, far, pool);
