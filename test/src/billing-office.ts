@@ -22,7 +22,7 @@ async function written(socketPath: string, path: string, body: unknown): Promise
   assert.equal(response.statusCode, 204);
 }
 
-/** A work order for these meters, from yesterday to tomorrow. */
+/** A work order for these meters, from yesterday to next week. */
 export function workOrder(
   stateDirectory: string,
   id: string,
@@ -34,7 +34,7 @@ export function workOrder(
     reason,
     meters,
     notBefore: new Date(Date.now() - DAY).toISOString(),
-    notAfter: new Date(Date.now() + DAY).toISOString(),
+    notAfter: new Date(Date.now() + 8 * DAY).toISOString(),
     cancelled,
   });
 }

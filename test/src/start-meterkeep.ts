@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { clockAhead, supervisorAhead } from "./clock-ahead.ts";
 import { keepWarm, warm } from "./warm-state.ts";
 
 /** The root of the checkout. */
@@ -27,6 +28,8 @@ export interface MeterkeepOptions {
   readonly readyWithinMs?: number;
   /** A module of the checkout that the supervisor loads before it starts: how benches look into the processes. */
   readonly preload?: string;
+  /** How far its clock is ahead of this machine's, milliseconds; 0 unless given. */
+  readonly aheadMs?: number;
 }
 
 /** A running Meterkeep: every process of it is real. */
@@ -93,10 +96,12 @@ const CLOSING_PATIENCE_MS = 180_000;
 export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Meterkeep> {
   const stateDirectory = options.stateDirectory ?? makeStateDirectory(options.cold);
   const ports = options.ports ?? { http: await freePort(), push: await freePort(), approvals: await freePort() };
+  const { aheadMs = 0 } = options;
   const child = spawn(
     process.execPath,
     [
       ...(options.preload === undefined ? [] : ["--import", `${CHECKOUT}/${options.preload}`]),
+      ...(aheadMs === 0 ? [] : ["--import", supervisorAhead(aheadMs)]),
       `${CHECKOUT}/apps/cli/src/main.ts`,
       "start",
       "--json",
@@ -152,7 +157,11 @@ export async function startMeterkeep(options: MeterkeepOptions = {}): Promise<Me
     reports: output.reports,
     report: output.report,
     pids: () => readPids(stateDirectory),
-    command: (args) => runCommandIn(args, { METERKEEP_STATE: stateDirectory }),
+    command: (args) =>
+      runCommandIn(args, {
+        METERKEEP_STATE: stateDirectory,
+        ...(aheadMs === 0 ? {} : { NODE_OPTIONS: `--import=${clockAhead(aheadMs)}` }),
+      }),
     stop,
     kill: async () => {
       child.kill("SIGKILL");
