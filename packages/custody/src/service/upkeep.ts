@@ -31,7 +31,7 @@ export interface UpkeepParts {
   readonly backups: Pick<Backups, "sweep" | "closeAll">;
   readonly rotations: Pick<Rotations, "sweep">;
   readonly enrolments: Pick<Enrolments, "sweep">;
-  readonly pki: Pick<Pki, "tend">;
+  readonly pki: Pick<Pki, "tend" | "onFailure">;
   readonly removals: Pick<Removals, "sweep">;
   readonly foreignWatch: Pick<ForeignWatch, "tend">;
   readonly leases: Pick<Leases, "sweep">;
@@ -57,7 +57,8 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "cl
       await parts.rotations.sweep();
       await parts.enrolments.sweep();
       if (keeper.state.halt === undefined) {
-        await parts.pki.tend();
+        // While a token is away nothing is signed in it, and a revocation may be stuck: all else goes on.
+        await parts.pki.tend().catch(parts.pki.onFailure);
         await parts.removals.sweep();
       }
       await backups.sweep();
