@@ -34,6 +34,7 @@ export {
   orderOf,
   ordersOfEntries,
 } from "./authority/ledgered-orders.ts";
+export { lostKeysOf } from "./authority/lost-keys.ts";
 export {
   type AdoptedAuthority,
   type AuthorityDependencies,
@@ -53,10 +54,11 @@ export { askedAttributes, csrAttributesFor } from "./enrolment/csr-attributes.ts
 export type { EstPlace } from "./enrolment/est-client.ts";
 export { type IdentityOptions, OwnIdentity } from "./enrolment/own-identity.ts";
 export { PKI_ERROR_CODES, PkiError, type PkiErrorCode } from "./errors.ts";
+export { isHost } from "./profile/hosts.ts";
 export { type Finding, lintCertificate } from "./profile/lint.ts";
 export type { AltNameRule, CertificateProfile, NameField, SubjectRule } from "./profile/profile.ts";
-export { PROFILES } from "./profile/profiles.ts";
-export { makeSubject, type SubjectOf, subjectNames } from "./profile/subject.ts";
+export { isAuthorityProfile, PROFILES } from "./profile/profiles.ts";
+export { makeSubject, requireSubject, type SubjectOf, subjectNames } from "./profile/subject.ts";
 export { memoryRegistry } from "./registry/memory-registry.ts";
 export { memoryPkiStore } from "./registry/memory-store.ts";
 export {

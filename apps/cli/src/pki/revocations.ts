@@ -19,12 +19,22 @@ export async function revoke(
 ): Promise<void> {
   const authority = hexFrom(authorityText, "the authority");
   const serials = serialTexts.map((text) => hexFrom(text, "the serial number"));
-  const { revoked } = await asOperator(options.state, terminal, (custodian) =>
+  const { revoked, others } = await asOperator(options.state, terminal, (custodian) =>
     custodian.revokeCertificates({ authority, serials, reason: reasonFrom(options.reason) }),
   );
   const before = serials.length - revoked;
-  const others = before === 0 ? "" : ` ${before} were revoked before.`;
-  await print(terminal, options, { revoked }, `${revoked} certificates are revoked, for good.${others}\n`);
+  const known = before === 0 ? "" : ` ${before} were revoked before.`;
+  const standing = others.map((one) => `  ${one.serial} of ${one.authority}  ${one.subject}\n`).join("");
+  const text =
+    standing === ""
+      ? ""
+      : `These stand, for the same key or under the same name: whoever had the key may have renewed with it.\n${standing}`;
+  await print(
+    terminal,
+    options,
+    { revoked, others },
+    `${revoked} certificates are revoked, for good.${known}\n${text}`,
+  );
 }
 
 /** `meterkeep pki revoke-authority` */

@@ -164,7 +164,11 @@ export const revokeCertificatesRequest = record({
   serials: c.sequenceOf(hexText, { max: 500 }),
   reason: oneOf(CERTIFICATE_REASONS),
 });
-export const revokeCertificatesResponse = record({ revoked: c.unsigned32 });
+export const revokeCertificatesResponse = record({
+  revoked: c.unsigned32,
+  /** Of keys that were lost: certificates that stand for the same key, or under the same name, which it may have renewed. */
+  others: c.sequenceOf(record({ authority: hexText, serial: hexText, subject: longText }), { max: 100 }),
+});
 
 /** What relying parties fetch: a list, or an answer about one certificate. */
 export const publishedListRequest = record({

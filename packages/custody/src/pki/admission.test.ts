@@ -18,7 +18,7 @@ import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testin
 import { ANY_POLICY } from "./development-tree.ts";
 import { enrolByPassword, renewByCertificate } from "./est/enrolment.ts";
 import { EstRefusal } from "./est/refusal.ts";
-import { pkiService } from "./pki-service.ts";
+import { passwordHash, pkiService } from "./pki-service.ts";
 
 const OPERATOR = caller("operator");
 const HOUR = 3_600_000;
@@ -88,8 +88,51 @@ describe("enrolment over EST", () => {
 
   test("nobody enrols under a name that reads as a device's", () =>
     withTestPki(async (bench) => {
-      const basic = await password(bench, "concentrator", named("CN", "4D4B303000000077"));
-      await assert.rejects(enrolByPassword(bench.pki, basic, makeRequest(freshKey(), [])), code("profile-violated"));
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      for (const name of ["4D4B303000000077", "4D4B303000000077\0"]) {
+        await assert.rejects(password(bench, "technician", named("CN", name)), /\[profile-violated\]/);
+        // Passwords of before that was looked at when they are made.
+        const subject = JSON.stringify({ names: { CN: name }, hosts: [] });
+        const made = { name, authority, profile: "technician", subject, madeBy: "person", madeAt: bench.now };
+        const terms = { hash: passwordHash(name, "secret"), endsAt: bench.now + HOUR, usedAt: undefined };
+        await bench.pki.store.passwords.add({ ...made, ...terms });
+        await assert.rejects(
+          enrolByPassword(bench.pki, { name, password: "secret" }, makeRequest(freshKey(), [])),
+          code("profile-violated"),
+        );
+      }
+      for (const { subject, profile, hosts } of [
+        { subject: named("O", "nobody"), profile: "technician", hosts: [] },
+        { subject: named("CN", "dc-7"), profile: "concentrator", hosts: [] },
+        { subject: named("CN", "dc-7"), profile: "concentrator", hosts: ["*.example"] },
+        { subject: named("CN", "dc-7"), profile: "concentrator", hosts: ["bücher.example"] },
+        { subject: named("CN", "dc-7"), profile: "concentrator", hosts: ["fe80::1%eth0"] },
+      ]) {
+        const asked = { name: "dc-7", authority, profile, subject, hosts, endsAt: bench.now + HOUR };
+        await assert.rejects(
+          pkiService(bench.pki, agreed).makeEnrolmentPassword(asked, OPERATOR),
+          /\[profile-violated\]/,
+          JSON.stringify([profile, hosts]),
+        );
+      }
+      assert.equal(bench.ledger.filter(({ kind }) => kind === "certificate-ordered").length, 0);
+    }));
+
+  test("a certificate that is revoked while it is renewed takes the next one with it", () =>
+    withTestPki(async (bench) => {
+      const basic = await password(bench, "technician", named("CN", "Anna"));
+      const { octets, serial, subject } = await enrolByPassword(bench.pki, basic, makeRequest(freshKey(), []));
+      const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+      const { authorities } = bench.pki;
+      let next: Certificate | undefined;
+      const issue = async (order: Parameters<typeof authorities.issue>[0]) => {
+        next = await authorities.issue(order);
+        await authorities.revoke(authority, toHex(serial), "keyCompromise", "person");
+        return next;
+      };
+      const racing = { ...bench.pki, authorities: { issue, revoke: authorities.revoke.bind(authorities) } };
+      await assert.rejects(renewByCertificate(racing as never, octets, makeRequest(freshKey(), subject)), refused(403));
+      assert.ok(await bench.pki.store.registry.isRevoked(authority, toHex(next!.serial)));
     }));
 });
 
@@ -157,6 +200,18 @@ test("nobody is given an authority's certificate for a key of its own by the ope
         const { results } = await service.issueCertificates({ authority, items, hosts: [] }, OPERATOR);
         assert.ok(results[0]?.kind === "refused" && /\[request-refused\]$/.test(results[0].message), name);
       }
+    assert.equal(bench.ledger.filter(({ kind }) => kind === "certificate-ordered").length, 0);
+  }));
+
+test("nobody is given what calls an authority's certificates good, by the operator's method", () =>
+  withTestPki(async (bench) => {
+    const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+    const items = [{ profile: "ocsp-responder", request: makeRequest(freshKey(), []), subject: named("CN", "mine") }];
+    const { results } = await pkiService(bench.pki, agreed).issueCertificates(
+      { authority, items, hosts: [] },
+      OPERATOR,
+    );
+    assert.ok(results[0]?.kind === "refused" && /\[request-refused\]$/.test(results[0].message));
     assert.equal(bench.ledger.filter(({ kind }) => kind === "certificate-ordered").length, 0);
   }));
 

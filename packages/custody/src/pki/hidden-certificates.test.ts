@@ -8,6 +8,7 @@ import {
   makeRequest,
   ocspError,
   openCrl,
+  openRequest,
   PkiError,
   PROFILES,
   shardOf,
@@ -207,6 +208,19 @@ describe("whoever owns the database of the PKI", () => {
       bench.now += HOUR + 1;
       await bench.pki.tend();
       assert.deepEqual(await sql("select id from revocation_plans"), [{ id }]);
+    }));
+
+  test("gives no authority the key of one that was taken out of the database", () =>
+    withOwnedDatabase(async (bench, sql) => {
+      const before = (await bench.pki.authorities.all()).find(({ profile }) => profile === "utility")!;
+      await sql("delete from authorities where profile <> 'root'");
+      await bench.reopen();
+      const { utility, island, name, profile } = before;
+      const asked = { utility, island, name, profile, parent: undefined };
+      const made = await pkiService(bench.pki, alone).makeAuthority(asked, caller("operator"));
+      assert.ok(made.kind === "requested");
+      const { point } = decodeCertificate(before.certificate).publicKey;
+      assert.notEqual(toHex(openRequest(made.request).publicKey.point), toHex(point));
     }));
 });
 

@@ -173,7 +173,8 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     orders: parts.orders,
   });
   const deltaAddressOf = (authority: string, shard: number) => `${address}/crl/${authority}/${shard}-delta.crl`;
-  const publisher: Publisher = new Publisher(authorities, store, { addressOf, deltaAddressOf, now });
+  const publishing = { addressOf, deltaAddressOf, now, onFailure };
+  const publisher: Publisher = new Publisher(authorities, store, publishing);
   const standing = new Standing({ authorities, registry: store.registry, assignments });
   hearers.add((authority, serials) => {
     standing.forget(authority, serials);

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type CustodianRequest, MAX_PAGE_CERTIFICATES } from "@meterkeep/api/custodian";
+import { type CustodianRequest, type CustodianResponse, MAX_PAGE_CERTIFICATES } from "@meterkeep/api/custodian";
 import { DlmsError, fromHex, toHex } from "@meterkeep/dlms";
 import {
+  AUTHORITY_MADE,
   type Certificate,
   type CertificateOrder,
   type CertificateQuery,
@@ -9,9 +10,11 @@ import {
   decodeCertificate,
   deviceOf,
   makeRequestWith,
+  OID,
   openRequest,
   PkiError,
   type RevocationReason,
+  requireSubject,
   SHARDS,
 } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
@@ -59,6 +62,7 @@ export type PkiService = Pick<
 const ENDING_DAYS = [7, 30, 90, 365, 3 * 365, 10 * 365];
 const NO_END_MS = Date.UTC(10_000, 0);
 const PASSWORD_BYTES = 16;
+const MOST_OTHERS = 100;
 const MOST_FACTS = 64;
 const MOST_FACT_CHARACTERS = 512;
 
@@ -82,7 +86,7 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       const agreed = { utility, island, name, profile: profileName, parent: parent ?? "a root elsewhere" };
       await changes.require("make-authority", agreed, caller);
       const place = `${profileName}-${utility}-${island}`;
-      const taken = new Set((await authorities.all()).map(({ keyName }) => keyName));
+      const taken = await takenKeyNames(pki);
       let keyName = `${place}-1`;
       for (let number = 2; taken.has(keyName); number += 1) keyName = `${place}-${number}`;
       const key = await keys.make(keyName, profile.curve);
@@ -118,7 +122,7 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       const revoking = { authority, serials, reason: reason as RevocationReason };
       await alone.require(revoking, caller);
       const revoked = await authorities.revokeAll(authority, serials, revoking.reason, caller.name);
-      return { revoked };
+      return { revoked, others: reason === "keyCompromise" ? await othersOf(pki, authority, serials) : [] };
     },
     publishedList: async ({ authority, shard, kind }) => {
       if (shard >= SHARDS) return { list: undefined };
@@ -151,9 +155,13 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       return assignmentsView(await pki.assignments());
     },
     makeEnrolmentPassword: async ({ name, authority, profile, subject, hosts, endsAt }, caller) => {
-      profileOf(profile);
+      const { subject: rule, altName } = profileOf(profile);
       if (!ENROLLED_OVER_EST.has(profile))
         throw new PkiError("request-refused", `certificates of ${profile} are not given over EST`);
+      // What no certificate can say is said now, and not to whoever comes with the password.
+      requireSubject(rule, subjectOf(subject));
+      if (altName.kind === "hosts" && hostNames(hosts).length === 0)
+        throw new PkiError("profile-violated", `${profile} names at least one host`);
       const { utility, island } = await authorities.recordOf(authority);
       // Whoever is a worker asks what the head-end asks: that is not the operator's to give alone.
       if (profile === WORKER_PROFILE) {
@@ -182,6 +190,15 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
   return refusing(service);
 }
 
+/** By the ledger too: an authority that somebody took out of the database had a key, which no other is to have. */
+async function takenKeyNames({
+  authorities,
+  ledger,
+}: Pick<Pki, "authorities" | "ledger">): Promise<ReadonlySet<string>> {
+  const made = (await ledger.ofKinds([AUTHORITY_MADE])).map(({ body }) => JSON.parse(body) as { keyName?: string });
+  return new Set([...(await authorities.all()), ...made].map(({ keyName }) => keyName ?? ""));
+}
+
 /**
  * A whole page of those against which nothing speaks. Who asks for what is valid acts on it: a certificate falls with the
  * authorities above it, and with the table.
@@ -204,6 +221,31 @@ async function searchStanding(
     after = page.at(-1);
     if (page.length < query.limit) return standing;
   }
+}
+
+/**
+ * What stands beside certificates whose keys were lost: others for the same keys, and, of ends that renew by themselves, others
+ * under the same name, which whoever has the key may have asked for with one of his own.
+ */
+async function othersOf(
+  { store, now }: Pick<Pki, "store" | "now">,
+  authority: string,
+  serials: readonly string[],
+): Promise<CustodianResponse<"revokeCertificates">["others"]> {
+  const others = new Map<string, CertificateRecord>();
+  const valid = { state: "valid", limit: MOST_OTHERS } as const;
+  for (const { keyIdentifier, profile, subject } of await store.registry.findAll(authority, serials)) {
+    if (others.size >= MOST_OTHERS) break;
+    const found = [...(await store.registry.search({ ...valid, keyIdentifier }, now()))];
+    if (ENROLLED_OVER_EST.has(profile))
+      found.push(
+        ...(await store.registry.search({ ...valid, subject }, now())).filter((one) => one.subject === subject),
+      );
+    for (const one of found) others.set(`${one.authority}/${one.serial}`, one);
+  }
+  return [...others.values()]
+    .slice(0, MOST_OTHERS)
+    .map(({ authority: issuer, serial, subject }) => ({ authority: issuer, serial, subject }));
 }
 
 /** The device of a certificate, by what was signed: its row may name none, to escape the table. */
@@ -237,6 +279,11 @@ async function issueBatch(
       // Whoever had one would issue by itself, and the ledger would know nothing of it.
       if (profile.authority !== false)
         throw new PkiError("request-refused", `${profile.name} is an authority's: people agree to one (makeAuthority)`);
+      if (profile.extendedKeyUsage.includes(OID.ocspSigning))
+        throw new PkiError(
+          "request-refused",
+          `${profile.name} is given to nobody: whoever had one would call every certificate of its authority good`,
+        );
       const names = profile.altName.kind === "hosts" ? hostNames(hosts) : [];
       const { hwType } = item.subject.kind === "device" ? item.subject : {};
       const device = hwType === undefined ? {} : { hwType };

@@ -95,6 +95,23 @@ const WRITES = new Set(
 /** A row whose line the journal has is told of when it is put back. */
 const FORGIVING = { isForgiving: true } as const;
 
+test("an authority's certificate is not revoked as one certificate: what it would do would be said of one", () =>
+  withTestPki(async (bench) => {
+    await issueMeters(bench);
+    const all = await bench.pki.authorities.all();
+    const service = pkiService(bench.pki, agreed);
+    for (const { parent, certificate, authority: child } of all) {
+      if (parent === undefined) continue;
+      const asked = { authority: parent, serial: toHex(decodeCertificate(certificate).serial) };
+      await assert.rejects(bench.pki.revocations.effect(asked), code("revocation-refused"));
+      await assert.rejects(bench.pki.revocations.plan(asked, "superseded", "anna"), code("revocation-refused"));
+      const planned = service.planRevocation({ ...asked, reason: "superseded" }, OPERATOR);
+      await assert.rejects(planned, new RegExp(`revoke authority ${child}`));
+    }
+    assert.deepEqual(await bench.pki.revocations.list(), []);
+    assert.ok(bench.ledger.every(({ kind }) => kind !== "revocation-planned"));
+  }));
+
 test("a process may die at every write of a revocation: started again it goes on, and ends where it would have", async () => {
   let survived = 0;
   for (let dieAt = 0; survived === 0 || dieAt < 3; dieAt += 1)

@@ -25,14 +25,13 @@ function refusingPeople() {
 
 async function issue({ pki }: TestPki, count: number) {
   const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const { publicKey } = freshKey();
   const profile = PROFILES.get("technician")!;
   const issued = await pki.authorities.issueAll(
     Array.from({ length: count }, (_, at) => ({
       authority,
       profile,
       subject: { names: { CN: `technician ${at}` } },
-      publicKey,
+      publicKey: freshKey().publicKey,
       requester: "line-1",
     })),
   );
@@ -75,7 +74,10 @@ test("one person revokes so many end entities a day, over a restart too, and bey
     const half = ALONE_CERTIFICATES_A_DAY / 2;
     const both = [revokeOnOne(serials.slice(0, half)), revokeOnOne(serials.slice(half, 2 * half))];
     const done = await Promise.all(both);
-    assert.deepEqual(done, [{ revoked: half }, { revoked: half }]);
+    assert.deepEqual(done, [
+      { revoked: half, others: [] },
+      { revoked: half, others: [] },
+    ]);
     await assert.rejects(revokeOnOne(serials.slice(-1)), required);
     await bench.reopen();
     await assert.rejects(revoke(serials.slice(-1)), required, "a start gives nobody another day");
@@ -85,7 +87,28 @@ test("one person revokes so many end entities a day, over a restart too, and bey
       { authority, serials: serials.slice(-1), reason },
       OPERATOR,
     );
-    assert.deepEqual(await withPeople, { revoked: 1 });
+    assert.equal((await withPeople).revoked, 1);
     bench.now += DAY;
-    assert.deepEqual(await revoke(serials.slice(-2)), { revoked: 1 });
+    assert.equal((await revoke(serials.slice(-2))).revoked, 1);
+  }));
+
+test("who revokes for a lost key is told what stands for the same key, and what may have been renewed with it", () =>
+  withTestPki(async (bench) => {
+    const { changes } = refusingPeople();
+    const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+    const issued = async (name: string, { publicKey } = freshKey()) => {
+      const order = { authority, profile: PROFILES.get("technician")!, subject: { names: { CN: name } }, publicKey };
+      return toHex((await bench.pki.authorities.issue({ ...order, requester: "line-1" })).serial);
+    };
+    const key = freshKey();
+    const [lost, renewed, same] = [await issued("anna", key), await issued("anna"), await issued("anna at home", key)];
+    await issued("anna-lena");
+    const service = pkiService(bench.pki, changes);
+    const revoke = async (serial: string) =>
+      (await service.revokeCertificates({ authority, serials: [serial], reason }, OPERATOR)).others.map(
+        (one) => one.serial,
+      );
+    assert.deepEqual((await revoke(lost)).toSorted(), [renewed, same].toSorted());
+    assert.deepEqual(await revoke(renewed), []);
+    assert.deepEqual(await revoke(same), []);
   }));

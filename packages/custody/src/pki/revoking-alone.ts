@@ -5,8 +5,8 @@ import {
   decodeCertificate,
   EXTENSIONS,
   extensionValue,
+  isAuthorityProfile,
   PkiError,
-  PROFILES,
   type RevocationReason,
 } from "@meterkeep/pki";
 import type { Changes } from "../authority/changes.ts";
@@ -105,7 +105,7 @@ export class RevokingAlone {
     if (unread.length === 0) return;
     // What nobody signed, or somebody else's octets, says nothing: the ledger has what was ordered.
     for (const { serial, profile } of await this.#deps.pki.orders.ofSerials(authority, unread))
-      if ((PROFILES.get(profile)?.authority ?? false) !== false) refuse(serial);
+      if (isAuthorityProfile(profile)) refuse(serial);
   }
 
   /** As the ledger has it, so that a start gives nobody another day. */

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { fromHex, toHex } from "@meterkeep/dlms";
-import { type GeneralName, PkiError, type SubjectOf } from "@meterkeep/pki";
+import { type GeneralName, isHost, PkiError, type SubjectOf } from "@meterkeep/pki";
 
 /** Who a certificate is for, as the channel says it. */
 export type AskedSubject =
@@ -44,13 +44,21 @@ export function subjectFromText(text: string): { readonly subject: SubjectOf; re
   return { subject: device === undefined ? { names: names ?? {} } : { systemTitle: fromHex(device) }, hosts };
 }
 
-/** Names and addresses as they stand in subjectAltName. */
+/** Names and addresses as they stand in subjectAltName. @throws PkiError `profile-violated` for what names no host */
 export function hostNames(hosts: readonly string[]): readonly GeneralName[] {
-  return hosts.map((host): GeneralName => {
-    const family = isIP(host);
-    if (family === 0) return { kind: "dNSName", value: host };
-    return { kind: "iPAddress", value: family === 4 ? Uint8Array.from(host.split("."), Number) : ipv6Octets(host) };
+  return hosts.map((host) => {
+    const name = nameOfHost(host);
+    if (!isHost(name))
+      throw new PkiError("profile-violated", `${JSON.stringify(host)} is no name or address of a host`);
+    return name;
   });
+}
+
+function nameOfHost(host: string): GeneralName {
+  // A zone is of one machine's interfaces.
+  const family = host.includes("%") ? 0 : isIP(host);
+  if (family === 0) return { kind: "dNSName", value: host };
+  return { kind: "iPAddress", value: family === 4 ? Uint8Array.from(host.split("."), Number) : ipv6Octets(host) };
 }
 
 function ipv6Octets(text: string): Uint8Array {

@@ -169,7 +169,7 @@ describe("whoever owns the database of the PKI", () => {
           Buffer.from(serial, "hex"),
         ]);
         const revoking = { authority, serials: [serial], reason: "keyCompromise" } as const;
-        assert.deepEqual(await service.revokeCertificates(revoking, caller("operator")), { revoked: 1 });
+        assert.equal((await service.revokeCertificates(revoking, caller("operator"))).revoked, 1);
       }
     }));
 

@@ -104,7 +104,12 @@ export class Answers {
     while (left > 0 && this.#round.length > 0) {
       const [authority] = this.#round as [string];
       const limit = Math.min(PAGE, left);
-      const page = await this.#page(authority, limit);
+      const page = await this.#page(authority, limit).catch((error: unknown) => {
+        // Its key may be in a token that is away: the others have their turn.
+        this.#round.shift();
+        this.#after = undefined;
+        throw error;
+      });
       signed += page.signed;
       left -= Math.max(1, page.looked);
       this.#after = page.last;
@@ -167,7 +172,7 @@ export class Answers {
       });
       const isRevoked = await registry.isRevoked(authority, serial);
       if ((status.kind === "revoked") !== isRevoked || status.kind === "unknown") return undefined;
-      return { octets: stored.octets, until: Math.min(stored.until, nextUpdate?.getTime() ?? at) };
+      return { octets: stored.octets, until: Math.min(stored.until, nextUpdate.getTime()) };
     } catch (error) {
       if (error instanceof PkiError || error instanceof DlmsError) return undefined;
       throw error;

@@ -23,7 +23,7 @@ const HOUR = 3_600_000;
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
 
 /** A tree of four authorities over a registry, with a clock that is told. */
-async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiStore()) {
+async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiStore(), lost: string[] = []) {
   const { registry } = store;
   const clock = { at: START };
   const ledger: AuthorityEntry[] = [];
@@ -50,6 +50,7 @@ async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiSt
         ledger.push(...entries);
       },
       orders: ordersOfEntries(() => ledger),
+      lostKeys: { add: async (keys) => void lost.push(...keys), has: (key) => lost.includes(key) },
       random: randomBytes,
       now: () => clock.at,
       limitOf: (requester) => (requester === "line-1" ? 1_000_000 : 3),
@@ -70,8 +71,10 @@ async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiSt
     requester,
   });
   /** What publishes, as it comes up in a process of its own. */
+  const failures: unknown[] = [];
   const publish = () =>
     new Publisher(authorities, store, {
+      onFailure: (error) => failures.push(error),
       deltaAddressOf: (authority, shard) => `http://lists/${authority}/${shard}-delta.crl`,
       addressOf: (id, shard) => `http://crl.example/${id}/${shard}.crl`,
       now: () => clock.at,
@@ -88,6 +91,7 @@ async function bench(store: Pick<PkiStore, "registry" | "answers"> = memoryPkiSt
     order,
     publisher,
     publish,
+    failures,
     open,
   };
 }
@@ -420,4 +424,55 @@ describe("publishing", () => {
     await store.answers.put([{ ...before, octets: Uint8Array.of(1, 2, 3), until: clock.at + HOUR }]);
     assert.equal(await kind(), "revoked");
   });
+});
+
+test("while an authority's key is away its last lists are given until their own end, and who looks after it hears why", async () => {
+  const { authorities, tree, order, publisher, publish, clock, refusing, failures } = await bench();
+  const { authority } = tree.issuing;
+  const certificate = await authorities.issue(order());
+  const shard = shardOf(certificate.serial);
+  const full = await publisher.list(authority, shard, "full");
+  await authorities.revoke(authority, serialOf(certificate), "superseded", "person");
+  const delta = await publisher.list(authority, shard, "delta");
+  refusing.signing = true;
+  for (const one of [publisher, publish()]) {
+    clock.at += 40 * 60_000;
+    failures.length = 0;
+    assert.deepEqual((await one.list(authority, shard, "full"))?.octets, full?.octets);
+    assert.equal(failures.length, 1);
+    if (one === publisher) assert.deepEqual((await one.list(authority, shard, "delta"))?.octets, delta?.octets);
+    else await assert.rejects(one.list(authority, shard, "delta"), /died/, "it has ended");
+  }
+  clock.at += 168 * HOUR;
+  await assert.rejects(publisher.list(authority, shard, "full"), /died/);
+  refusing.signing = false;
+  assert.ok(((await publisher.list(authority, shard, "full"))?.number ?? 0n) > full!.number);
+});
+
+test("a key that was lost is in no authority's certificate again: not by another name, and not by one signed elsewhere", async () => {
+  const lost: string[] = [];
+  const { authorities, tree, order } = await bench(memoryPkiStore(), lost);
+  const meter = order();
+  const device = await authorities.issue(meter);
+  const { utility, issuing } = tree;
+  const place = { utility: "stadtwerke", island: "mainland", requester: "ceremony", policies: [ANY_POLICY] };
+  const again = { ...place, name: "again", profile: profileNamed("issuing-p256"), parent: utility.authority };
+  await authorities.revoke(issuing.authority, serialOf(device), "cACompromise", "person");
+  assert.deepEqual(lost, [], "its key is as good as it was");
+  assert.equal(await authorities.revoke(issuing.authority, serialOf(device), "keyCompromise", "person"), false);
+  await assert.rejects(authorities.issue(meter), code("request-refused"), "it was lost, as was known afterwards");
+  assert.equal(lost.splice(0).length, 1);
+  await authorities.revoke(
+    utility.authority,
+    serialOf(decodeCertificate(issuing.certificate)),
+    "cACompromise",
+    "person",
+  );
+  assert.deepEqual(lost, [issuing.authority]);
+  await assert.rejects(authorities.make({ ...again, keyName: "issuing" }), code("request-refused"));
+  await assert.rejects(
+    authorities.adopt({ ...again, keyName: "offline:again", certificate: issuing.certificate }),
+    code("request-refused"),
+  );
+  assert.equal((await authorities.make({ ...again, keyName: "issuing-2" })).name, "again");
 });

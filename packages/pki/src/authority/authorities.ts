@@ -12,10 +12,11 @@ import { EXTENSIONS, extensionValue } from "../x509/extensions.ts";
 import { keyIdentifier } from "../x509/key-identifier.ts";
 import { nameText } from "../x509/name.ts";
 import { validatePath } from "../x509/path.ts";
+import type { PublicKey } from "../x509/public-key.ts";
 import { type AuthorityKey, isSignedBy } from "../x509/signature.ts";
 import { certificateOf, type PreparedCertificate, prepareCertificate, prepareRoot, requireFit } from "./issue.ts";
 import { AUTHORITY_MADE, CERTIFICATE_ORDERED } from "./ledgered-orders.ts";
-import { OrderCount } from "./order-count.ts";
+import { OrderCount, type TakenOrders } from "./order-count.ts";
 import {
   type AdoptedAuthority,
   type AuthorityDependencies,
@@ -24,6 +25,7 @@ import {
   type CertificateOrder,
   OFFLINE,
 } from "./orders.ts";
+import { revokeOrdered } from "./revoking.ts";
 import { shardOf } from "./shards.ts";
 
 const SERIAL_BYTES = 16;
@@ -62,6 +64,7 @@ export class Authorities {
     const { signerOf, random, now } = this.#deps;
     const { name, profile, parent, keyName } = order;
     const key = await signerOf(keyName);
+    this.#requireOwnKey(key.publicKey, profile);
     const above = parent === undefined ? undefined : await this.openStanding(parent);
     const serial = random(SERIAL_BYTES);
     const points = above && profile.distributionPoints === "allowed" ? this.#pointsOf(above.record, serial) : [];
@@ -108,6 +111,7 @@ export class Authorities {
       if (!equalBytes(publicKey.point, certificate.publicKey.point))
         throw new PkiError("request-refused", `the certificate is for another key than ${keyName}`);
     }
+    this.#requireOwnKey(certificate.publicKey, profile);
     const above = parent === undefined ? undefined : await this.recordOf(parent);
     const issuer = above === undefined ? certificate : decodeCertificate(above.certificate);
     if (!isSignedBy(issuer.publicKey, certificate.signatureAlgorithm, certificate.toBeSigned, certificate.signature))
@@ -143,7 +147,7 @@ export class Authorities {
       throw new RangeError("certificates are issued together for one authority and one requester");
     const { record: issuer, certificate, key } = await this.openStanding(first.authority);
     const at = now();
-    await this.#requireWithinLimit(first.requester, at, issuer, orders.length);
+    using _ = await this.#requireWithinLimit(first.requester, at, issuer, orders.length);
     const prepared = orders.map((order) => {
       const serial = random(SERIAL_BYTES);
       const points = order.profile.distributionPoints === "allowed" ? this.#pointsOf(issuer, serial) : [];
@@ -151,7 +155,7 @@ export class Authorities {
       const content = prepareCertificate(certificate, { ...order, serial, notBefore, distributionPoints: points });
       return { ...order, prepared: content };
     });
-    this.#requireOwnKeys(prepared);
+    for (const one of prepared) this.#requireOwnKey(one.prepared.publicKey, one.profile);
     await this.#requireAssigned(prepared, issuer, at);
     await record(prepared.map((one) => orderedEntry(one, issuer, at)));
     await this.#order(issuer, prepared);
@@ -179,37 +183,8 @@ export class Authorities {
     reason: RevocationReason,
     requester: string,
   ): Promise<number> {
-    const { registry, record, orders, lostKeys, now } = this.#deps;
     requireRevoking(reason);
-    const { utility, island } = await this.recordOf(authority);
-    const wanted: string[] = [];
-    for (const serial of new Set(serials)) if (!(await registry.isRevoked(authority, serial))) wanted.push(serial);
-    if (wanted.length === 0) return 0;
-    const ordered = new Map((await orders.ofSerials(authority, wanted)).map((one) => [one.serial, one]));
-    const unknown = wanted.find((serial) => !ordered.has(serial));
-    if (unknown !== undefined)
-      throw new PkiError("certificate-unknown", `authority ${authority} never issued ${unknown}`);
-    const found = await registry.findAll(authority, wanted);
-    const issued = new Set(found.flatMap(({ serial, octets }) => (octets === undefined ? [] : [serial])));
-    const at = now();
-    const meter = wanted.length === 1 ? ordered.get(wanted[0]!)?.systemTitle : undefined;
-    await record([
-      {
-        at,
-        kind: "certificates-revoked",
-        principal: requester,
-        utility,
-        island,
-        ...(meter !== undefined && { meter }),
-        body: { authority, reason, serials: wanted },
-      },
-    ]);
-    if (reason === "keyCompromise") await lostKeys?.add([...ordered.values()].map(({ key }) => key));
-    const [known, lost] = [wanted.filter((serial) => issued.has(serial)), wanted.filter((one) => !issued.has(one))];
-    const revoked = known.length === 0 ? [] : await registry.revoke(authority, known, at, reason);
-    const again = lost.length === 0 ? 0 : await registry.revokeAgain(authority, lost, at, reason);
-    this.#deps.onRevoked?.(authority, wanted);
-    return revoked.length + again;
+    return revokeOrdered(this.#deps, await this.recordOf(authority), { serials, reason, requester });
   }
 
   /** Which of these an authority was ever ordered to sign, by the ledger. */
@@ -312,13 +287,10 @@ export class Authorities {
   }
 
   /** Nobody gets a certificate for a key of which it is known that others have it. @throws PkiError `request-refused` */
-  #requireOwnKeys(orders: readonly Prepared[]): void {
-    const { lostKeys } = this.#deps;
-    if (lostKeys === undefined) return;
-    for (const { prepared, profile } of orders) {
-      const key = toHex(keyIdentifier(prepared.publicKey, profile.keyIdentifier));
-      if (lostKeys.has(key)) throw new PkiError("request-refused", `the key ${key} was lost: make another`);
-    }
+  #requireOwnKey(publicKey: PublicKey, { keyIdentifier: method }: CertificateProfile): void {
+    const key = toHex(keyIdentifier(publicKey, method));
+    if (this.#deps.lostKeys?.has(key) === true)
+      throw new PkiError("request-refused", `the key ${key} was lost: make another`);
   }
 
   /** By what the certificates will say and not by how they were ordered: whoever reads one reads no order. */
@@ -340,11 +312,16 @@ export class Authorities {
     }
   }
 
-  async #requireWithinLimit(requester: string, at: number, issuer: AuthorityRecord, wanted: number): Promise<void> {
+  async #requireWithinLimit(
+    requester: string,
+    at: number,
+    issuer: AuthorityRecord,
+    wanted: number,
+  ): Promise<TakenOrders> {
     const { record, limitOf } = this.#deps;
     const limit = limitOf?.(requester) ?? DEFAULT_LIMIT;
     const ordered = await this.#ordered.take(requester, wanted, limit, at);
-    if (ordered === undefined) return;
+    if (typeof ordered !== "number") return ordered;
     const { utility, island, authority } = issuer;
     const body = { authority, limit, wanted };
     await record([{ at, kind: "requester-limited", principal: requester, utility, island, body }]);

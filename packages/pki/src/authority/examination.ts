@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from "@meterkeep/dlms";
+import { DlmsError, equalBytes, toHex } from "@meterkeep/dlms";
 import type { AssignmentIndex } from "../assignment/table.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type Certificate, decodeCertificate } from "../x509/certificate.ts";
@@ -62,7 +62,13 @@ export async function examineCertificate(
       return refusal("revoked", `${at === 0 ? "the certificate" : "an authority above it"} was revoked`);
   }
   if (device === undefined) return { isTrusted: true, certificate, path };
-  const named = deviceOf(certificate);
+  let named: Uint8Array | undefined;
+  try {
+    named = deviceOf(certificate);
+  } catch (error) {
+    if (!(error instanceof DlmsError)) throw error;
+    return refusal("malformed", error.message);
+  }
   if (named === undefined || !equalBytes(named, device))
     return refusal(
       "other-device",

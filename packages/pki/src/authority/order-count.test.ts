@@ -22,9 +22,11 @@ test("the ledger counts once, and again only where the bound would refuse", asyn
   const { orders, asked, countSince } = ledger();
   const count = new OrderCount({ countSince });
   const order = async (at: number) => {
-    const refused = await count.take("line", 1, 100, at);
-    if (refused === undefined) orders.push(at);
-    return refused;
+    const taken = await count.take("line", 1, 100, at);
+    if (typeof taken === "number") return taken;
+    orders.push(at);
+    taken[Symbol.dispose]();
+    return undefined;
   };
   for (let at = 0; at < 100; at += 1) assert.equal(await order(at * HOUR), undefined);
   assert.equal(asked.length, 1);
@@ -36,23 +38,57 @@ test("the ledger counts once, and again only where the bound would refuse", asyn
   assert.equal(await order(125 * HOUR), undefined);
 });
 
-test("of several that ask at once no more are let through than the limit allows", async () => {
-  const { countSince } = ledger();
+test("of several that ask at once no more are let through than the limit allows, also where those of a day ago count no more", async () => {
+  const { orders, countSince } = ledger();
   const count = new OrderCount({ countSince });
-  const answers = await Promise.all(Array.from({ length: 5 }, () => count.take("line", 40, 100, 0)));
-  assert.deepEqual(
-    answers.map((refused) => refused === undefined),
-    [true, true, false, false, false],
-  );
+  const order = async (wanted: number, at: number) => {
+    const taken = await count.take("line", wanted, 100, at);
+    if (typeof taken === "number") return false;
+    using _ = taken;
+    // The ledger has them a while later.
+    await new Promise((resolve) => setImmediate(resolve));
+    orders.push(...Array.from({ length: wanted }, () => at));
+    return true;
+  };
+  const several = (at: number) => Promise.all(Array.from({ length: 5 }, () => order(40, at)));
+  for (const at of [0, 25 * HOUR, 50 * HOUR])
+    assert.equal((await several(at)).filter((isTaken) => isTaken).length, 2, `after ${at / HOUR} hours`);
+  assert.equal(orders.length, 3 * 80);
+});
+
+test("what is on its way to the ledger is counted once: nobody is refused what the limit allows", async () => {
+  const { orders, countSince } = ledger();
+  const answered: (() => void)[] = [];
+  const slow = {
+    countSince: async (requester: string, since: number) => {
+      await new Promise<void>((resolve) => answered.push(resolve));
+      return countSince(requester, since);
+    },
+  };
+  const count = new OrderCount(slow);
+  const first = count.take("line", 40, 100, 0);
+  answered.shift()!();
+  const taken = await first;
+  assert.ok(typeof taken !== "number");
+  // The bound refuses, the ledger is asked, and has the first before it answers.
+  const second = count.take("line", 60, 99, 0);
+  orders.push(...Array.from({ length: 39 }, () => 0));
+  answered.shift()!();
+  await new Promise((resolve) => setImmediate(resolve));
+  taken[Symbol.dispose]();
+  await new Promise((resolve) => setImmediate(resolve));
+  answered.shift()?.();
+  assert.ok(typeof (await second) !== "number");
 });
 
 test("a requester's orders count for nobody else", async () => {
   const count = new OrderCount({ countSince: async (requester) => (requester === "full" ? 10 : 0) });
-  assert.equal(await count.take("full", 1, 10, 0), 10);
-  assert.equal(await count.take("fresh", 10, 10, 0), undefined);
-  assert.equal(
-    await count.take("fresh", 1, 10, 0),
-    undefined,
-    "what was taken and never ordered is given back by a count",
-  );
+  const isTaken = async (requester: string, wanted: number) => {
+    const taken = await count.take(requester, wanted, 10, 0);
+    if (typeof taken !== "number") taken[Symbol.dispose]();
+    return typeof taken === "number" ? taken : true;
+  };
+  assert.equal(await isTaken("full", 1), 10);
+  assert.equal(await isTaken("fresh", 10), true);
+  assert.equal(await isTaken("fresh", 1), true, "what was taken and never ordered is given back by a count");
 });

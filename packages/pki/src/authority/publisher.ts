@@ -26,6 +26,8 @@ export interface PublishingOptions {
   /** Answers about one certificate: a day unless said; they are given again for half of it. */
   readonly answerHours?: number;
   readonly now: () => number;
+  /** Hears why a list that is due could not be signed, where the one before it is given instead. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** What a publisher made. */
@@ -43,7 +45,7 @@ const DEFAULTS = { fullHours: 168, deltaHours: 1, answerHours: 24 } as const;
 export class Publisher {
   readonly #authorities: Authorities;
   readonly #registry: Registry;
-  readonly #options: Required<PublishingOptions>;
+  readonly #options: Required<Omit<PublishingOptions, "onFailure">> & Pick<PublishingOptions, "onFailure">;
   readonly #making = new Map<string, Promise<void>>();
   /** How many the newest lists of a shard name, by what they are: a list that was signed does not change. */
   readonly #named = new Map<string, { readonly digest: string; readonly count: number }>();
@@ -78,21 +80,34 @@ export class Publisher {
 
   /**
    * The newest list of a shard, made where it is due; undefined for a delta where nothing has changed since the full list.
-   * Where the authority's key is not here, the list that was adopted, until its own end.
+   * Where the authority's key is not here, the list that was adopted, until its own end; and where it cannot be used now, as
+   * in a token that is away, the one that was signed last, until its own.
    *
-   * @throws PkiError `authority-unknown`; `authority-offline` where a list is due that only a ceremony can sign
+   * @throws PkiError `authority-unknown`; `authority-offline` where a list is due that only a ceremony can sign; and why one
+   * that is due could not be signed, where none holds
    */
   async list(authority: string, shard: number, kind: "full" | "delta"): Promise<ListRecord | undefined> {
     // Anybody may ask: what is not there is not remembered.
     const { name, certificate } = await this.#authorities.recordOf(authority);
     const issuer = decodeCertificate(certificate);
-    await this.#inTurn(`${authority}/${shard}`, () => this.#publishShard(authority, shard));
+    let failure: unknown;
+    await this.#inTurn(`${authority}/${shard}`, () => this.#publishShard(authority, shard)).catch((error: unknown) => {
+      failure = error;
+    });
+    const at = this.#options.now();
     const full = await this.#newest(issuer, authority, shard, "full");
-    if (full === undefined || full.nextUpdate <= this.#options.now())
-      throw new PkiError("authority-offline", `${name} has no list of shard ${shard} that holds: a ceremony signs one`);
-    if (kind === "full") return full;
-    const delta = await this.#newest(issuer, authority, shard, "delta");
-    return delta?.since === full.number && delta.nextUpdate > this.#options.now() ? delta : undefined;
+    if (full === undefined || full.nextUpdate <= at)
+      throw (
+        failure ??
+        new PkiError("authority-offline", `${name} has no list of shard ${shard} that holds: a ceremony signs one`)
+      );
+    const delta = kind === "full" ? undefined : await this.#newest(issuer, authority, shard, "delta");
+    const isGood = delta?.since === full.number && delta.nextUpdate > at;
+    const found = kind === "full" ? full : isGood ? delta : undefined;
+    if (failure === undefined) return found;
+    if (found === undefined) throw failure;
+    this.#options.onFailure?.(failure);
+    return found;
   }
 
   /**

@@ -10,6 +10,7 @@ import {
 import { nameOfIdentifier } from "../x509/identifiers.ts";
 import { keyIdentifier } from "../x509/key-identifier.ts";
 import { nameText } from "../x509/name.ts";
+import { isHost } from "./hosts.ts";
 import type { CertificateProfile, Presence } from "./profile.ts";
 import { lintSubject } from "./subject.ts";
 
@@ -124,11 +125,7 @@ export function lintCertificate(
     profile.altName.kind === "absent" ? "absent" : isOnlyName ? "critical" : "non-critical",
   );
   if (altName !== undefined && profile.altName.kind === "hosts")
-    check(
-      altName.some(({ kind }) => kind === "dNSName" || kind === "iPAddress"),
-      "subjectAltName",
-      "names no host",
-    );
+    check(altName.every(isHost), "subjectAltName", "names something else than hosts, each by its own name or address");
   if (altName !== undefined && profile.altName.kind === "hardware-module") {
     const { hwType } = profile.altName;
     const module = hardwareModuleOf(altName);

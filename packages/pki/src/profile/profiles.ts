@@ -140,6 +140,11 @@ const ALL: readonly CertificateProfile[] = [
 /** The profiles that come with Meterkeep, by name. */
 export const PROFILES: ReadonlyMap<string, CertificateProfile> = new Map(ALL.map((profile) => [profile.name, profile]));
 
+/** Whether certificates of a profile are authorities'. */
+export function isAuthorityProfile(name: string): boolean {
+  return (PROFILES.get(name)?.authority ?? false) !== false;
+}
+
 function curveOf(suite: 1 | 2): Curve {
   return suite === 1 ? "P-256" : "P-384";
 }

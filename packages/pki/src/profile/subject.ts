@@ -1,7 +1,14 @@
-import { toHex } from "@meterkeep/dlms";
+import { DlmsError, toHex } from "@meterkeep/dlms";
 import { PkiError } from "../errors.ts";
 import { nameOfIdentifier, OID } from "../x509/identifiers.ts";
-import { type Name, textAttribute, textOf, uniqueIdentifier, uniqueIdentifierOf } from "../x509/name.ts";
+import {
+  type Name,
+  type NameAttribute,
+  textAttribute,
+  textOf,
+  uniqueIdentifier,
+  uniqueIdentifierOf,
+} from "../x509/name.ts";
 import type { NameField, SubjectRule } from "./profile.ts";
 
 /** Attribute types by the short names that profiles use, in the order names are written: most significant first. */
@@ -18,6 +25,16 @@ const FIELD_NAMES = Object.keys(FIELDS) as NameField[];
 
 /** In either case of letters: who compares names by people's eyes, or folds them, sees no difference. */
 const TITLE_SHAPED = /^[0-9A-Fa-f]{16}$/;
+
+/**
+ * What nobody sees: controls, formatting, what belongs to no script. A reader in C takes a name to end at a NUL, and so sees
+ * another one; PostgreSQL takes none at all.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
+
+/** Characters that a field has at most (RFC 5280 appendix A.1). */
+const MOST_CHARACTERS: Readonly<Partial<Record<NameField, number>>> = { C: 2, L: 128 };
+const MOST_OF_OTHERS = 64;
 
 /** Who a certificate is for: a device by its system title (8 octets), or anybody by name. */
 export type SubjectOf =
@@ -51,12 +68,28 @@ export function makeSubject(rule: SubjectRule, of: SubjectOf): Name {
     return FIELD_NAMES.flatMap((field) => {
       if (field === "uniqueIdentifier") return of.entity ? [uniqueIdentifier(of.entity)] : [];
       const text = of.names[field];
-      return text === undefined ? [] : [textAttribute(FIELDS[field], text)];
+      return text === undefined ? [] : [attributeOf(field, text)];
     });
   }
   if (!("systemTitle" in of))
     throw new PkiError("profile-violated", "this profile names devices by their system title");
   return rule.kind === "empty" ? [] : [textAttribute(OID.commonName, systemTitleText(of.systemTitle))];
+}
+
+/** @throws PkiError `profile-violated` for characters that the field cannot have */
+function attributeOf(field: Exclude<NameField, "uniqueIdentifier">, text: string): NameAttribute {
+  try {
+    return textAttribute(FIELDS[field], text);
+  } catch (cause) {
+    if (!(cause instanceof DlmsError)) throw cause;
+    throw new PkiError("profile-violated", `${field} is ${JSON.stringify(text)}: ${cause.message}`, { cause });
+  }
+}
+
+/** That a subject is one that the rule allows. @throws PkiError `profile-violated` */
+export function requireSubject(rule: SubjectRule, of: SubjectOf): void {
+  const [finding] = lintSubject(makeSubject(rule, of), rule);
+  if (finding !== undefined) throw new PkiError("profile-violated", `the subject ${finding}`);
 }
 
 /** What is wrong with a subject by its rule. */
@@ -74,8 +107,14 @@ export function lintSubject(subject: Name, rule: SubjectRule): string[] {
     .map((field) => `does not have exactly one ${field}`);
   for (const type of types)
     if (!known.includes(type)) findings.push(`has ${nameOfIdentifier(type)}, which the profile does not allow`);
+  for (const [field, text] of Object.entries(subjectNames(subject)) as [NameField, string][]) {
+    const most = MOST_CHARACTERS[field] ?? MOST_OF_OTHERS;
+    if (UNSEEN.test(text)) findings.push(`has a ${field} with a character that nobody sees`);
+    if ([...text].length > most) findings.push(`has a ${field} of more than ${most} characters`);
+  }
   // A reader of the certificate would take it for a device's, and its issuer for one that may speak for that device.
-  if (TITLE_SHAPED.test(textOf(subject, OID.commonName) ?? ""))
+  const name = textOf(subject, OID.commonName) ?? "";
+  if (TITLE_SHAPED.test(name.normalize("NFKC").replaceAll(/\s/g, "")))
     findings.push("has a common name that reads as a system title, which only profiles of devices have");
   if (rule.required.includes("uniqueIdentifier") && !hasEntity(subject))
     findings.push("has no entity of 8 octets in x500UniqueIdentifier");

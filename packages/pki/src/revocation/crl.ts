@@ -133,17 +133,24 @@ export function openCrl(octets: Uint8Array, issuer: Certificate, at?: Date): Rev
     refuse(`it is good from ${inner.thisUpdate.toISOString()} to ${inner.nextUpdate.toISOString()}`);
   const strange = inner.extensions.find(({ id, critical }) => critical && !UNDERSTOOD.has(id));
   if (strange !== undefined) refuse(`extension ${strange.id} is critical and unknown`);
+  const ids = inner.extensions.map(({ id }) => id);
+  // Of two values one reader takes the first, and another the last.
+  const twice = ids.find((id, place) => ids.indexOf(id) !== place);
+  if (twice !== undefined) refuse(`extension ${twice} is there twice`);
   const find = (id: string): Uint8Array | undefined => inner.extensions.find((one) => one.id === id)?.value;
   const numberOctets = find(OID.crlNumber) ?? refuse("it has no number");
   const since = find(OID.deltaCrlIndicator);
   const point = find(OID.issuingDistributionPoint);
-  const shard = point && decode(issuingDistributionPoint, point).name?.fullName[0];
+  const names = (point && decode(issuingDistributionPoint, point).name?.fullName) ?? [];
+  const [shard] = names.flatMap((one) => (one.kind === "uniformResourceIdentifier" ? [one.value] : []));
+  // About a part of what its issuer signed, and nothing here can say which: it would be taken for a list over all.
+  if (names.length > 0 && shard === undefined) refuse(`it is about a part that is named by ${names[0]?.kind}`);
   return {
     number: bigOf(decode(number, numberOctets)),
     thisUpdate: inner.thisUpdate,
     nextUpdate: inner.nextUpdate,
     ...(since && { since: bigOf(decode(number, since)) }),
-    ...(shard?.kind === "uniformResourceIdentifier" && { shard: shard.value }),
+    ...(shard !== undefined && { shard }),
     revocations: inner.entries ?? [],
   };
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fromHex } from "@meterkeep/dlms";
+import { issuingPoint, strangeList } from "../testing/strange-list.ts";
 import { issueDevice, makeTree } from "../testing/test-tree.ts";
 import { issueCrl } from "./crl.ts";
 import { statusByLists } from "./list-status.ts";
@@ -44,4 +46,17 @@ test("what an older list names stays revoked while that list is in force, save w
   assert.deepEqual(kind(full(5n, "certificateHold"), full(7n)), good);
   assert.deepEqual(kind(full(5n, "certificateHold"), full(7n, "certificateHold")), revoked);
   assert.deepEqual(kind(delta(6n, 5n)), new Set(["unknown"]));
+});
+
+test("a list about a part that is named by no address calls nothing good, and neither does one that says a thing twice", () => {
+  const { issuing } = makeTree();
+  const certificate = issueDevice(issuing, "technician", { subject: { names: { CN: "technician" } } });
+  const directory = issuingPoint(fromHex("a012a010a40e300c310a300806035504030c0178"));
+  const everything = issuingPoint(fromHex(""));
+  const status = (...own: Uint8Array[]) =>
+    statusByLists(certificate, issuing.certificate, [strangeList(issuing, { revoked: [], own })], AT);
+  assert.deepEqual(status(), { kind: "good" });
+  assert.deepEqual(status(everything), { kind: "good" });
+  assert.match(JSON.stringify(status(directory)), /unknown.*part that is named by directoryName/);
+  assert.match(JSON.stringify(status(everything, directory)), /unknown.*is there twice/);
 });

@@ -212,7 +212,8 @@ export function ocspResponseOf(
 /**
  * Reads an answer about `serial` and verifies who signed it: the issuer, or the responder given.
  *
- * @throws DecodeError; PkiError `ocsp-refused` for another's answer, one out of its time, or one about another certificate
+ * @throws DecodeError; PkiError `ocsp-refused` for another's answer, one out of its time or without an end, or one about another
+ * certificate
  */
 export function openOcspResponse(
   octets: Uint8Array,
@@ -226,11 +227,11 @@ export function openOcspResponse(
   return openTimedOcspResponse(octets, asked).status;
 }
 
-/** As `openOcspResponse`, with the moment until which the answer holds, where it names one. */
+/** As `openOcspResponse`, with the moment until which the answer holds. */
 export function openTimedOcspResponse(
   octets: Uint8Array,
   asked: Parameters<typeof openOcspResponse>[1],
-): { readonly status: CertificateStatus; readonly nextUpdate: Date | undefined } {
+): { readonly status: CertificateStatus; readonly nextUpdate: Date } {
   const { issuer, responder = issuer, serial, at } = asked;
   const refuse = (why: string): never => {
     throw new PkiError("ocsp-refused", why);
@@ -251,8 +252,9 @@ export function openTimedOcspResponse(
     own.some((id) => equalBytes(id, encode(certId, one.certId))),
   );
   if (found === undefined) return refuse("the answer is about another certificate");
-  if (at < found.thisUpdate || (found.nextUpdate && at > found.nextUpdate))
-    return refuse("the answer is not of this time");
+  // One that says no end may be of any day: whoever has kept it gives it for ever.
+  if (found.nextUpdate === undefined) return refuse("the answer does not say until when it holds");
+  if (at < found.thisUpdate || at > found.nextUpdate) return refuse("the answer is not of this time");
   return { status: found.status, nextUpdate: found.nextUpdate };
 }
 

@@ -77,10 +77,15 @@ export class StagedRevocations {
     this.#refuse = new RefuseStage({ ...dependencies, registry: dependencies.store.registry });
   }
 
-  /** What it would do: nothing is changed. @throws PkiError `authority-unknown` */
+  /**
+   * What it would do: nothing is changed.
+   *
+   * @throws PkiError `authority-unknown`, `certificate-unknown`, `revocation-refused` for the certificate of an authority
+   */
   async effect({ authority, serial }: RevocationSubject): Promise<RevocationEffect> {
     const { store, authorities, now, pace } = this.#deps;
     const record = await authorities.recordOf(authority);
+    await this.#refuseAuthority({ authority, serial });
     const below = serial === undefined ? await this.below(authority) : [];
     const extent = await store.registry.extent(await this.concerned({ authority, serial }), now());
     const meters = extent.reduce((sum, one) => sum + one.meters, 0);
@@ -240,6 +245,19 @@ export class StagedRevocations {
     return all
       .filter((one) => isThere(utility, one.utility) && isThere(island, one.island))
       .map((one) => one.authority);
+  }
+
+  /** The certificate of an authority would be counted as one, and all below it would fall at once. */
+  async #refuseAuthority({ authority, serial }: RevocationSubject): Promise<void> {
+    const all = await this.#deps.authorities.all();
+    const child = all.find(
+      (one) => one.parent === authority && toHex(decodeCertificate(one.certificate).serial) === serial,
+    );
+    if (child !== undefined)
+      throw new PkiError(
+        "revocation-refused",
+        `certificate ${serial} is that of the authority ${child.name}: revoke authority ${child.authority}`,
+      );
   }
 
   async #batch(plan: RevocationPlan): Promise<{ readonly isDone: boolean; readonly finished: number }> {

@@ -184,6 +184,43 @@ describe("certificates", () => {
     assert.throws(() => issueDevice(signs, "tls-server"), refused);
   });
 
+  test("names that somebody else reads as other names are refused before anything is signed", () => {
+    const signs = { ...tree.issuing, signer: { ...tree.issuing.signer, sign: () => assert.fail("was asked to sign") } };
+    const refused = code("profile-violated");
+    const title = "4D4B303000000001";
+    for (const CN of [
+      `${title}\0`,
+      `${title} `,
+      "４D4B303000000001",
+      "anna\0.example",
+      "an\u200bna",
+      "anna\u202e",
+      "a\nb",
+      "a".repeat(65),
+    ])
+      assert.throws(
+        () => issueDevice(signs, "technician", { subject: { names: { CN } } }),
+        refused,
+        JSON.stringify(CN),
+      );
+    for (const more of [{ O: "x".repeat(65) }, { OU: "\0" }, { serialNumber: "ü" }])
+      assert.throws(
+        () => issueDevice(signs, "technician", { subject: { names: { CN: "a", ...more } } }),
+        refused,
+        JSON.stringify(more),
+      );
+    const subject = { names: { CN: "host" } } as const;
+    const named = (value: string) => ({ subject, hosts: [{ kind: "dNSName", value }] }) as const;
+    for (const host of ["a.example\0.evil", "*.example", "", "a..example", "a b", `${"a".repeat(64)}.example`, "a/b"])
+      assert.throws(() => issueDevice(signs, "tls-server", named(host)), refused, JSON.stringify(host));
+    for (const hosts of [
+      [{ kind: "iPAddress", value: new Uint8Array(5) }],
+      [named("a.example").hosts[0], { kind: "uniformResourceIdentifier", value: "https://b.example" }],
+    ] as const)
+      assert.throws(() => issueDevice(signs, "tls-server", { subject, hosts }), refused);
+    assert.ok(issueDevice(tree.issuing, "tls-server", named("under_score-1.a.example")));
+  });
+
   test("each certificate fits its own profile and none of another purpose", () => {
     const certificates = DEVICES.map(({ name }) => ({ name, certificate: issueDevice(issuerFor(name), name) }));
     for (const { name, certificate } of certificates)

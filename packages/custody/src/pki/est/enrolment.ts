@@ -73,8 +73,9 @@ export async function renewByCertificate(pki: Pki, shown: Uint8Array, request: U
   const asked = openRequest(request);
   requireSameNames(asked, current.certificate);
   const profile = enrollable(current.record.profile);
-  return pki.authorities.issue({
-    authority: current.record.authority,
+  const { authority, serial } = current.record;
+  const next = await pki.authorities.issue({
+    authority,
     profile,
     subject: { names: subjectNames(current.certificate.subject) },
     publicKey: asked.publicKey,
@@ -82,6 +83,12 @@ export async function renewByCertificate(pki: Pki, shown: Uint8Array, request: U
     policies: [ANY_POLICY],
     requester: `est:${current.record.subject}`,
   });
+  // Revoked meanwhile: whoever has its key would come away with another certificate, of which nobody knows.
+  if (await pki.store.registry.isRevoked(authority, serial)) {
+    await pki.authorities.revoke(authority, toHex(next.serial), "privilegeWithdrawn", `est:${current.record.subject}`);
+    throw new EstRefusal(403, "the certificate of the connection was revoked");
+  }
+  return next;
 }
 
 /** A certificate that this PKI issued, that holds now, and that its registry knows. @throws EstRefusal */
