@@ -57,7 +57,8 @@ export async function adoptRows({ ledger, rows, trust, write }: AdoptionParts): 
   }
 }
 
-function lineOf({ at, kind, body }: LedgerEntry, trust: Remembered): TrustLine | undefined {
+/** The line that an entry of the ledger should have and has not; undefined for what has none, or its own. */
+export function lineOf({ at, kind, body }: LedgerEntry, trust: Remembered): TrustLine | undefined {
   if (kind === CERTIFICATE_ORDERED) {
     const { authority, serial, profile } = JSON.parse(body) as Readonly<
       Record<"authority" | "serial" | "profile", string>
@@ -71,7 +72,8 @@ function lineOf({ at, kind, body }: LedgerEntry, trust: Remembered): TrustLine |
   return revoked && serials.length > 0 ? { ...revoked, serials } : undefined;
 }
 
-function planOf({ at, principal, body }: LedgerEntry): RevocationPlan {
+/** A plan as the ledger has it: nobody has moved it. */
+export function planOf({ at, principal, body }: LedgerEntry): RevocationPlan {
   const said = JSON.parse(body) as Pick<RevocationPlan, "authority" | "reason" | "meters"> & {
     readonly plan: string;
     readonly serial?: string;

@@ -20,6 +20,7 @@ import { adoptRows } from "./adopt-rows.ts";
 import { bindLists } from "./bound-lists.ts";
 import { bindPlans, type PlanParts } from "./bound-plans.ts";
 import { bindRegistry } from "./bound-registry.ts";
+import { followLedger, markFollowed } from "./followed-ledger.ts";
 import type { PkiLedger } from "./pki-ledger.ts";
 import { Remembered } from "./remembered.ts";
 import type { TrustJournal, TrustLine } from "./trust-journal.ts";
@@ -33,7 +34,7 @@ export interface BindingParts {
   readonly vault: Pick<Vault, "authenticate" | "unsealNamed">;
   readonly installation: Pick<InstallationRecords, "namedSecret">;
   readonly journal: TrustJournal;
-  readonly ledger: Pick<LedgerReads, "ofKinds" | "read">;
+  readonly ledger: Pick<LedgerReads, "ofKinds" | "read" | "size">;
   readonly orders: PkiLedger;
   /** A row was not believed; said once for each. */
   readonly onRefused: (what: string) => Promise<void>;
@@ -67,9 +68,19 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
   const { store, vault, installation, ledger, orders, journal, onRefused, onRevoked, now } = parts;
   const trust = new Remembered();
   const strange: number[] = [];
-  for await (const line of journal.read((number) => strange.push(number))) trust.add(line);
+  const gone: number[] = [];
+  const lines = journal.read(
+    (number) => strange.push(number),
+    ({ line }) => {
+      gone.push(line);
+      trust.break();
+    },
+  );
+  for await (const line of lines) trust.add(line);
   if (strange.length > 0)
     await onRefused(`revocations.jsonl: lines ${strange.slice(0, 10).join(", ")} were not written by this vault`);
+  if (gone.length > 0)
+    await onRefused(`revocations.jsonl: lines are gone, or moved, before lines ${gone.slice(0, 10).join(", ")}`);
   const told = new Set<string>();
   const refuse = async (what: string): Promise<void> => {
     if (told.has(what)) return;
@@ -88,6 +99,15 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     await adoptRows({ ledger, rows: await store.plans.list(), trust, write });
     await write({ kind: "rows-bound", at: now() });
   }
+  const lostKeys: LostKeys = {
+    add: async (keys) => {
+      const fresh = keys.map(shortKey).filter((key) => !trust.isLost(key));
+      if (fresh.length > 0) await write({ kind: "keys-lost", at: now(), keys: fresh });
+    },
+    has: (key) => trust.isLost(shortKey(key)),
+  };
+  const following = { ledger, orders, assignments: store.assignments, trust, write, addLost: lostKeys.add, now };
+  await followLedger(following);
   const authorities: Registry["authorities"] = async () => {
     const all = await store.registry.authorities();
     const macs = await vault.authenticate(all.map(authorityText));
@@ -124,14 +144,9 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     },
     remember: write,
     refuse,
-    lostKeys: {
-      add: async (keys) => {
-        const fresh = keys.map(shortKey).filter((key) => !trust.isLost(key));
-        if (fresh.length > 0) await write({ kind: "keys-lost", at: now(), keys: fresh });
-      },
-      has: (key) => trust.isLost(shortKey(key)),
-    },
+    lostKeys,
     mend: async () => {
+      await markFollowed(following);
       await mendPlans();
       await mendLists();
       return mendRegistry();

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { SystemTitle } from "@meterkeep/dlms";
-import { allEntries, type LedgerReads } from "@meterkeep/ledger";
+import type { LedgerReads } from "@meterkeep/ledger";
 import {
   type AssignmentIndex,
   type AssignmentTable,
@@ -17,7 +17,6 @@ import {
   type PkiStore,
   Publisher,
   replayRevocations,
-  revocationOf,
   StagedRevocations,
   signAssignments,
 } from "@meterkeep/pki";
@@ -63,8 +62,6 @@ export interface PkiParts {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Entries of the ledger that are looked through at each start for revocations that the registry missed: one that died between the two left at most a few. */
-const REPLAYED_ENTRIES = 20_000;
 /** How often the registry is held against what was ever revoked. */
 const MEND_MILLISECONDS = 3_600_000;
 /** Certificates a sweep whose answers are looked at: of a million each within the hours that an answer is good for. */
@@ -181,7 +178,6 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     for (const serial of serials) publisher.forget(authority, serial);
   });
   await replayRevocations(store.registry, revocationsOf(journal.read(() => undefined)));
-  await replayRevocations(store.registry, recentRevocations(parts.ledger));
   await store.mend();
   let mendedAt = now();
   const addTable = (octets: Uint8Array, number: number) => table.add(octets, number, now());
@@ -301,13 +297,4 @@ async function openScheme(authorities: Authorities): Promise<OpenAuthority> {
       refusal = error;
     }
   throw refusal;
-}
-
-async function* recentRevocations(ledger: Pick<LedgerReads, "read" | "size">) {
-  const after = Math.max(0, (await ledger.size()) - REPLAYED_ENTRIES);
-  for await (const { at, kind, body } of allEntries(ledger, after)) {
-    if (kind !== "certificates-revoked") continue;
-    const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
-    if (revoked !== undefined) yield revoked;
-  }
 }

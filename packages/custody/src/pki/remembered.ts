@@ -37,6 +37,12 @@ export class Remembered {
   isBound = false;
   /** Plans, revocations and roles have their lines: a row without one is somebody else's. */
   areRowsBound = false;
+  /** How far into the ledger the journal has followed it: nought where nothing is known of that. */
+  followed = 0;
+  /** How often lines are gone from the journal. */
+  breaks = 0;
+  /** When a plan was last put where it is. */
+  readonly placedAt = new Map<string, number>();
   table = 0;
   /** The newest table with its octets, where its line has them. */
   tableRecord: AssignmentRecord | undefined;
@@ -93,21 +99,31 @@ export class Remembered {
     return this.#lostKeys.has("key", key);
   }
 
+  /** Lines are gone at this place: what the journal said of how far it has followed holds no more. */
+  break(): void {
+    this.breaks += 1;
+    this.followed = 0;
+  }
+
   add(line: TrustLine): void {
     switch (line.kind) {
       case undefined:
         for (const serial of line.serials) this.#revoke({ ...line, serial, revokedAt: line.at });
         return;
       case "held":
-        if (!this.plans.has(line.plan.id)) this.plans.set(line.plan.id, { ...line.plan, serial: line.plan.serial });
+        if (this.plans.has(line.plan.id)) return;
+        this.plans.set(line.plan.id, { ...line.plan, serial: line.plan.serial });
+        this.placedAt.set(line.plan.id, line.at);
         return;
       case "moved": {
         const { stage, state, finished } = line;
         this.place(line.plan, { stage, state, finished });
+        this.placedAt.set(line.plan, line.at);
         return;
       }
       case "withdrawn":
         this.place(line.plan, { state: "withdrawn" });
+        this.placedAt.set(line.plan, line.at);
         return;
       case "cut": {
         const { plan, at } = line;
@@ -146,6 +162,9 @@ export class Remembered {
         return;
       case "to-free":
         this.freeing.add(line.plan);
+        return;
+      case "followed":
+        if (line.breaks === this.breaks) this.followed = line.sequence;
         return;
       case "authorities-bound":
         this.isBound = true;

@@ -69,6 +69,11 @@ export type TrustLine =
       readonly island: string;
       readonly meters: readonly string[];
     }
+  /**
+   * All that the ledger has up to this entry has its line before this one, but for what was on its way: as far as only so
+   * many times lines were gone from the journal by then.
+   */
+  | { readonly kind: "followed"; readonly at: number; readonly sequence: number; readonly breaks: number }
   /** Plans, revocations and what certificates are for count by their lines alone from here on. */
   | { readonly kind: "rows-bound"; readonly at: number }
   /** A one-time password of enrolment was used up: its hash, hex. */

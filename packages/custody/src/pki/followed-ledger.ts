@@ -1,0 +1,118 @@
+import { allEntries, type LedgerEntry, type LedgerReads } from "@meterkeep/ledger";
+import {
+  type AssignmentRecord,
+  type LedgeredOrders,
+  lostKeysOf,
+  type PkiStore,
+  type RevocationMove,
+  type RevocationPlan,
+} from "@meterkeep/pki";
+import { lineOf, planOf } from "./adopt-rows.ts";
+import type { Remembered } from "./remembered.ts";
+import type { TrustLine } from "./trust-journal.ts";
+
+/** Entries that are read again before the place up to which a journal has followed: some may have been on their way into it. */
+const READ_AGAIN = 20_000;
+/** That place is written down whenever the ledger has grown by so many. */
+const MARKED_EVERY = 1_000;
+
+/** What the ledger is followed with. */
+export interface FollowingParts {
+  readonly ledger: Pick<LedgerReads, "read" | "size">;
+  readonly orders: Pick<LedgeredOrders, "ofSerials">;
+  readonly assignments: Pick<PkiStore["assignments"], "newest">;
+  readonly trust: Remembered;
+  readonly write: (...lines: readonly TrustLine[]) => Promise<void>;
+  readonly addLost: (keys: readonly string[]) => Promise<void>;
+  readonly now: () => number;
+}
+
+/**
+ * Gives the journal what the ledger has and it lacks: of a process that died between the two, and where second storage was
+ * put back from a backup, cut off, or lost, all since then. Read from the place up to which the journal says that it has
+ * followed; from the beginning where it says none, or lines are gone from it.
+ */
+export async function followLedger(parts: FollowingParts): Promise<void> {
+  const { ledger, trust, write } = parts;
+  const after = Math.max(0, Math.min(trust.followed, await ledger.size()) - READ_AGAIN);
+  /** Plans that are as they are by what was read now. */
+  const followed = new Set<string>();
+  let signed = 0;
+  for await (const entry of allEntries(ledger, after)) {
+    const line = lineOf(entry, trust);
+    if (line !== undefined) await write(line);
+    if (entry.kind === "certificates-revoked") await followLost(entry, parts);
+    if (entry.kind === "revocation-planned") await followPlan(entry, followed, parts);
+    if (entry.kind === "revocation-moved") await followMove(entry, followed, parts);
+    if (entry.kind === "assignments-signed")
+      signed = Math.max(signed, (JSON.parse(entry.body) as Pick<AssignmentRecord, "number">).number);
+  }
+  if (signed > trust.table) await followTable(signed, parts);
+  await markFollowed(parts);
+}
+
+/** Notes how far the journal has followed, where the ledger is another than at the last note. */
+export async function markFollowed({
+  ledger,
+  trust,
+  write,
+  now,
+}: Pick<FollowingParts, "ledger" | "trust" | "write" | "now">): Promise<void> {
+  const sequence = await ledger.size();
+  // It is shorter where an older database was put back.
+  if (Math.abs(sequence - trust.followed) < MARKED_EVERY) return;
+  await write({ kind: "followed", at: now(), sequence, breaks: trust.breaks });
+}
+
+async function followLost({ body }: LedgerEntry, { orders, addLost }: FollowingParts): Promise<void> {
+  const { authority, reason, serials } = JSON.parse(body) as {
+    readonly authority: string;
+    readonly reason: string;
+    readonly serials: readonly string[];
+  };
+  if (reason !== "keyCompromise" && reason !== "cACompromise") return;
+  await addLost(lostKeysOf(await orders.ofSerials(authority, serials), reason));
+}
+
+async function followPlan(entry: LedgerEntry, followed: Set<string>, { trust, write }: FollowingParts): Promise<void> {
+  const plan = planOf(entry);
+  const isSame = (one: RevocationPlan) => one.authority === plan.authority && one.serial === plan.serial;
+  // What was planned again since then stands for both.
+  const isKnown = [...trust.plans.values()].some(
+    (one) => one.id === plan.id || (isSame(one) && one.plannedAt >= plan.plannedAt),
+  );
+  if (isKnown) return;
+  await write({ kind: "held", at: plan.plannedAt, plan });
+  followed.add(plan.id);
+}
+
+/**
+ * A move that the journal lacks. Of a plan that it has, only what takes more trust: nothing is given back, or stopped, by an
+ * entry alone, save what this reading itself has begun.
+ */
+async function followMove(
+  { at, body }: LedgerEntry,
+  followed: Set<string>,
+  { trust, write }: FollowingParts,
+): Promise<void> {
+  const said = JSON.parse(body) as Pick<RevocationPlan, "stage" | "state"> & {
+    readonly plan: string;
+    readonly move: RevocationMove;
+  };
+  const { plan: id, move, stage, state } = said;
+  const plan = trust.plans.get(id);
+  if (plan === undefined || plan.state === "withdrawn") return;
+  const isSince = at > (trust.placedAt.get(id) ?? at) && (move === "start" || move === "next");
+  if (!isSince && !followed.has(id)) return;
+  followed.add(id);
+  if (move === "lift") await write({ kind: "lifted", at, plan: id });
+  await write({ kind: "moved", at, plan: id, stage, state, finished: stage === plan.stage ? plan.finished : 0 });
+}
+
+/** The row of the newest table, which counts where a scheme has signed it: whoever reads it verifies that. */
+async function followTable(signed: number, { assignments, write }: FollowingParts): Promise<void> {
+  const row = await assignments.newest();
+  if (row?.number !== signed) return;
+  const octets = Buffer.from(row.octets).toString("base64");
+  await write({ kind: "table", at: row.addedAt, number: signed, octets });
+}
