@@ -25,6 +25,8 @@ import {
   isKeyOrigin,
   keyServiceOf,
   networksOf,
+  pkiAddressOf,
+  pkiLimitsOf,
   type StartConfig,
   workerGateOf,
 } from "./options.ts";
@@ -140,8 +142,9 @@ function keyServiceConfig({ config, credentials }: ConfigSources): Pick<Custodia
 function pkiConfig(config: StartConfig): NonNullable<CustodianConfig["pki"]> {
   const address = enrolmentOf(config);
   return {
-    address: `${consoleAddress(config)}/pki`,
+    address: pkiAddressOf(config) ?? `${consoleAddress(config)}/pki`,
     developmentTree: true,
+    limits: pkiLimitsOf(config),
     ...(address && { enrolment: { ...address, names: keyServiceHosts(address.host) } }),
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { resolveOptions } from "./options.ts";
+import { pkiAddressOf, pkiLimitsOf, resolveOptions } from "./options.ts";
 
 test("an option counts before its variable, and that before the default", () => {
   const env = { METERKEEP_METERS: "7", METERKEEP_PUSH_PORT: "5000" };
@@ -27,4 +27,26 @@ test("a value that does not fit is refused by the name it was given under", () =
   refused({ pushPort: "1.5" }, {}, /^--push-port/);
   refused({ listen: "everywhere" }, {}, /^--listen must be an IP address/);
   refused({ databaseSuffix: "a;b" }, {}, /^--database-suffix/);
+});
+
+test("what the PKI publishes and whom it bounds is said at the start, and nonsense refused", () => {
+  const config = resolveOptions(
+    { pkiAddress: "http://pki.example/pki", pkiLimits: "operator=100000, est:CN=dc-7=10" },
+    {},
+  );
+  assert.equal(pkiAddressOf(config), "http://pki.example/pki");
+  assert.deepEqual(pkiLimitsOf(config), [
+    { requester: "operator", perDay: 100_000 },
+    { requester: "est:CN=dc-7", perDay: 10 },
+  ]);
+  assert.deepEqual([pkiAddressOf(resolveOptions({}, {})), pkiLimitsOf(resolveOptions({}, {}))], [undefined, []]);
+  for (const pkiAddress of [
+    "pki.example",
+    "http://pki.example/pki/",
+    "ftp://pki.example/pki",
+    "http://pki example/pki",
+  ])
+    assert.throws(() => resolveOptions({ pkiAddress }, {}), /^CliError: --pki-address/, pkiAddress);
+  for (const pkiLimits of ["operator", "operator=", "=5", "operator=-1", "operator=1;2"])
+    assert.throws(() => resolveOptions({ pkiLimits }, {}), /^CliError: --pki-limits/, pkiLimits);
 });

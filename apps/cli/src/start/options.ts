@@ -317,6 +317,18 @@ export const START_OPTIONS = {
     description:
       "The address and port, as 192.0.2.1:8424, where people and devices enrol for certificates over EST (RFC 7030), with the passwords of `meterkeep pki password` or the certificates they have. Without it nothing listens, save on 127.0.0.1:8424 where the town has data concentrators, and on that port of the --worker-gate, which enrol there.",
   },
+  pkiAddress: {
+    kind: "text",
+    optional: true,
+    description:
+      "Where everybody reaches what the PKI publishes, such as http://pki.example/pki: a web server there asks for /pki of the console's port, as localhost. It goes into certificates that are made from then on; the console's own address on this machine unless given.",
+  },
+  pkiLimits: {
+    kind: "text",
+    optional: true,
+    description:
+      "Who may order more certificates in 24 hours than 1 000, or fewer, as the ledger names them: operator=100000,est:dc-7=10. The operator's are those of `meterkeep pki issue` and `meterkeep pki batch`.",
+  },
   organisation: {
     kind: "text",
     optional: true,
@@ -401,6 +413,8 @@ export function resolveOptions(
   keyServiceOf(config);
   enrolmentOf(config);
   workerGateOf(config);
+  pkiAddressOf(config);
+  pkiLimitsOf(config);
   if (config.organisation !== undefined && !isIssuer(config.organisation))
     refuse("--organisation", `must be an https address, or http on this machine, not ${config.organisation}`);
   if (!isKeyOrigin(config.factoryKeys))
@@ -439,6 +453,29 @@ export function keyServiceOf({ keyService }: Pick<StartConfig, "keyService">) {
 /** The address of `--worker-gate`, where it is given. @throws {CliError} `option-invalid` */
 export function workerGateOf({ workerGate }: Pick<StartConfig, "workerGate">) {
   return addressOf("--worker-gate", workerGate);
+}
+
+/** The address of `--pki-address`, where it is given. @throws {CliError} `option-invalid` */
+export function pkiAddressOf({ pkiAddress: text }: Pick<StartConfig, "pkiAddress">): string | undefined {
+  if (text === undefined) return undefined;
+  // Lists are signed, and whoever looks for them has no TLS yet (RFC 5280 clause 8).
+  const isAddress = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && /^[!-~]{1,200}$/.test(text);
+  if (!isAddress || text.endsWith("/"))
+    refuse("--pki-address", `must be an address without a slash at its end, as http://pki.example/pki, not ${text}`);
+  return text;
+}
+
+/** The limits of `--pki-limits`. @throws {CliError} `option-invalid` */
+export function pkiLimitsOf({ pkiLimits = "" }: Pick<StartConfig, "pkiLimits">) {
+  return pkiLimits
+    .split(",")
+    .filter((part) => part.trim() !== "")
+    .map((part) => {
+      const [, requester, perDay] = /^\s*(\S.*?)\s*=\s*(\d{1,9})\s*$/.exec(part) ?? [];
+      if (requester === undefined)
+        refuse("--pki-limits", `must be names with a number each, as operator=100000, not ${part.trim()}`);
+      return { requester, perDay: Number(perDay) };
+    });
 }
 
 /** Where concentrators of the town and workers enrol, unless `--enrolment` says another address. */
