@@ -6,11 +6,13 @@ type WitnessConfig = NonNullable<NonNullable<CustodianConfig["ledger"]>["witness
 
 /** What the configuration says of the ledger. @throws CustodyError `custodian-config-invalid` for a witness that is none. */
 export function ledgerOptions({ ledger = {} }: Pick<CustodianConfig, "ledger">): LedgerOptions {
-  const { everyEntries, everySeconds, longestAwaySeconds, witnesses = [], approvers = [] } = ledger;
+  const { everyEntries, everySeconds, latestCheckpointSeconds, longestAwaySeconds } = ledger;
+  const { witnesses = [], approvers = [] } = ledger;
   return {
     settings: {
       ...(everyEntries !== undefined && { everyEntries }),
       ...(everySeconds !== undefined && { everySeconds }),
+      ...(latestCheckpointSeconds !== undefined && { latestSeconds: latestCheckpointSeconds }),
       ...(longestAwaySeconds !== undefined && { longestAwaySeconds }),
     },
     witnesses: witnesses.map(witnessOf),

@@ -117,6 +117,14 @@ export const CUSTODIAN_CONFIG = {
         description: "And after so many seconds, where there are new entries; 30 when absent.",
         optional: true,
       },
+      latestCheckpointSeconds: {
+        kind: "integer",
+        unit: "seconds",
+        minimum: 60,
+        maximum: 86_400,
+        description: "Entries that wait for longer for a checkpoint are told of in the status; 300 when absent.",
+        optional: true,
+      },
       longestAwaySeconds: {
         kind: "integer",
         unit: "seconds",

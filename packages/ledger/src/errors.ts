@@ -10,6 +10,7 @@ export const LEDGER_ERROR_CODES = [
   "ledger-witness-missing",
   "ledger-witness-refused",
   "ledger-checkpoint-invalid",
+  "ledger-checkpoint-late",
   "ledger-export-malformed",
   "ledger-change-refused",
 ] as const;

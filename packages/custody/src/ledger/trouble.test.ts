@@ -10,14 +10,19 @@ const AWAY = { witnesses: [{ name: "tower", state: "away", problem: "witness tow
 const BROKEN = { code: "withdrawals-broken", message: "the journal is not what was written" };
 
 test("a witness that is away hides nothing that is wrong on second storage, and a halt comes before both", () => {
-  const both = troubleOf({ halt: undefined, ...AWAY }, BROKEN);
+  const both = troubleOf({ halt: undefined, late: undefined, ...AWAY }, BROKEN);
   assert.deepEqual(both, {
     code: "withdrawals-broken",
     message: "the journal is not what was written; besides, witness tower is away",
   });
-  assert.equal(troubleOf({ halt: undefined, ...AWAY }, undefined)?.code, "ledger-witness-away");
-  assert.deepEqual(troubleOf({ halt: undefined, witnesses: [] }, BROKEN), BROKEN);
-  assert.equal(troubleOf({ halt: undefined, witnesses: [] }, undefined), undefined);
+  assert.equal(troubleOf({ halt: undefined, late: undefined, ...AWAY }, undefined)?.code, "ledger-witness-away");
+  assert.deepEqual(troubleOf({ halt: undefined, late: undefined, witnesses: [] }, BROKEN), BROKEN);
+  assert.equal(troubleOf({ halt: undefined, late: undefined, witnesses: [] }, undefined), undefined);
+  const late = new LedgerError("ledger-checkpoint-late", "entries wait");
+  assert.equal(
+    troubleOf({ halt: undefined, late, ...AWAY }, undefined)?.message,
+    "entries wait; besides, witness tower is away",
+  );
   const halt = new LedgerError("ledger-rewritten", "it is not what a witness saw");
-  assert.equal(troubleOf({ halt, ...AWAY }, BROKEN)?.code, "ledger-rewritten");
+  assert.equal(troubleOf({ halt, late: undefined, ...AWAY }, BROKEN)?.code, "ledger-rewritten");
 });

@@ -8,17 +8,18 @@ export interface Trouble {
 }
 
 /**
- * What people should hear of: a halt, or else what is wrong with the ledger and on second storage, then a witness that is away. Of two the first
- * gives the code, and its words come first: a witness that somebody took away hides no journal that was written on.
+ * What people should hear of: a halt, or else what is wrong with the ledger and on second storage, then a checkpoint that is late, then
+ * a witness that is away. Of two the first gives the code, and its words come first: a witness that somebody took away hides no journal
+ * that was written on.
  */
 export function troubleOf(
-  { halt, witnesses }: Pick<KeeperState, "halt" | "witnesses">,
+  { halt, late, witnesses }: Pick<KeeperState, "halt" | "late" | "witnesses">,
   ...others: readonly (Trouble | undefined)[]
 ): Trouble | undefined {
   if (halt !== undefined) return { code: halt.code, message: halt.message.slice(0, MOST_CHARACTERS) };
   const away = witnesses.find(({ state }) => state === "away");
   const witness = away && { code: "ledger-witness-away", message: away.problem ?? away.name };
-  const all = [...others, witness].filter((one) => one !== undefined);
+  const all = [...others, late, witness].filter((one) => one !== undefined);
   const message = all.map((one) => one.message).join("; besides, ");
   return all[0] && { code: all[0].code, message: message.slice(0, MOST_CHARACTERS) };
 }

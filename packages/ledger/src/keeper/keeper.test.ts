@@ -39,6 +39,8 @@ function world() {
     softwareSigner(1, generateSignerSecret()),
   );
   let plan: { readonly step: Step; readonly when: "before" | "after"; skip: number } | undefined;
+  let now = Date.now();
+  let refused: Error | undefined;
   const killing = async <T>(step: Step, act: () => Promise<T>): Promise<T> => {
     const here = plan?.step === step && plan.skip-- === 0 ? plan : undefined;
     if (here?.when === "before") throw new Killed(step);
@@ -60,7 +62,8 @@ function world() {
       reads: store,
       checkpoints: {
         ...checkpoints,
-        add: (size, note) => killing("keep", () => checkpoints.add(size, note)),
+        add: (size, note) =>
+          killing("keep", () => (refused === undefined ? checkpoints.add(size, note) : Promise.reject(refused))),
         cosign: (size, witness, lines) => killing("cosign", () => checkpoints.cosign(size, witness, lines)),
       },
       witnesses: [
@@ -77,7 +80,7 @@ function world() {
         signers.set(version, signer);
         return { ...signer, sign: (text) => killing("sign", () => signer.sign(text)) };
       },
-      now: () => Date.now(),
+      now: () => now,
       settings: DEFAULT_KEEPER_SETTINGS,
       approvers: [],
       approved: undefined,
@@ -95,6 +98,13 @@ function world() {
     start,
     kill: (step: Step, when: "before" | "after", skip = 0) => {
       plan = { step, when, skip };
+    },
+    wait: (seconds: number) => {
+      now += seconds * 1000;
+    },
+    /** The database takes no row of a checkpoint. */
+    refuse: (error?: Error) => {
+      refused = error;
     },
     spare: () => {
       plan = undefined;
@@ -118,7 +128,12 @@ test("killed at every step between entry, signature, checkpoint and witnesses, a
             await (async () => {
               await first.ledger.append(draft("two"));
               await (act === "rotate" ? first.keeper.rotate() : first.keeper.checkpoint());
-            })().catch((error: unknown) => assert.ok(error instanceof Killed, `${place}: ${error}`));
+            })().catch((error: Error) =>
+              assert.ok(
+                [error, error.cause].some((one) => one instanceof Killed),
+                `${place}: ${error}`,
+              ),
+            );
             here.spare();
             const second = await here.start();
             assert.equal(second.keeper.state.halt, undefined, place);
@@ -173,6 +188,48 @@ test("a checkpoint is made after so many entries, or so many seconds, and never 
     await ledger.append(...Array.from({ length: DEFAULT_KEEPER_SETTINGS.everyEntries }, (_, at) => draft("entry", at)));
     await keeper.tick();
     assert.equal(keeper.state.checkpoint?.checkpoint.size, await here.store.size());
+  } finally {
+    here.end();
+  }
+});
+
+const isLate = ({ state }: LedgerKeeper): boolean => state.late !== undefined;
+
+test("who refuses the rows of checkpoints keeps nothing from the witnesses, and is told of when one is late", async () => {
+  const here = world();
+  try {
+    const { ledger, keeper } = await here.start();
+    await keeper.checkpoint();
+    const stored = await here.checkpoints.last();
+    here.refuse(new Error("no space left"));
+    await ledger.append(draft("entry"));
+    await keeper.tick();
+    here.wait(DEFAULT_KEEPER_SETTINGS.latestSeconds);
+    await keeper.tick();
+    assert.ok(!isLate(keeper));
+    const size = await here.store.size();
+    assert.deepEqual(
+      keeper.state.witnesses.map((one) => [one.state, one.size]),
+      [
+        ["current", size],
+        ["current", size],
+      ],
+    );
+    here.wait(1);
+    assert.equal(keeper.state.late?.code, "ledger-checkpoint-late");
+    assert.match(keeper.state.late?.message ?? "", new RegExp(`after ${stored?.size} wait .*: no space left`));
+    assert.deepEqual(await here.checkpoints.last(), stored);
+    await assert.rejects(keeper.rotate(), { code: "ledger-checkpoint-late" });
+    here.refuse();
+    here.wait(DEFAULT_KEEPER_SETTINGS.everySeconds);
+    await keeper.tick();
+    assert.ok(!isLate(keeper));
+    const last = await here.checkpoints.last();
+    assert.equal(last?.size, await here.store.size());
+    assert.deepEqual(
+      last?.cosignatures.map(({ witness }) => witness),
+      ["west"],
+    );
   } finally {
     here.end();
   }

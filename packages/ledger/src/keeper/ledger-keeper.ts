@@ -11,16 +11,19 @@ import { type ApprovedChange, type Approver, type LedgerChange, readChange, requ
 import { historyOf, type LedgerHistory, RESUMED, WITNESSES } from "./history.ts";
 import { WitnessDesk, type WitnessState } from "./witness-desk.ts";
 
-/** How often checkpoints are made, and how long a witness may be away. */
+/** How often checkpoints are made, when one is late, and how long a witness may be away. */
 export interface KeeperSettings {
   readonly everyEntries: number;
   readonly everySeconds: number;
+  /** People hear of it when entries wait for longer than that for a checkpoint that is stored. */
+  readonly latestSeconds: number;
   readonly longestAwaySeconds: number;
 }
 
 export const DEFAULT_KEEPER_SETTINGS: KeeperSettings = {
   everyEntries: 4096,
   everySeconds: 30,
+  latestSeconds: 300,
   longestAwaySeconds: 24 * 3600,
 };
 
@@ -50,6 +53,8 @@ export interface KeeperState {
   readonly checkpoint: { readonly checkpoint: Checkpoint; readonly note: string } | undefined;
   readonly witnesses: readonly WitnessState[];
   readonly halt: LedgerError | undefined;
+  /** Entries wait for a checkpoint for longer than they should. */
+  readonly late: LedgerError | undefined;
   /** The change that would have to be approved to go on. */
   readonly wanted: LedgerChange | undefined;
 }
@@ -67,6 +72,12 @@ export class LedgerKeeper {
   #history: LedgerHistory | undefined;
   #signer: LedgerSigner | undefined;
   #last: { readonly checkpoint: Checkpoint; readonly note: string } | undefined;
+  /** How many entries the newest stored checkpoint has; it is stored after witnesses have it. */
+  #stored = 0;
+  /** Why the last one could not be stored. */
+  #unstored: unknown;
+  /** Since when entries wait for one that is. */
+  #waitingSince: number | undefined;
   #halt: LedgerError | undefined;
   #wanted: LedgerChange | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -90,6 +101,7 @@ export class LedgerKeeper {
       checkpoint: this.#last,
       witnesses: this.#desks.map(({ state }) => state),
       halt: this.#halt ?? this.#heldBy(),
+      late: this.#lateBy(),
       wanted: this.#wanted,
     };
   }
@@ -114,6 +126,7 @@ export class LedgerKeeper {
   async open(): Promise<void> {
     const stored = await this.#ports.checkpoints.last();
     if (stored !== undefined) this.#last = { checkpoint: parseNote(stored.note).checkpoint, note: stored.note };
+    this.#stored = stored?.size ?? 0;
     await this.#examine();
     if (this.#halt !== undefined) return;
     const { keys } = await this.history();
@@ -130,13 +143,18 @@ export class LedgerKeeper {
     if (this.#halt !== undefined) return;
     const { everyEntries, everySeconds } = this.#ports.settings;
     const { size } = await this.#ports.head();
-    const grown = size - (this.#last?.checkpoint.size ?? 0);
+    if (size > this.#stored) this.#waitingSince ??= this.#ports.now();
+    const last = this.#last?.checkpoint.size ?? 0;
+    const grown = size - last;
     const age = this.#ports.now() - (this.#last?.checkpoint.at ?? 0);
-    const isLagging = this.#desks.some(({ state }) => state.size !== this.#last?.checkpoint.size);
+    const isLagging = this.#stored !== last || this.#desks.some(({ state }) => state.size !== last);
     if (grown >= everyEntries || ((grown > 0 || isLagging) && age >= everySeconds * 1000)) await this.checkpoint();
   }
 
-  /** Signs the ledger as it is, keeps that, and gives it to the witnesses; those that are away get it later. */
+  /**
+   * Signs the ledger as it is, gives that to the witnesses, and stores it: whoever keeps the database from storing it keeps nothing
+   * from the witnesses. Those that are away get it later, and so does the database.
+   */
   checkpoint(): Promise<void> {
     const turn = this.#turn.then(() => this.#checkpoint());
     this.#turn = turn.catch(() => undefined);
@@ -150,6 +168,8 @@ export class LedgerKeeper {
     const next = await this.#ports.signer(version);
     await this.#announce(next, this.#signer);
     await this.checkpoint();
+    // Exports show by it that the former keys have signed for these.
+    if (this.#stored !== this.#last?.checkpoint.size) throw this.#notStored();
     this.#signer = next;
     await this.#record("ledger-key-in-use", { version });
     await this.checkpoint();
@@ -253,6 +273,7 @@ export class LedgerKeeper {
       throw error;
     }
     await this.#deliver();
+    await this.#store();
   }
 
   async #sign(signer: LedgerSigner): Promise<void> {
@@ -260,9 +281,37 @@ export class LedgerKeeper {
     const { log } = await this.history();
     if (log === undefined || head.size === 0 || head.size === this.#last?.checkpoint.size) return;
     const checkpoint = { log, ...head, at: this.#ports.now() };
-    const note = await signedCheckpoint(signer, checkpoint);
-    await this.#ports.checkpoints.add(head.size, note);
-    this.#last = { checkpoint, note };
+    this.#last = { checkpoint, note: await signedCheckpoint(signer, checkpoint) };
+  }
+
+  /** Where that fails it is tried again with the next one, and told of when it is late. */
+  async #store(): Promise<void> {
+    if (this.#last === undefined || this.#halt !== undefined) return;
+    const { checkpoint, note } = this.#last;
+    try {
+      if (this.#stored !== checkpoint.size) await this.#ports.checkpoints.add(checkpoint.size, note);
+      this.#stored = checkpoint.size;
+      this.#waitingSince = undefined;
+      for (const desk of this.#desks) await desk.storeCosignature();
+      this.#unstored = undefined;
+    } catch (error) {
+      this.#unstored = error;
+    }
+  }
+
+  #lateBy(): LedgerError | undefined {
+    const { settings, now } = this.#ports;
+    const since = this.#waitingSince;
+    return since === undefined || now() - since <= settings.latestSeconds * 1000 ? undefined : this.#notStored();
+  }
+
+  #notStored(): LedgerError {
+    const why = this.#unstored instanceof Error ? `: ${this.#unstored.message}` : "";
+    return new LedgerError(
+      "ledger-checkpoint-late",
+      `entries after ${this.#stored} wait for a checkpoint that is stored${why}`,
+      { cause: this.#unstored },
+    );
   }
 
   async #deliver(): Promise<void> {

@@ -39,6 +39,8 @@ export class WitnessDesk {
   readonly #witness: Witness;
   readonly #ports: DeskPorts;
   #state: WitnessState;
+  /** What it has signed besides, until that is stored. */
+  #cosignature: { readonly size: number; readonly lines: string } | undefined;
 
   constructor(witness: Witness, ports: DeskPorts) {
     this.#witness = witness;
@@ -82,7 +84,7 @@ export class WitnessDesk {
       }
       const taken = await this.#offer(note);
       if (taken instanceof LedgerError) return taken;
-      if (taken.lines !== undefined) await this.#ports.checkpoints.cosign(size, this.#witness.name, taken.lines);
+      if (taken.lines !== undefined) this.#cosignature = { size, lines: taken.lines };
       this.#become("current", size);
       return undefined;
     } catch (error) {
@@ -90,6 +92,14 @@ export class WitnessDesk {
       this.#become("away", this.#state.size, error.message);
       return undefined;
     }
+  }
+
+  /** Stores what it has signed of a checkpoint, once that is stored. */
+  async storeCosignature(): Promise<void> {
+    if (this.#cosignature === undefined) return;
+    const { size, lines } = this.#cosignature;
+    await this.#ports.checkpoints.cosign(size, this.#witness.name, lines);
+    this.#cosignature = undefined;
   }
 
   async #offer(note: string): Promise<LedgerError | (Taken & { kind: "taken" })> {
