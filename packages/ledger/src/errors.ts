@@ -2,6 +2,8 @@
 export const LEDGER_ERROR_CODES = [
   "ledger-entry-invalid",
   "ledger-foreign-entries",
+  "ledger-altered",
+  "ledger-unbound",
   "ledger-forked",
   "ledger-closed",
   "ledger-restored",

@@ -18,8 +18,16 @@ export interface Growth {
   readonly entries: readonly LedgerEntry[];
   /** Those of the stored levels above the leaves. */
   readonly nodes: readonly CompletedNode[];
-  /** What the writer's key made over where it ends then; none where a ledger's end is not bound. */
-  readonly endMac?: Uint8Array | undefined;
+  /** What the writer's key made over them; none where a ledger is not bound to its writer. */
+  readonly macs?: GrowthMacs | undefined;
+}
+
+/** What binds a growth to its writer. */
+export interface GrowthMacs {
+  /** Over each entry's leaf, 16 octets; none for an entry that somebody else has written. */
+  readonly entries: readonly (Uint8Array | undefined)[];
+  /** Over size and root of the tree that ends with them. */
+  readonly end: Uint8Array;
 }
 
 /** What a ledger becomes by drafts, in their order. */

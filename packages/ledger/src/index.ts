@@ -47,8 +47,17 @@ export { LEDGER_ERROR_CODES, LedgerError, type LedgerErrorCode } from "./errors.
 export { EXPORT_FORMAT, type ExportSource, exportLines } from "./export/export.ts";
 export type { Resumption } from "./export/signatures.ts";
 export { type ExportFault, type Verification, type VerifyOptions, verifyExport } from "./export/verify.ts";
-export { type EntryRange, ForeignEntries } from "./foreign-entries.ts";
-export { EMPTY_EDGE, type Growth, growthOf, type LedgerEdge } from "./growth.ts";
+export {
+  type BoundLeaf,
+  countingOnly,
+  type EntryFault,
+  type EntryRange,
+  type Finding,
+  ForeignEntries,
+  type LeafJudge,
+  rangesOf,
+} from "./foreign-entries.ts";
+export { EMPTY_EDGE, type Growth, type GrowthMacs, growthOf, type LedgerEdge } from "./growth.ts";
 export {
   APPROVALS_NEEDED,
   type ApprovedChange,
@@ -68,7 +77,13 @@ export {
 export type { WitnessState } from "./keeper/witness-desk.ts";
 export { Ledger } from "./ledger.ts";
 export { memoryLedgerStore } from "./memory-store.ts";
-export { LEDGER_GRANTS, LEDGER_MIGRATIONS, postgresLedgerStore, type SqlClient } from "./postgres-store.ts";
+export {
+  countingEntries,
+  LEDGER_GRANTS,
+  LEDGER_MIGRATIONS,
+  postgresLedgerStore,
+  type SqlClient,
+} from "./postgres-store.ts";
 export {
   allEntries,
   type BoundEnd,
@@ -78,6 +93,7 @@ export {
   type LedgerReads,
   type LedgerStore,
 } from "./store.ts";
+export { ENTRY_COLUMNS, ENTRY_JSON, type EntryJson, type StoredEntry, storedEntryOfJson } from "./stored-entry.ts";
 export { append, type CompletedNode, EMPTY_FRONTIER, type Frontier, rootOf } from "./tree/frontier.ts";
 export { EMPTY_ROOT, leafHash, nodeHash } from "./tree/node-hash.ts";
 export { consistencyProof, inclusionProof, type ReadNode } from "./tree/proofs.ts";

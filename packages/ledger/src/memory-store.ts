@@ -29,8 +29,8 @@ export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
           `entry ${growth.from.frontier.size + 1} does not follow ${entries.length}`,
         );
       entries.push(...growth.entries);
-      if (growth.endMac !== undefined && growth.entries.length > 0)
-        ends.push({ size: growth.to.frontier.size, mac: growth.endMac });
+      if (growth.macs !== undefined && growth.entries.length > 0)
+        ends.push({ size: growth.to.frontier.size, mac: growth.macs.end });
       for (const { level, index, hash } of growth.nodes) levelOf(level)[index] = hash;
     },
     addNodes: async (more) => {
@@ -45,6 +45,12 @@ export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
         (entry) => kinds.includes(entry.kind) && entry.principal === principal && entry.utility === utility,
       ),
     read: async (after, limit) => entries.slice(after, after + limit),
+    rows: async (after, limit) => entries.slice(after, after + limit).map((entry) => ({ entry, mac: undefined })),
+    follow: async () => ({ last: entries.length, next: undefined }),
+    counted: async (after, limit) =>
+      counting()
+        .filter(({ sequence }) => sequence > after)
+        .slice(0, limit),
     nodes: async (level, from, count) =>
       level === 0
         ? entries.slice(from, from + count).map(({ leaf }) => leaf)

@@ -1,8 +1,9 @@
 import type { LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
-import { ForeignEntries } from "./foreign-entries.ts";
+import { countingOnly, ForeignEntries } from "./foreign-entries.ts";
 import type { Growth } from "./growth.ts";
 import type { LedgerStore } from "./store.ts";
+import { ENTRY_COLUMNS, type EntryRow, entryAsStored, entryOfRow, storedEntryOf } from "./stored-entry.ts";
 import type { CompletedNode } from "./tree/frontier.ts";
 
 /** What the adapter needs of a `pg` pool or client. */
@@ -24,58 +25,74 @@ export const LEDGER_GRANTS = {
   ledger_cosignatures: "select, insert",
 } as const;
 
+/**
+ * Entries to decide by, as a statement gives them: it selects `ENTRY_COLUMNS`, under `countingOnly` of the parameter that follows
+ * those that are given. All that decides by entries of the table reads them so, or by `ForeignEntries.counting` itself.
+ */
+export async function countingEntries(
+  client: SqlClient,
+  foreign: ForeignEntries,
+  text: string,
+  values: readonly unknown[],
+): Promise<LedgerEntry[]> {
+  const found = await foreign.counting(
+    async (listed) => {
+      const { rows } = await client.query(text, [...values, listed]);
+      return (rows as readonly EntryRow[]).map(storedEntryOf);
+    },
+    (entries) => entries,
+  );
+  return found.map(({ entry }) => entry);
+}
+
 /** A ledger in the table `ledger`; give it a client inside a transaction to append together with other writes. */
 export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntries()): LedgerStore {
+  const counting = (where: string, ...values: readonly unknown[]) =>
+    countingEntries(client, foreign, `select ${ENTRY_COLUMNS} from ledger where ${where}`, values);
+  const rowsOf = async (after: number, limit: number) => {
+    const { rows } = await client.query(
+      `select ${ENTRY_COLUMNS} from ledger where sequence > greatest($1::bigint, 0) and sequence <= $3 order by sequence limit $2`,
+      [after, limit, foreign.limit],
+    );
+    return rows as readonly EntryRow[];
+  };
   return {
     foreign,
     size: async () => {
-      const { rows } = await client.query("select greatest(max(sequence), 0) as size from ledger");
+      const { rows } = await client.query(
+        "select greatest(max(sequence), 0) as size from ledger where sequence <= $1",
+        [foreign.limit],
+      );
       return Number((rows[0] as { readonly size: string }).size);
     },
     append: async (growth) => {
-      await appendEntries(client, growth);
+      await appendEntries(client, growth, foreign);
       await insertNodes(client, growth.nodes);
     },
     addNodes: (nodes) => insertNodes(client, nodes),
-    read: async (after, limit) => {
-      const { rows } = await client.query(
-        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where sequence > greatest($1, 0) order by sequence limit $2`,
-        [after, limit],
-      );
-      return (rows as readonly LedgerRow[]).map(entryOfRow);
+    read: async (after, limit) => (await rowsOf(after, limit)).map(entryOfRow),
+    rows: async (after, limit) => (await rowsOf(after, limit)).map(entryAsStored),
+    follow: async (after) => {
+      for (let last = after; ; ) {
+        const { rows } = await client.query(
+          "select sequence from ledger where sequence > $1 order by sequence limit 1000",
+          [last],
+        );
+        for (const { sequence } of rows as readonly { readonly sequence: string }[]) {
+          if (BigInt(sequence) !== BigInt(last) + 1n) return { last, next: BigInt(sequence) };
+          last += 1;
+        }
+        if (rows.length === 0) return { last, next: undefined };
+      }
     },
-    ofItself: async () => {
-      const { rows } = await client.query(
-        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where kind like 'ledger-%' ${foreign.condition} order by sequence`,
-      );
-      return (rows as readonly LedgerRow[]).map(entryOfRow);
-    },
-    ofKinds: async (kinds) => {
-      const { rows } = await client.query(
-        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where kind = any($1) ${foreign.condition} order by sequence`,
-        [[...kinds]],
-      );
-      return (rows as readonly LedgerRow[]).map(entryOfRow);
-    },
-    ofMeters: async (meters, kinds) => {
-      const { rows } = await client.query(
-        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf
-         from ledger where kind = any($1) and meter = any($2) ${foreign.condition} order by sequence`,
-        [[...kinds], [...meters]],
-      );
-      return (rows as readonly LedgerRow[]).map(entryOfRow);
-    },
+    counted: (after, limit) => counting(`sequence > $1 ${countingOnly(3)} order by sequence limit $2`, after, limit),
+    ofItself: () => counting(`kind like 'ledger-%' ${countingOnly(1)} order by sequence`),
+    ofKinds: (kinds) => counting(`kind = any($1) ${countingOnly(2)} order by sequence`, [...kinds]),
+    ofMeters: (meters, kinds) =>
+      counting(`kind = any($1) and meter = any($2) ${countingOnly(3)} order by sequence`, [...kinds], [...meters]),
     lastOf: async (kinds, principal, utility) => {
-      const { rows } = await client.query(
-        `select sequence, at_ms, kind, principal, utility, island, meter, body, leaf from ledger
-         where kind = any($1) and principal = $2 and utility = $3 ${foreign.condition} order by sequence desc limit 1`,
-        [[...kinds], principal, utility],
-      );
-      const [row] = rows as readonly LedgerRow[];
-      return row && entryOfRow(row);
+      const where = `kind = any($1) and principal = $2 and utility = $3 ${countingOnly(4)} order by sequence desc limit 1`;
+      return (await counting(where, [...kinds], principal, utility))[0];
     },
     ends: async (size, limit) => {
       const { rows } = await client.query(
@@ -105,13 +122,17 @@ export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntr
 
 // The stored ledger must end where the new entries begin: with as many entries, and with the same one.
 const APPEND = `
-  insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, leaf, end_mac)
+  insert into ledger (sequence, at_ms, kind, principal, utility, island, meter, body, leaf, end_mac, mac)
   select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::bytea[], $12::bytea[])
-  where (select greatest(max(sequence), 0) from ledger) = $10::bigint
+    $9::bytea[], $12::bytea[], $13::bytea[])
+  where (select greatest(max(sequence), 0) from ledger where sequence <= $14::bigint) = $10::bigint
     and ($10 = 0 or (select leaf from ledger where sequence = $10) = $11::bytea)`;
 
-async function appendEntries(client: SqlClient, { from, entries, endMac }: Growth): Promise<void> {
+async function appendEntries(
+  client: SqlClient,
+  { from, entries, macs }: Growth,
+  { limit }: ForeignEntries,
+): Promise<void> {
   if (entries.length === 0) return;
   const { size } = from.frontier;
   const inserted = await client
@@ -127,12 +148,18 @@ async function appendEntries(client: SqlClient, { from, entries, endMac }: Growt
       entries.map((entry) => Buffer.from(entry.leaf)),
       size,
       from.lastLeaf === undefined ? null : Buffer.from(from.lastLeaf),
-      entries.map((_, at) => (at === entries.length - 1 && endMac !== undefined ? Buffer.from(endMac) : null)),
+      entries.map((_, at) => octets(at === entries.length - 1 ? macs?.end : undefined)),
+      entries.map((_, at) => octets(macs?.entries[at])),
+      limit,
     ])
     .catch((error: unknown) => {
       throw (error as { code?: string }).code === UNIQUE_VIOLATION ? forked(size + 1, error) : error;
     });
   if (inserted.rowCount !== entries.length) throw forked(size + 1);
+}
+
+function octets(bytes: Uint8Array | undefined): Buffer | null {
+  return bytes === undefined ? null : Buffer.from(bytes);
 }
 
 async function insertNodes(client: SqlClient, nodes: readonly CompletedNode[]): Promise<void> {
@@ -152,30 +179,4 @@ function forked(sequence: number, cause?: unknown): LedgerError {
     `entry ${sequence} is not the next one of the stored ledger: does another process write it, or was an older one put back?`,
     { cause },
   );
-}
-
-interface LedgerRow {
-  readonly sequence: string;
-  readonly at_ms: string;
-  readonly kind: string;
-  readonly principal: string;
-  readonly utility: string;
-  readonly island: string;
-  readonly meter: string | null;
-  readonly body: string;
-  readonly leaf: Uint8Array;
-}
-
-function entryOfRow(row: LedgerRow): LedgerEntry {
-  return {
-    sequence: Number(row.sequence),
-    at: Number(row.at_ms),
-    kind: row.kind,
-    principal: row.principal,
-    utility: row.utility,
-    island: row.island,
-    meter: row.meter ?? undefined,
-    body: row.body,
-    leaf: new Uint8Array(row.leaf),
-  };
 }

@@ -1,6 +1,7 @@
 import type { LedgerEntry } from "./entry.ts";
 import type { ForeignEntries } from "./foreign-entries.ts";
 import type { Growth, LedgerEdge } from "./growth.ts";
+import type { StoredEntry } from "./stored-entry.ts";
 import type { CompletedNode } from "./tree/frontier.ts";
 import { nodeHash } from "./tree/node-hash.ts";
 import { frontierAt, readerOf, STORED_EVERY, type StoredNodes } from "./tree/stored-nodes.ts";
@@ -11,7 +12,7 @@ export interface BoundEnd {
   readonly mac: Uint8Array;
 }
 
-/** What can be read of a ledger: whole by `size`, `read`, `nodes` and `ends`; by the rest of it without what is foreign. */
+/** What can be read of a ledger: whole by `size`, `read`, `nodes` and `ends`; by the rest of it without what is foreign or was changed. */
 export interface LedgerReads extends StoredNodes {
   /** Entries that count nowhere; whoever finds some adds them. */
   readonly foreign: ForeignEntries;
@@ -19,6 +20,15 @@ export interface LedgerReads extends StoredNodes {
   size(): Promise<number>;
   /** At most `limit` entries after sequence `after`, in order. */
   read(after: number, limit: number): Promise<LedgerEntry[]>;
+  /** The same, to decide by it: without what is foreign, and full all the same where there are more. */
+  counted(after: number, limit: number): Promise<LedgerEntry[]>;
+  /** As they are stored, leaf and MAC, whatever they say. */
+  rows(after: number, limit: number): Promise<StoredEntry[]>;
+  /**
+   * How far numbers follow on from that of an entry: the last of them, and the first row that stands behind a gap after it, which
+   * may be of any number.
+   */
+  follow(after: number): Promise<{ readonly last: number; readonly next: bigint | undefined }>;
   /** The last ends of at most `size` entries that say that they are bound, the newest first. */
   ends(size: number, limit: number): Promise<BoundEnd[]>;
   /** The entries that say how the ledger itself is kept (their kind begins with `ledger-`), in order. */
@@ -72,8 +82,10 @@ export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "addN
 }
 
 /** The same ledger to whoever decides by it: it ends where its writer's last entry is, and `read` passes over what is foreign. */
-export function countingReads<T extends Pick<LedgerReads, "read" | "size" | "foreign">>(ledger: T): T {
-  const { foreign, read } = ledger;
+export function countingReads<T extends Pick<LedgerReads, "counted" | "size" | "foreign">>(
+  ledger: T,
+): T & Pick<LedgerReads, "read"> {
+  const { foreign, counted } = ledger;
   return {
     ...ledger,
     size: async () => {
@@ -81,18 +93,7 @@ export function countingReads<T extends Pick<LedgerReads, "read" | "size" | "for
       for (let range = foreign.at(size); range !== undefined; range = foreign.at(size)) size = range.from - 1;
       return size;
     },
-    read: async (after, limit) => {
-      const found: LedgerEntry[] = [];
-      // A page that is not full is the end to whoever reads page by page.
-      for (let at = after; found.length < limit; ) {
-        const page = await read(at, limit - found.length);
-        const last = page.at(-1);
-        if (last === undefined) break;
-        found.push(...page.filter(({ sequence }) => !foreign.has(sequence)));
-        at = last.sequence;
-      }
-      return found;
-    },
+    read: counted,
   };
 }
 

@@ -14,12 +14,12 @@ export type FeedChange =
   | {
       readonly kind: "commit";
       readonly writes: readonly Write[];
-      /** The ledger's lines, where it grows: they follow `from`; and what binds its end then, which changes from before have not. */
+      /** The ledger's lines, where it grows: they follow `from`; and what binds the last of them to the custodian. */
       readonly growth?: {
         readonly from: FeedEdge;
         readonly to: FeedEdge;
         readonly lines: readonly string[];
-        readonly endMac?: Uint8Array;
+        readonly macs?: { readonly entries: readonly Uint8Array[]; readonly end: Uint8Array };
       };
       readonly at: number;
     }
@@ -236,8 +236,8 @@ async function withForeign(
   growth: FeedGrowth,
 ): Promise<FeedGrowth> {
   let own = growth.from.size;
-  for (let range: EntryRange | undefined = ledger.foreign.at(own); range !== undefined; range = ledger.foreign.at(own))
-    own = range.from - 1;
+  const appendedAt = (sequence: number): EntryRange | undefined => ledger.foreign.at(sequence, "appended");
+  for (let range = appendedAt(own); range !== undefined; range = appendedAt(own)) own = range.from - 1;
   const count = growth.from.size - own;
   if (count === 0) return growth;
   const isTaken = count <= MOST_FOREIGN;
@@ -257,10 +257,15 @@ async function withForeign(
   return { ...growth, from, lines: [...lines, ...growth.lines] };
 }
 
-function grownBy({ from, to, entries, endMac }: Growth) {
+function grownBy({ from, to, entries, macs }: Growth): FeedGrowth {
   const edge = ({ frontier, lastLeaf }: Growth["from"]): FeedEdge => ({
     size: frontier.size,
     leaf: lastLeaf && Buffer.from(lastLeaf).toString("hex"),
   });
-  return { from: edge(from), to: edge(to), lines: entries.map(entryLine), ...(endMac && { endMac }) };
+  return {
+    from: edge(from),
+    to: edge(to),
+    lines: entries.map(entryLine),
+    ...(macs && { macs: { ...macs, entries: macs.entries.filter((mac) => mac !== undefined) } }),
+  };
 }

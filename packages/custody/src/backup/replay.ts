@@ -135,10 +135,12 @@ class Replay implements Disposable {
     for (const change of behind) await this.#do(() => this.#again(change), 0);
   }
 
-  async #growthOf({ from, lines, endMac }: NonNullable<Commit["growth"]>): Promise<Growth | undefined> {
+  async #growthOf({ from, lines, macs }: NonNullable<Commit["growth"]>): Promise<Growth | undefined> {
     const edge = await edgeOf(this.#store.ledger);
     const drafts = lines.map((line) => JSON.parse(line) as Parameters<typeof growthOf>[1][number]);
-    const growth = { ...growthOf(edge, drafts), endMac };
+    // What somebody else had written before them has none.
+    const foreign = Array.from({ length: lines.length - (macs?.entries.length ?? 0) }, () => undefined);
+    const growth = { ...growthOf(edge, drafts), macs: macs && { ...macs, entries: [...foreign, ...macs.entries] } };
     const holds =
       edge.frontier.size === from.size &&
       growth.entries.every(({ leaf }, at) => Buffer.from(leaf).equals(leafOfLine(lines[at] as string)));

@@ -306,7 +306,7 @@ test("foreign entries whose leaves are not those of their text cannot be done ag
     const grown = growthOf(await edgeOf(store.ledger), [entry("seen")]);
     await store.commit([], { ...grown, entries: grown.entries.map((one) => ({ ...one, leaf: new Uint8Array(32) })) });
     const size = await store.ledger.size();
-    store.ledger.foreign.add({ from: size, to: size });
+    store.ledger.foreign.add({ from: size, to: size, fault: "appended" });
     await assert.rejects(submit(entry("seen")), { code: "ledger-forked" });
     const told = () => storage.trouble;
     assert.equal(told(), undefined);
@@ -330,7 +330,7 @@ test("a ledger that was cut and filled up again to the very number that the jour
     const back = await putBack(first, size);
     const fill = Array.from({ length: known - size }, () => entry("filled"));
     await back.commit([], growthOf(await edgeOf(back.ledger), fill));
-    back.ledger.foreign.add({ from: size + 1, to: known });
+    back.ledger.foreign.add({ from: size + 1, to: known, fault: "appended" });
     // A start that named them, and died.
     await back.commit([], growthOf(await edgeOf(back.ledger), [entry("named")]));
     states.clear();

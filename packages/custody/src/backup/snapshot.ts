@@ -1,3 +1,4 @@
+import type { ForeignEntries } from "@meterkeep/ledger";
 import type { Pool, PoolClient } from "pg";
 import pg from "pg";
 
@@ -36,15 +37,22 @@ const ROWS_AT_ONCE = 2000;
 /** Made by the program itself when the schema is. */
 const OF_THE_SCHEMA = "schema_migration";
 
-/** Snapshots of a database in PostgreSQL: one transaction that sees one moment, beside which writing goes on. */
-export function postgresSnapshots(pool: Pool): SnapshotSource {
+/**
+ * Snapshots of a database in PostgreSQL: one transaction that sees one moment, beside which writing goes on. Of the ledger what is
+ * of it: rows behind a gap in its numbers are not.
+ */
+export function postgresSnapshots(pool: Pool, foreign: Pick<ForeignEntries, "limit">): SnapshotSource {
   return {
     open: async () => {
       const client = await pool.connect();
       try {
         await client.query("begin transaction isolation level repeatable read, read only");
-        const { rows } = await client.query<{ size: string }>("select coalesce(max(sequence), 0) as size from ledger");
-        return snapshotOf(client, Number(rows[0]?.size));
+        const { limit } = foreign;
+        const { rows } = await client.query<{ size: string }>(
+          "select greatest(max(sequence), 0) as size from ledger where sequence <= $1",
+          [limit],
+        );
+        return snapshotOf(client, Number(rows[0]?.size), limit);
       } catch (error) {
         client.release(true);
         throw error;
@@ -53,7 +61,7 @@ export function postgresSnapshots(pool: Pool): SnapshotSource {
   };
 }
 
-function snapshotOf(client: PoolClient, ledgerSize: number): Snapshot {
+function snapshotOf(client: PoolClient, ledgerSize: number, limit: string): Snapshot {
   let isOpen = true;
   return {
     ledgerSize,
@@ -63,7 +71,7 @@ function snapshotOf(client: PoolClient, ledgerSize: number): Snapshot {
       );
       const start: SnapshotStart = { migrations, ledgerSize };
       yield JSON.stringify(start);
-      for (const table of await tablesOf(client)) yield* tableLines(client, table);
+      for (const table of await tablesOf(client)) yield* tableLines(client, table, limit);
       const { rows: sequences } = await client.query<{ name: string; value: string | null }>(
         "select sequencename as name, last_value as value from pg_sequences where schemaname = 'public' order by 1",
       );
@@ -105,7 +113,7 @@ export async function tablesOf(client: Pick<PoolClient, "query">): Promise<reado
   return ordered;
 }
 
-async function* tableLines(client: PoolClient, table: string): AsyncGenerator<string> {
+async function* tableLines(client: PoolClient, table: string, limit: string): AsyncGenerator<string> {
   const { rows: columns } = await client.query<{ name: string }>(
     `select attname as name from pg_attribute
      where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum`,
@@ -114,7 +122,8 @@ async function* tableLines(client: PoolClient, table: string): AsyncGenerator<st
   yield JSON.stringify({ table, columns: columns.map(({ name }) => name) });
   const list = columns.map(({ name }) => `t.${pg.escapeIdentifier(name)}`).join(", ");
   await client.query(
-    `declare backup_rows no scroll cursor for select row(${list})::text as line from ${pg.escapeIdentifier(table)} t`,
+    `declare backup_rows no scroll cursor for select row(${list})::text as line from ${pg.escapeIdentifier(table)} t
+     ${table === "ledger" ? `where sequence <= ${pg.escapeLiteral(limit)}::bigint` : ""}`,
   );
   let count = 0;
   for (;;) {

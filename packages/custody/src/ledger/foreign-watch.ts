@@ -1,4 +1,4 @@
-import { type EntryRange, LedgerError } from "@meterkeep/ledger";
+import { type EntryFault, type Finding, LedgerError } from "@meterkeep/ledger";
 import type { Authority } from "../authority/authority.ts";
 import { MOST_REASON_CHARACTERS } from "../authority/document.ts";
 import type { DocumentKeeper } from "../authority/document-keeper.ts";
@@ -6,12 +6,20 @@ import { EXECUTED } from "../backup/withdrawals.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { installationEntry } from "./installation-entry.ts";
-import { FOREIGN, type ForeignBody } from "./own-ends.ts";
+import {
+  ALTERED,
+  codeOf,
+  type FindingBody,
+  findingKey,
+  type NamedFindings,
+  namedFindings,
+  namingEntry,
+} from "./named-findings.ts";
 import type { Trouble } from "./trouble.ts";
 
 /** What the watch needs. */
 export interface ForeignWatchDependencies {
-  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "ofItself" | "ofKinds">;
+  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "ofItself" | "ofKinds" | "rows">;
   readonly committer: Pick<Committer, "submit">;
   readonly authority: Pick<Authority, "document" | "freeze">;
   readonly documents: Pick<DocumentKeeper, "spoilt">;
@@ -21,69 +29,80 @@ export interface ForeignWatchDependencies {
 }
 
 /**
- * Has people look when somebody else has written into the ledger: whoever did owns the database, and what the database says
- * otherwise is no better.
+ * Has people look when somebody else has written into the ledger, or changed what is in it: whoever did owns the database, and what
+ * the database says otherwise is no better.
  *
- * States: *quiet* (nothing foreign that people have not seen), *told* (the status says so, start after start; nobody is enrolled yet, or the
- * freeze is not durable yet), *frozen* (everything critical, where people approve), *seen* (two people have thawed since, by the ledger).
+ * States: *quiet* (nothing was found that people have not seen), *told* (the status says so, start after start; it is not named yet,
+ * nobody is enrolled yet, or the freeze is not durable yet), *frozen* (everything critical, where people approve), *seen* (two people
+ * have thawed since it was named, by the ledger).
  */
 export class ForeignWatch {
   readonly #dependencies: ForeignWatchDependencies;
-  /** Up to which entry people have seen what is foreign. */
-  #seen: number;
-  /** Up to which entry it was told of. */
+  /** What people have seen. */
+  #seen: ReadonlySet<string>;
+  /** Of how many findings it was told, in the order in which they were found. */
   #toldOf = 0;
-  /** Up to which entry it was frozen for, durably. */
+  /** For how many it was frozen, durably. */
   #frozenFor = 0;
 
-  private constructor(dependencies: ForeignWatchDependencies, seen: number) {
+  private constructor(dependencies: ForeignWatchDependencies, { found, seenUpTo }: NamedFindings) {
     this.#dependencies = dependencies;
-    this.#seen = seen;
+    this.#seen = new Set([...found].filter(([, { sequence }]) => sequence <= seenUpTo).map(([key]) => key));
   }
 
   static async open(dependencies: ForeignWatchDependencies): Promise<ForeignWatch> {
-    const seen = (await dependencies.ledger.ofItself()).flatMap(({ kind, body }) => {
-      const { to, accepted } = kind === FOREIGN ? (JSON.parse(body) as ForeignBody) : {};
-      return accepted === true && to !== undefined ? [to] : [];
-    });
-    return new ForeignWatch(dependencies, Math.max(0, ...seen));
+    return new ForeignWatch(dependencies, await namedFindings(dependencies.ledger));
   }
 
   /** What people should hear of. */
   get trouble(): Trouble | undefined {
     const open = this.#open;
-    return open.length === 0
-      ? undefined
-      : {
-          code: FOREIGN,
-          message: `${wordsOf(open)}. Find out who owns the database, look what else was changed in it, and have two people thaw`,
-        };
+    if (open.length === 0) return undefined;
+    const message = `${wordsOf(open)}. Find out who owns the database, look what else was changed in it, and have two people thaw`;
+    return { code: codeOf(open), message };
   }
 
-  /** Freezes for what was found, and lets it rest once people have thawed; to be called every few seconds. */
+  /** Names what was found, freezes for it, and lets it rest once people have thawed; to be called every few seconds. */
   async tend(): Promise<void> {
     const open = this.#open;
     if (open.length === 0) return;
-    const [from, to] = [Math.min(...open.map((one) => one.from)), Math.max(...open.map((one) => one.to))];
-    const { authority, documents, committer, onFailure, now } = this.#dependencies;
+    const { authority, documents, committer, onFailure, now, ledger } = this.#dependencies;
     if (documents.spoilt !== undefined) return;
-    if (to > this.#toldOf) {
-      this.#toldOf = to;
-      onFailure(new LedgerError(FOREIGN, this.trouble?.message ?? ""));
+    const count = ledger.foreign.found;
+    if (count > this.#toldOf) {
+      this.#toldOf = count;
+      onFailure(new LedgerError(codeOf(open), wordsOf(open)));
     }
+    const named = await this.#name(open);
     const { approvers, frozen } = authority.document;
     // Where nobody is enrolled nothing can be approved, and nobody could thaw: it is frozen once somebody is.
     if (approvers.length === 0) return;
-    if (to > this.#frozenFor) {
+    if (count > this.#frozenFor) {
       if (frozen === undefined) await authority.freeze(wordsOf(open).slice(0, MOST_REASON_CHARACTERS), "custodian");
       // Only now: a freeze that was not written is none that people could have ended.
-      this.#frozenFor = to;
+      this.#frozenFor = count;
       return;
     }
-    if (frozen !== undefined || !(await this.#wasThawedSince(to))) return;
-    const body = { from, to, accepted: true } satisfies ForeignBody;
-    await committer.submit({ entries: [installationEntry(now(), FOREIGN, "custodian", body)] });
-    this.#seen = to;
+    const last = Math.max(
+      ...open.map((finding) => named.get(findingKey(finding))?.sequence ?? Number.POSITIVE_INFINITY),
+    );
+    if (frozen !== undefined || !(await this.#wasThawedSince(last))) return;
+    const [from, to] = [Math.min(...open.map((one) => one.from)), Math.max(...open.map((one) => one.to))];
+    const body: FindingBody = { from, to, accepted: true, named: last };
+    await committer.submit({ entries: [installationEntry(now(), codeOf(open), "custodian", body)] });
+    this.#seen = new Set([...this.#seen, ...open.map(findingKey)]);
+  }
+
+  /** Names those that were found while reading; what was appended, the committer has named. */
+  async #name(open: readonly Finding[]): Promise<NamedFindings["found"]> {
+    const { ledger, committer, now } = this.#dependencies;
+    const { found } = await namedFindings(ledger);
+    const unnamed = open.filter((finding) => codeOf([finding]) === ALTERED && !found.has(findingKey(finding)));
+    if (unnamed.length === 0) return found;
+    const some = unnamed.slice(0, MOST_AT_ONCE);
+    const entries = await Promise.all(some.map((finding) => namingEntry(ledger, finding, now())));
+    await committer.submit({ entries });
+    return (await namedFindings(ledger)).found;
   }
 
   async #wasThawedSince(entry: number): Promise<boolean> {
@@ -93,14 +112,34 @@ export class ForeignWatch {
     );
   }
 
-  get #open(): readonly EntryRange[] {
-    return this.#dependencies.ledger.foreign.ranges.filter(({ to }) => to > this.#seen);
+  get #open(): readonly Finding[] {
+    return this.#dependencies.ledger.foreign.findings.filter((finding) => !this.#seen.has(findingKey(finding)));
   }
 }
 
-function wordsOf(ranges: readonly EntryRange[]): string {
-  const which = ranges.map(({ from, to }) => (from === to ? `entry ${from}` : `entries ${from} to ${to}`));
-  return `${which.slice(0, MOST_NAMED).join(", ")} of the ledger: not written by this custodian, and counted nowhere`;
+/** What is wrong, in words for who reads the status. */
+const FAULTS: Readonly<Record<EntryFault, string>> = {
+  altered: "changed since this custodian wrote it, and counted nowhere",
+  missing: "written by this custodian, and gone",
+  replaced: "not the history that this custodian wrote",
+  appended: "not written by this custodian, and counted nowhere",
+  beyond: "behind a gap in the numbers, not written by this custodian, and read by nobody",
+};
+
+function wordsOf(findings: readonly Finding[]): string {
+  return Object.entries(FAULTS)
+    .map(([fault, words]) => [findings.filter((one) => one.fault === fault), words] as const)
+    .filter(([of]) => of.length > 0)
+    .map(([of, words]) => `${numbersOf(of)} of the ledger: ${words}`)
+    .join("; ");
 }
 
-const MOST_NAMED = 8;
+function numbersOf(findings: readonly Finding[]): string {
+  const which = findings.map(({ from, to }) => (from === to ? `entry ${from}` : `entries ${from} to ${to}`));
+  const more = which.length - MOST_IN_WORDS;
+  return [...which.slice(0, MOST_IN_WORDS), ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
+}
+
+const MOST_IN_WORDS = 8;
+/** Entries that name findings, of one commit. */
+const MOST_AT_ONCE = 64;

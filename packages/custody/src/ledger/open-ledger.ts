@@ -4,6 +4,8 @@ import { GroupCommitter } from "../store/committer.ts";
 import { gatheringFor } from "../store/gathering.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
+import { growthMacs, leafJudge } from "./entry-macs.ts";
+import { installationEntry } from "./installation-entry.ts";
 import { signingKeys } from "./ledger-signer.ts";
 import { keeperIn, type LedgerOptions, storedHead } from "./open-keeper.ts";
 import { OwnEnds } from "./own-ends.ts";
@@ -39,14 +41,19 @@ export interface OpenedLedger {
 /** What opens and ends sessions by the hundred a second shares a commit with what comes within this: each is five statements and a write to the feed. */
 const GATHER_MILLISECONDS = 20;
 
+/** Kind of the entries that fill a gap before a row that somebody else has put behind it. */
+const GAP_FILLED = "ledger-gap-filled";
+
 /** Opens the ledger of a custodian: judges what is stored of it, and has its keeper check it against the witnesses. */
 export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
   const { store, opened, stateFolder, options, now, onFailure } = parts;
   const { vault, signing } = opened;
   const committer: GroupCommitter = new GroupCommitter(store, {
     check: () => keeper.check(),
-    bind: (head) => ends.bind(head),
+    bind: (growth) => growthMacs(vault, growth),
+    limit: (ours) => ends.limit(ours),
     examine: (stored, ours) => ends.examine(stored, ours),
+    filling: () => installationEntry(now(), GAP_FILLED, "custodian", {}),
     onGrowth: () => void keeper.tick().catch(onFailure),
     onForeign: (error) => keeper.halt(error),
     gather: gatheringFor(GATHER_MILLISECONDS),
@@ -60,6 +67,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     now,
   });
   // Before anything is read to decide by it.
+  store.ledger.foreign.judgeBy(leafJudge(vault));
   await committer.edge();
   const reads = countingReads(store.ledger);
   // Before this start writes anything itself, by its own clock.

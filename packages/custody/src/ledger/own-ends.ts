@@ -1,9 +1,7 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import {
   type CheckpointStore,
-  completeNodes,
-  type EntryRange,
+  type Finding,
+  type ForeignEntries,
   frontierAt,
   isSignedBy,
   type LedgerDraft,
@@ -14,42 +12,16 @@ import {
   parseNote,
   readerOf,
   rootOf,
-  type TreeHead,
   type Witness,
 } from "@meterkeep/ledger";
 import { sameMac } from "../records/record-mac.ts";
-import { boundData } from "../vault/key-place.ts";
-import { type StateNote, stateNote } from "../vault/state-note.ts";
 import type { Vault } from "../vault/vault.ts";
-import { installationEntry } from "./installation-entry.ts";
-import { LEDGER_FOLDER, nearWitness } from "./near-witness.ts";
+import { endMac } from "./entry-macs.ts";
+import { findingKey, namedFindings, namingEntry } from "./named-findings.ts";
+import { nearWitness } from "./near-witness.ts";
 
-/** Kind of the entry that names entries that this custodian has not written, and later of the one by which people have seen them. */
-export const FOREIGN = "ledger-foreign-entries";
-/** Kind of the entry that says from where on the ends of commits are bound: what stood there by then was believed as it stood. */
-const BOUND_SINCE = "ledger-ends-bound";
-
-/** The file of the state folder that says the same: who owns the database takes it out of there, and not from here. */
-const SINCE_FILE = "ends-bound.json";
 /** Ends that are looked at before the newest signed checkpoint counts: each that does not hold was written by somebody else. */
 const MOST_ENDS = 1000;
-/** Kinds that are named of foreign entries. */
-const MOST_KINDS = 32;
-/** Foreign entries that are looked through for their kinds. */
-const MOST_READ = 5000;
-
-/** The body of an entry of kind `FOREIGN`. */
-export interface ForeignBody extends EntryRange {
-  /** What they call themselves. */
-  readonly kinds?: readonly string[];
-  /** By now people have seen them. */
-  readonly accepted?: boolean;
-}
-
-/** How many entries there were when ends began to be bound: by the ledger, and by the state folder. */
-interface BoundSince {
-  readonly entries: number;
-}
 
 /** What the ends of a ledger are judged by. */
 export interface OwnEndsDependencies {
@@ -63,26 +35,35 @@ export interface OwnEndsDependencies {
 }
 
 /**
- * Tells what this custodian has written into its ledger from what somebody else has: each commit ends with a MAC of the vault
- * over size and root of the tree (`bind`), and what is stored behind the last end that holds is foreign. It stays in the ledger, is named by
- * an entry in the next commit, and counts nowhere, whatever its kind.
+ * Tells where what this custodian has written into its ledger ends: each commit ends with a MAC of the vault over size and root of
+ * the tree, and what is stored behind the last end that holds is foreign. It stays in the ledger, is named by an entry in the next
+ * commit, and counts nowhere, whatever its kind.
  *
- * An end holds as well where a checkpoint of this custodian has it, signed twice, and where the ledger ended when ends began to be bound.
+ * An end holds as well where a checkpoint of this custodian has it, signed twice.
  */
 export class OwnEnds {
   readonly #dependencies: OwnEndsDependencies;
   #isKnown = false;
+  /** Where its entries ended when this process began. */
+  #own = 0;
 
   constructor(dependencies: OwnEndsDependencies) {
     this.#dependencies = dependencies;
   }
 
-  /** What goes with the last entry of a commit that makes the tree this one. */
-  async bind({ size, root }: TreeHead): Promise<Uint8Array> {
-    const [mac] = await this.#dependencies.vault.authenticate([
-      boundData("meterkeep-ledger-end-1", String(size), root),
-    ]);
-    return mac as Uint8Array;
+  /**
+   * Finds how far the ledger goes: as far as numbers follow on from its own end. To be called before anything asks how long it is.
+   *
+   * @param ours how many entries of it this process knows to be its own
+   * @throws LedgerError `ledger-unbound` where none of it is this custodian's
+   */
+  async limit(ours: number): Promise<void> {
+    const { ledger } = this.#dependencies;
+    if (!this.#isKnown) this.#own = await this.#lastBound(Number.MAX_SAFE_INTEGER, 0);
+    const own = Math.max(ours, this.#own);
+    const size = own === 0 ? await ledger.size() : own;
+    if (own < size) throw unbound(size);
+    ledger.foreign.endBefore((await ledger.follow(own)).next);
   }
 
   /**
@@ -93,38 +74,44 @@ export class OwnEnds {
    */
   async examine({ frontier: { size } }: LedgerEdge, ours: number): Promise<readonly LedgerDraft[]> {
     const { ledger, now } = this.#dependencies;
-    const drafts: LedgerDraft[] = [];
-    const known = this.#isKnown ? ours : Math.max(ours, await this.#since(size, drafts));
     // Most failures of a commit leave the ledger as it was: they must not cost a look through its ends.
+    const known = Math.max(ours, this.#own);
     const end = known === size ? size : Math.max(known, await this.#lastBound(size, known));
+    const found: Finding[] = [];
     if (end < size) {
-      const range = { from: end + 1, to: size };
-      const kinds = await this.#kindsIn(range);
-      ledger.foreign.add(range);
-      drafts.unshift(installationEntry(now(), FOREIGN, "custodian", { ...range, kinds } satisfies ForeignBody));
+      found.push({ from: end + 1, to: size, fault: "appended" });
+      ledger.foreign.add({ from: end + 1, to: size, fault: "appended" });
     }
     if (!this.#isKnown) await this.#knowFormer();
     this.#isKnown = true;
-    return drafts;
+    const beyond = beyondOf(ledger.foreign);
+    if (beyond !== undefined && !ledger.foreign.findings.some((one) => findingKey(one) === findingKey(beyond))) {
+      found.push(beyond);
+      ledger.foreign.tell(beyond);
+    }
+    return Promise.all(found.map((finding) => namingEntry(ledger, finding, now())));
   }
 
-  /** Ranges that earlier starts have named; the newest first, since one that is foreign itself names nothing. */
+  /** What earlier starts have named; the newest first, since one that is foreign itself names nothing. */
   async #knowFormer(): Promise<void> {
-    const { ledger } = this.#dependencies;
-    for (const { kind, sequence, body } of (await ledger.ofItself()).reverse()) {
-      if (kind !== FOREIGN || ledger.foreign.has(sequence)) continue;
-      const { from, to, accepted } = JSON.parse(body) as ForeignBody;
-      if (accepted !== true) ledger.foreign.add({ from, to });
+    const { foreign, ...ledger } = this.#dependencies.ledger;
+    const { found } = await namedFindings(ledger);
+    for (const finding of [...found.values()].reverse()) {
+      if (foreign.has(finding.sequence)) continue;
+      // Others are found again where they are still wrong: what was put right counts.
+      if (finding.fault === "appended") foreign.add(finding);
+      else foreign.tell(finding);
     }
   }
 
   /** The largest end that holds, of those above `from`; 0 where none does. */
   async #lastBound(size: number, from: number): Promise<number> {
-    const { ledger, checkpoints, stateFolder } = this.#dependencies;
+    const { ledger, checkpoints, vault, stateFolder } = this.#dependencies;
     let bound = 0;
     for (const end of await ledger.ends(size, MOST_ENDS)) {
       if (end.size <= from) break;
-      if (!sameMac(end.mac, await this.bind({ size: end.size, root: await this.#rootAt(end.size) }))) continue;
+      const root = await this.#rootAt(end.size);
+      if (root === undefined || !sameMac(end.mac, await endMac(vault, { size: end.size, root }))) continue;
       bound = end.size;
       break;
     }
@@ -141,7 +128,8 @@ export class OwnEnds {
     try {
       const note = parseNote(text);
       const { size, root, log } = note.checkpoint;
-      if (size === 0 || size > stored || !Buffer.from(await this.#rootAt(size)).equals(root)) return 0;
+      if (size === 0 || size > stored) return 0;
+      if (!Buffer.from((await this.#rootAt(size)) ?? []).equals(root)) return 0;
       return (await this.#dependencies.keys()).some((keys) => isSignedBy(note, log, keys)) ? size : 0;
     } catch (error) {
       if (error instanceof LedgerError) return 0;
@@ -149,61 +137,22 @@ export class OwnEnds {
     }
   }
 
-  async #rootAt(size: number): Promise<Uint8Array> {
-    return rootOf(await frontierAt(readerOf(this.#dependencies.ledger), size));
-  }
-
-  /** What they call themselves, of the first of them. */
-  async #kindsIn({ from, to }: EntryRange): Promise<readonly string[]> {
-    const page = await this.#dependencies.ledger.read(from - 1, Math.min(MOST_READ, to - from + 1));
-    return [...new Set(page.map(({ kind }) => kind.slice(0, 64)))].slice(0, MOST_KINDS);
-  }
-
-  /**
-   * How many entries were there when ends began to be bound. A ledger without any bound end, of which the state folder does
-   * not know that it ever had some, is from before: it is believed as it stands, and says so.
-   */
-  async #since(size: number, drafts: LedgerDraft[]): Promise<number> {
-    const { ledger, now } = this.#dependencies;
-    await completeNodes(ledger);
-    const kept = await this.#kept();
-    if (kept !== undefined) {
-      // One that was killed before its first commit.
-      if (kept > 0 && kept === size) drafts.push(installationEntry(now(), BOUND_SINCE, "custodian", { entries: kept }));
-      return Math.min(kept, size);
+  /** Undefined where the tree is not stored as far as that. */
+  async #rootAt(size: number): Promise<Uint8Array | undefined> {
+    try {
+      return rootOf(await frontierAt(readerOf(this.#dependencies.ledger), size));
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
     }
-    const bound = await this.#lastBound(size, 0);
-    const isBound = (await ledger.ends(bound, 1)).length > 0;
-    const entries = isBound ? await this.#saidSince(bound) : size;
-    if (!isBound && entries > 0) drafts.push(installationEntry(now(), BOUND_SINCE, "custodian", { entries }));
-    await this.#keep(entries);
-    return entries;
   }
+}
 
-  /** What the ledger says of that up to an end that holds; 0 where it says nothing: it was bound from its first entry on. */
-  async #saidSince(bound: number): Promise<number> {
-    const said = (await this.#dependencies.ledger.ofItself()).findLast(
-      ({ kind, sequence }) => kind === BOUND_SINCE && sequence <= bound,
-    );
-    return said === undefined ? 0 : (JSON.parse(said.body) as BoundSince).entries;
-  }
-
-  async #kept(): Promise<number | undefined> {
-    const said = await this.#note.read();
-    // One that is not ours says nothing in favour of anything.
-    return said === "not ours" ? 0 : said?.entries;
-  }
-
-  async #keep(entries: number): Promise<void> {
-    await mkdir(join(this.#dependencies.stateFolder, LEDGER_FOLDER), { recursive: true, mode: 0o700 });
-    await this.#note.keep({ entries });
-  }
-
-  get #note(): StateNote<BoundSince> {
-    const { stateFolder, vault } = this.#dependencies;
-    const path = join(stateFolder, LEDGER_FOLDER, SINCE_FILE);
-    return stateNote({ path, domain: "meterkeep-ledger-ends-bound-1", fields: ["entries"], vault });
-  }
+/** What stands behind a gap in the numbers, as far as numbers are safe. */
+function beyondOf({ beyond }: Pick<ForeignEntries, "beyond">): Finding | undefined {
+  if (beyond === undefined) return undefined;
+  const from = beyond > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(beyond);
+  return { from, to: Number.MAX_SAFE_INTEGER, fault: "beyond" };
 }
 
 /** What a witness has seen; one that cannot be read has seen nothing. */
@@ -214,4 +163,11 @@ async function seenBy(witness: Witness): Promise<string | undefined> {
     if (error instanceof LedgerError) return undefined;
     throw error;
   }
+}
+
+function unbound(size: number): LedgerError {
+  return new LedgerError(
+    "ledger-unbound",
+    `the database holds ${size} ledger entries, and nothing shows that this custodian has written one of them: the MACs were taken off, or it is another's`,
+  );
 }

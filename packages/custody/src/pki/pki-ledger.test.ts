@@ -41,7 +41,7 @@ test("what somebody else has appended to the ledger orders nothing", () =>
     for (const store of [memoryCustodyStore(), postgresCustodyStore(pool)]) {
       const ledger = await having(store, entries);
       assert.equal((await ledger.ofMeter(meter)).length, 1);
-      store.ledger.foreign.add({ from: 1, to: 2 });
+      store.ledger.foreign.add({ from: 1, to: 2, fault: "appended" });
       const none = [ledger.ofMeter(meter), ledger.ofSerials(authority, [serial]), ledger.page(authority, undefined, 5)];
       assert.deepEqual(await Promise.all(none), [[], [], []]);
       assert.deepEqual([await ledger.countSince("line-1", 0), (await ledger.freed("p1", [meter])).size], [0, 0]);

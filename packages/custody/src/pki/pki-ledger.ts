@@ -1,4 +1,4 @@
-import type { ForeignEntries, SqlClient } from "@meterkeep/ledger";
+import { countingEntries, countingOnly, ENTRY_COLUMNS, type ForeignEntries, type SqlClient } from "@meterkeep/ledger";
 import {
   AUTHORITY_MADE,
   CERTIFICATE_ORDERED,
@@ -32,65 +32,60 @@ export function pkiLedgerOfEntries(entries: EntriesInMemory): PkiLedger {
   };
 }
 
-const COLUMNS = "at_ms, kind, principal, meter, body";
 const IS_ORDER = `kind = '${CERTIFICATE_ORDERED}'`;
 const AUTHORITY = "decode(body::jsonb->>'authority', 'hex')";
 const SERIAL = "decode(body::jsonb->>'serial', 'hex')";
 
-/** In PostgreSQL, each by an index of the ledger; without what somebody else has appended to it. */
-export function postgresPkiLedger(client: SqlClient, foreign: Pick<ForeignEntries, "condition">): PkiLedger {
-  const orders = async (text: string, values: unknown[]): Promise<LedgeredOrder[]> => {
-    const { rows } = await client.query(text, values);
-    return (rows as readonly Row[]).flatMap(
-      ({ at_ms: at, meter, ...row }) => orderOf({ ...row, at: Number(at), meter: meter ?? undefined }) ?? [],
-    );
-  };
+/** In PostgreSQL, each by an index of the ledger; without what somebody else has appended to it or changed in it. */
+export function postgresPkiLedger(client: SqlClient, foreign: ForeignEntries): PkiLedger {
+  const orders = async (text: string, ...values: readonly unknown[]): Promise<LedgeredOrder[]> =>
+    (await countingEntries(client, foreign, text, values)).flatMap((entry) => orderOf(entry) ?? []);
   return {
     ofSerials: (authority, serials) =>
       orders(
         // One by one, also where nothing has gathered statistics: joined otherwise, all orders of the authority are read.
         `select found.* from (select distinct serial from unnest($2::bytea[]) as serial) as wanted, lateral (
-           select ${COLUMNS} from ledger where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${foreign.condition} offset 0
+           select ${ENTRY_COLUMNS} from ledger
+           where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${countingOnly(3)} offset 0
          ) as found
-         union all select ${COLUMNS} from ledger where kind = '${AUTHORITY_MADE}'
+         union all select ${ENTRY_COLUMNS} from ledger where kind = '${AUTHORITY_MADE}'
            and coalesce(body::jsonb->>'parent', body::jsonb->>'authority') = encode($1::bytea, 'hex')
-           and decode(body::jsonb->>'serial', 'hex') = any($2::bytea[]) ${foreign.condition}`,
-        [octets(authority), serials.map(octets)],
+           and decode(body::jsonb->>'serial', 'hex') = any($2::bytea[]) ${countingOnly(3)}`,
+        octets(authority),
+        serials.map(octets),
       ),
     ofMeter: (systemTitle) =>
-      orders(`select ${COLUMNS} from ledger where ${IS_ORDER} and meter = $1 ${foreign.condition} order by sequence`, [
+      orders(
+        `select ${ENTRY_COLUMNS} from ledger where ${IS_ORDER} and meter = $1 ${countingOnly(2)} order by sequence`,
         systemTitle,
-      ]),
+      ),
     page: (authority, after, limit) =>
       orders(
-        `select ${COLUMNS} from ledger where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} > $2::bytea ${foreign.condition}
+        `select ${ENTRY_COLUMNS} from ledger
+         where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} > $2::bytea ${countingOnly(3)}
          order by ${AUTHORITY}, ${SERIAL} limit ${Math.trunc(limit)}`,
-        [octets(authority), octets(after ?? "")],
+        octets(authority),
+        octets(after ?? ""),
       ),
     countSince: async (requester, since) => {
       const { rows } = await client.query(
-        `select count(*)::integer as count from ledger where ${IS_ORDER} and principal = $1 and at_ms >= $2 ${foreign.condition}`,
-        [requester, since],
+        `select count(*)::integer as count from ledger
+         where ${IS_ORDER} and principal = $1 and at_ms >= $2 ${countingOnly(3)}`,
+        [requester, since, foreign.listed],
       );
       return (rows[0] as { readonly count: number }).count;
     },
     freed: async (plan, meters) => {
-      const { rows } = await client.query(
-        `select body::jsonb->>'meter' as meter from ledger
-         where kind = '${CERTIFICATES_REMOVED}' and body::jsonb->>'plan' = $1 and body::jsonb->>'meter' = any($2::text[]) ${foreign.condition}`,
+      const removed = await countingEntries(
+        client,
+        foreign,
+        `select ${ENTRY_COLUMNS} from ledger where kind = '${CERTIFICATES_REMOVED}' and body::jsonb->>'plan' = $1
+           and body::jsonb->>'meter' = any($2::text[]) ${countingOnly(3)}`,
         [plan, [...meters]],
       );
-      return new Set((rows as readonly { readonly meter: string }[]).map(({ meter }) => meter));
+      return new Set(removed.map(({ body }) => (JSON.parse(body) as { readonly meter: string }).meter));
     },
   };
-}
-
-interface Row {
-  readonly at_ms: string;
-  readonly kind: string;
-  readonly principal: string;
-  readonly meter: string | null;
-  readonly body: string;
 }
 
 function octets(hex: string): Buffer {

@@ -6,6 +6,7 @@ import { GroupCommitter } from "../store/committer.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
+import { asOwner } from "../testing/owned-database.ts";
 import { sampleMeter } from "../testing/samples.ts";
 import { freshRootKeys, RootKeyRing } from "../vault/root-keys.ts";
 import { softwareVault } from "../vault/software-vault.ts";
@@ -108,3 +109,28 @@ onBoth(
     assert.ok(counters.every(({ next }) => next <= LAST_COUNTER));
   },
 );
+
+test("a line that is read again gives out nothing twice that this process has, though its row was put back and its mark is hidden", () =>
+  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
+    const store = postgresCustodyStore(pool);
+    await store.commit([{ kind: "add-meter", ...sample }]);
+    const { vault } = processesOver(store);
+    const { foreign } = store.ledger;
+    const now = () => 1_795_000_000_000;
+    const counters = new SendCounters({ committer: new GroupCommitter(store), files: store, vault, now, foreign });
+    let last = 0;
+    const take = async (count: number) => {
+      const first = await counters.take(place, 1, count);
+      assert.ok(first > last, `${first} after ${last}`);
+      last = first + count - 1;
+    };
+    await take(1);
+    const { rows } = await pool.query("select next, mac from send_counters");
+    await take(5000);
+    await asOwner(adminUrl, async (owner) => {
+      await owner.query("update send_counters set next = $1, mac = $2", [rows[0].next, rows[0].mac]);
+      await owner.query("update ledger set kind = 'seen' where sequence = (select max(sequence) from ledger)");
+    });
+    foreign.tell({ from: 1, to: 1, fault: "replaced" });
+    await take(1);
+  }));

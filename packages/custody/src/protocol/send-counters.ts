@@ -1,4 +1,4 @@
-import type { EntryRange } from "@meterkeep/ledger";
+import type { Finding, ForeignEntries } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
 import { counterMark } from "../records/marks.ts";
 import { highest } from "../records/record-check.ts";
@@ -19,14 +19,14 @@ export const LARGEST_BLOCK = 4096;
  */
 export const FIRST_COUNTER = 256;
 
-const NONE: readonly EntryRange[] = [];
+const NONE: readonly Finding[] = [];
 
 const MAX_COUNTER = 0xffff_ffff;
 
 interface Line {
   readonly place: SetupPlace;
   /** What was foreign in the ledger when it was read: once more is, it may rest on that, and is read again. */
-  readonly foreign: readonly EntryRange[];
+  readonly foreign: readonly Finding[];
   keyVersion: number;
   /** Reserved and not used: from `next` up to `end`, which is not among them. */
   next: number;
@@ -55,8 +55,8 @@ export interface SendCounterDependencies {
   readonly files: Pick<CustodyStore, "counterLine" | "load">;
   readonly vault: Pick<Vault, "authenticate">;
   readonly now: () => number;
-  /** What is foreign in the ledger, another list each time more is found. */
-  readonly foreign?: { readonly ranges: readonly EntryRange[] };
+  /** What is foreign in the ledger or was changed in it, another list each time more is found. */
+  readonly foreign?: Pick<ForeignEntries, "findings">;
   /** How many counters are left out of a line whose last mark is the entry given: what a lost part of the ledger may have used. */
   readonly skip?: (markedAt: number) => Promise<number>;
   /** How many lines are remembered, all unless given: of one that is forgotten, what was reserved and not used is skipped. */
@@ -148,8 +148,8 @@ export class SendCounters {
     return this.#isTainted(line) ? this.#line(place) : line;
   }
 
-  get #foreign(): readonly EntryRange[] {
-    return this.#dependencies.foreign?.ranges ?? NONE;
+  get #foreign(): readonly Finding[] {
+    return this.#dependencies.foreign?.findings ?? NONE;
   }
 
   #isTainted(line: Line): boolean {
@@ -163,6 +163,8 @@ export class SendCounters {
     const { counters, markedAt } = await files.counterLine(place);
     // Counters up to here were used by whoever had the meter before.
     const floor = (await files.load(systemTitle))?.meter.counterFloor ?? 0;
+    // What this process has reserved is not reserved again, whatever is stored by now.
+    const reserved = this.#lines.get(nameOf(place))?.floor ?? 0;
     const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const line: Line = {
       place: { utility, island, systemTitle, setup },
@@ -170,7 +172,7 @@ export class SendCounters {
       keyVersion: 0,
       next,
       end: next,
-      floor: Math.max(next, floor + 1, FIRST_COUNTER),
+      floor: Math.max(next, floor + 1, FIRST_COUNTER, reserved),
       block: COUNTER_BLOCK,
       reservedAt: Number.NEGATIVE_INFINITY,
       turn: Promise.resolve(),

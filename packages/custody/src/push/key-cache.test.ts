@@ -70,7 +70,7 @@ test("what is found foreign in the ledger has kept keys read again: they may res
   withRow(async (custody, meter, row) => {
     assert.equal(await push(custody, meter), "opened");
     row.isChanged = true;
-    custody.store.ledger.foreign.add({ from: 900_000, to: 900_000 });
+    custody.store.ledger.foreign.add({ from: 900_000, to: 900_000, fault: "appended" });
     assert.equal(await push(custody, meter), "unknown-meter");
   }));
 
@@ -91,7 +91,7 @@ test("keys that change while they are read are good for who asked, and read agai
       vault,
       receiveWindows: new ReceiveWindows(),
       now: () => 1,
-      foreign: { ranges: [] },
+      foreign: { findings: [] },
     });
     whileReading = () => cache.forget(TITLE);
     assert.equal((await cache.rings([TITLE])).size, 1);

@@ -1,6 +1,6 @@
 import { fromHex } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
-import type { EntryRange } from "@meterkeep/ledger";
+import type { Finding, ForeignEntries } from "@meterkeep/ledger";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
@@ -16,8 +16,8 @@ const PAGE = 200;
 interface Cached {
   readonly ring: PushKeyRing;
   readonly until: number;
-  /** What was foreign in the ledger when it was read: once more is, it may rest on that, and is read again. */
-  readonly foreign: readonly EntryRange[];
+  /** What had been found in the ledger when it was read: once more is, it may rest on that, and is read again. */
+  readonly foreign: readonly Finding[];
 }
 
 /** What the keys are read from, and what they are held against. */
@@ -27,8 +27,8 @@ export interface KeyCacheDependencies {
   readonly vault: Vault;
   readonly receiveWindows: Pick<ReceiveWindows, "learn">;
   readonly now: () => number;
-  /** What is foreign in the ledger, another list each time more is found. */
-  readonly foreign: { readonly ranges: readonly EntryRange[] };
+  /** What is foreign in the ledger or was changed in it, another list each time more is found. */
+  readonly foreign: Pick<ForeignEntries, "findings">;
 }
 
 /**
@@ -56,13 +56,13 @@ export class MeterKeyCache {
     for (const title of missing) this.#drop(title);
     const { files, foreign, now } = this.#dependencies;
     for (let at = 0; at < missing.length; at += PAGE) {
-      const [{ ranges }, forgotten] = [foreign, this.#forgotten];
+      const [{ findings }, forgotten] = [foreign, this.#forgotten];
       for (const file of await files.loadPage(missing.slice(at, at + PAGE), undefined, PAGE)) {
         if (!isInService(file.meter)) continue;
         const ring = await this.#unsealed(file);
         // Read before a change that was made meanwhile, it is good for this call alone.
         const until = this.#forgotten === forgotten ? now() + LIFE_MILLISECONDS : 0;
-        this.#keep({ ring, until, foreign: ranges });
+        this.#keep({ ring, until, foreign: findings });
       }
     }
     const rings = new Map<string, PushKeyRing>();
@@ -92,7 +92,7 @@ export class MeterKeyCache {
   #isFresh(title: string): boolean {
     const { now, foreign } = this.#dependencies;
     const cached = this.#cached.get(title);
-    return cached !== undefined && cached.until > now() && cached.foreign === foreign.ranges;
+    return cached !== undefined && cached.until > now() && cached.foreign === foreign.findings;
   }
 
   #keep(cached: Cached): void {

@@ -110,7 +110,7 @@ test("a window of accepted counters that is put back, or taken away, is refused:
       TITLE,
       "counters-accepted",
     ]);
-    await refuses(/record-not-authentic.*mark of the window/);
+    await refuses(/record-not-authentic.*entry \d+ of the ledger about it/);
   }));
 
 test("a window that moves little is marked after some hours, and not at each session", () =>

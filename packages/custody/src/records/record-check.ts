@@ -24,12 +24,18 @@ type Authenticating = Pick<Vault, "authenticate">;
 /** Judges everything that is stored of a meter and that somebody else could have written. */
 export async function fileFault(vault: Authenticating, file: MeterFile): Promise<RecordFault | undefined> {
   return (
+    alteredFault(file) ??
     (await meterFault(vault, file)) ??
     (await windowFault(vault, file)) ??
     (await acceptedFault(vault, file)) ??
     statesFault(file) ??
     (await takeoverFault(vault, file))
   );
+}
+
+/** What stood behind a row is not known any more: an older entry would let an older row pass. */
+function alteredFault({ altered: [first] = [] }: Pick<CounterLine, "altered">): RecordFault | undefined {
+  return first === undefined ? undefined : notAuthentic(`entry ${first} of the ledger about it`);
 }
 
 async function meterFault(vault: Authenticating, { meter }: MeterFile): Promise<RecordFault | undefined> {
@@ -114,8 +120,10 @@ async function takeoverFault(vault: Authenticating, file: MeterFile): Promise<Re
 export async function counterFault(
   vault: Authenticating,
   place: SetupPlace,
-  { counters, mark }: CounterLine,
+  { counters, mark, ...line }: CounterLine,
 ): Promise<RecordFault | undefined> {
+  const altered = alteredFault(line);
+  if (altered !== undefined) return altered;
   const what = `the send counter of setup ${place.setup}`;
   const authentic = await withCounterMacs(vault, counters);
   if (counters.some(({ mac }, at) => !sameMac(mac, authentic[at]?.mac))) return notAuthentic(what);

@@ -83,8 +83,9 @@ export async function openCustody(pool: Pool, options: CustodyOptions, settings:
   });
   onTaken?.();
   try {
-    const custody = await openCustodyIn(postgresCustodyStore(pool), options, {
-      snapshots: postgresSnapshots(pool),
+    const store = postgresCustodyStore(pool);
+    const custody = await openCustodyIn(store, options, {
+      snapshots: postgresSnapshots(pool, store.ledger.foreign),
       check: () => instance.check(),
     });
     return {

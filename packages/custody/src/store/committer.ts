@@ -4,6 +4,7 @@ import {
   edgeOf,
   frontierAt,
   type Growth,
+  type GrowthMacs,
   growthOf,
   type LedgerDraft,
   type LedgerEdge,
@@ -45,8 +46,12 @@ export interface CommitterPorts {
   readonly onGrowth: (size: number) => void;
   /** The stored ledger is not what this process has written: an older one was put back, or another. */
   readonly onForeign: (error: LedgerError) => void;
-  /** What binds the end of a commit that makes the ledger's tree this one. */
-  readonly bind: (head: TreeHead) => Promise<Uint8Array | undefined>;
+  /** What binds to its writer what a commit adds to the ledger. */
+  readonly bind: (growth: Growth) => Promise<GrowthMacs | undefined>;
+  /** Finds how far the stored ledger goes, of which this process has written `ours` entries: before it is asked how long it is. */
+  readonly limit: (ours: number) => Promise<void>;
+  /** An entry that fills a gap. */
+  readonly filling: () => LedgerDraft;
   /** Judges where the stored ledger ends, of which this process has written `ours` entries. @returns what is to be said of it first */
   readonly examine: (stored: LedgerEdge, ours: number) => Promise<readonly LedgerDraft[]>;
   /** Gives changes that can wait the time to become more: calls `enough` when it is over. @returns what ends it before. */
@@ -58,6 +63,8 @@ const ALONE: CommitterPorts = {
   onGrowth: () => undefined,
   onForeign: () => undefined,
   bind: async () => undefined,
+  limit: async () => undefined,
+  filling: () => ({ at: 0, kind: "ledger-gap-filled", principal: "custodian", utility: "*", island: "*", body: {} }),
   examine: async () => [],
   gather: (enough) => {
     enough();
@@ -129,11 +136,15 @@ export class GroupCommitter implements Committer {
   edge(): Promise<LedgerEdge> {
     return this.#turn.run(async () => {
       if (this.#edge === undefined || !this.#isSure) {
+        const ours = this.#edge?.frontier.size ?? 0;
+        // What stood behind a gap that is filled by now was read by nobody.
+        const wasRead = this.#store.ledger.foreign.beyond !== BigInt(ours) + 1n;
+        await this.#ports.limit(ours);
         const stored = await edgeOf(this.#store.ledger);
         await this.#requireOurs(stored);
-        const found = await this.#ports.examine(stored, this.#edge?.frontier.size ?? 0);
+        const found = await this.#ports.examine(stored, ours);
         this.#first = [...this.#first, ...found];
-        if (this.#edge !== undefined && found.length > 0) this.#findings += 1;
+        if (this.#edge !== undefined && found.length > 0 && wasRead) this.#findings += 1;
         this.#edge = stored;
         this.#isSure = true;
       }
@@ -175,8 +186,23 @@ export class GroupCommitter implements Committer {
     this.#running = undefined;
   }
 
-  async #endMac({ entries, to: { frontier } }: Growth): Promise<Uint8Array | undefined> {
-    return entries.length === 0 ? undefined : this.#ports.bind({ size: frontier.size, root: rootOf(frontier) });
+  /**
+   * What the ledger becomes. Where it would run into a row behind a gap, the gap is filled instead: what stands behind it follows on
+   * then, and is foreign as ever.
+   *
+   * @returns undefined after that
+   */
+  async #grow(edge: LedgerEdge, drafts: readonly LedgerDraft[]): Promise<Growth | undefined> {
+    const { beyond } = this.#store.ledger.foreign;
+    const room = beyond === undefined ? drafts.length : Number(beyond) - 1 - edge.frontier.size;
+    const fits = drafts.length <= room;
+    const grown = growthOf(edge, fits ? drafts : Array.from({ length: room }, this.#ports.filling));
+    const growth = { ...grown, macs: grown.entries.length === 0 ? undefined : await this.#ports.bind(grown) };
+    if (fits) return growth;
+    await this.#store.commit([], growth);
+    this.#edge = growth.to;
+    this.#isSure = false;
+    return undefined;
   }
 
   async #gather(): Promise<void> {
@@ -201,8 +227,8 @@ export class GroupCommitter implements Committer {
         return;
       }
       const first = this.#first;
-      const grown = growthOf(edge, [...first, ...group.flatMap(({ change }) => change.entries ?? [])]);
-      const growth = { ...grown, endMac: await this.#endMac(grown) };
+      const growth = await this.#grow(edge, [...first, ...group.flatMap(({ change }) => change.entries ?? [])]);
+      if (growth === undefined) return this.#commit(group);
       await this.#store.commit(
         group.flatMap(({ change }) => change.writes ?? []),
         growth,

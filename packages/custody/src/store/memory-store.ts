@@ -1,4 +1,4 @@
-import { countingReads, ForeignEntries, memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
+import { ForeignEntries, memoryCheckpointStore, memoryLedgerStore } from "@meterkeep/ledger";
 import { memoryPkiStore } from "@meterkeep/pki";
 import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
@@ -54,7 +54,7 @@ export function memoryCustodyStore(): CustodyStore {
   const foreign = new ForeignEntries();
   const ledger = memoryLedgerStore(foreign);
   const counting = (): Held =>
-    foreign.ranges.length === 0
+    foreign.findings.length === 0
       ? held
       : { ...held, ledger: held.ledger.filter(({ sequence }) => !foreign.has(sequence)) };
   const vaultKeys = new Map<string, VaultKeyRecord[]>();
@@ -160,7 +160,7 @@ export function memoryCustodyStore(): CustodyStore {
     authority: authorityOf(counting),
     checkpoints: memoryCheckpointStore(),
     pki: memoryPkiStore(),
-    pkiLedger: pkiLedgerOfEntries(() => countingReads(ledger).read(0, Number.MAX_SAFE_INTEGER)),
+    pkiLedger: pkiLedgerOfEntries(() => ledger.counted(0, Number.MAX_SAFE_INTEGER)),
     restorations: { list: async () => [] },
     vaultKeys: {
       all: async () => [...vaultKeys.values()].flat().filter(({ sealed }) => sealed.length > 0),

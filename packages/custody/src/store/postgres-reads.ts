@@ -1,4 +1,11 @@
-import type { ForeignEntries } from "@meterkeep/ledger";
+import {
+  countingOnly,
+  ENTRY_COLUMNS,
+  ENTRY_JSON,
+  type EntryJson,
+  type ForeignEntries,
+  storedEntryOfJson,
+} from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { newestOfEach } from "./newest-marks.ts";
 import { titleOctets } from "./postgres-writes.ts";
@@ -95,11 +102,10 @@ interface FileRow extends MeterRow {
   readonly keys: readonly KeyRow[] | null;
   readonly takeovers: readonly TakeoverRow[] | null;
   readonly enrolment: EnrolmentRow | null;
-  readonly marks: readonly TakeoverMark[] | null;
+  readonly marks: readonly EntryJson[] | null;
   readonly windows: readonly WindowRow[] | null;
-  readonly accepted: readonly (readonly [body: Omit<AcceptedMark, "at">, at: number])[] | null;
-  /** JSON text: it is parsed here, and not by the database as well. */
-  readonly history: string | null;
+  readonly accepted: readonly EntryJson[] | null;
+  readonly history: readonly EntryJson[] | null;
 }
 
 const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as title, m.origin, m.logical_device_name,
@@ -116,8 +122,12 @@ const OF_FIRST_SETUP = `(body like '{"setup":0,%')`;
 // Of windows under the newest versions of the key: under others nothing is taken any more.
 const MOST_MARKS = 8;
 
-// One round trip a meter: opening a session reads all of this. `counts` leaves out entries of the ledger that are foreign.
-const fileSql = (counts: string) => `
+// Of the ledger what is as it was written, and of nobody else: what it says is judged here, by whole entries.
+const COUNTS = countingOnly(3);
+const entries = (where: string) => `select ${ENTRY_COLUMNS} from ledger where ${OF_METER} and ${where} ${COUNTS}`;
+
+// One round trip a meter: opening a session reads all of this.
+const FILES = `
   select ${METER},
     (select jsonb_agg(jsonb_build_array(setup, purpose, version, state, origin, encode(sealed, 'hex'), created_ms,
       proven_ms) order by setup, purpose, version) from meter_keys x ${OWN}) as keys,
@@ -129,24 +139,20 @@ const fileSql = (counts: string) => `
         order by setup, subject, takeover desc) newest) as takeovers,
     (select jsonb_build_array(enrolment, cause, risk, planned_ms, planned_by, begun_ms, ended_ms, outcome, expires_ms)
       from enrolments x ${OWN} order by enrolment desc limit 1) as enrolment,
-    (select jsonb_agg(body) from (
-      (select body::jsonb as body from ledger where ${OF_METER} and kind = 'takeover-recorded' and ${OF_FIRST_SETUP} ${counts}
-        order by sequence desc limit 1)
+    (select json_agg(${ENTRY_JSON}) from (
+      (${entries(`kind = 'takeover-recorded' and ${OF_FIRST_SETUP}`)} order by sequence desc limit 1)
       union all
-      (select body::jsonb from ledger where ${OF_METER} and kind = 'enrolment-recorded' and ${OF_FIRST_SETUP} ${counts}
-        order by sequence desc limit 1)
+      (${entries(`kind = 'enrolment-recorded' and ${OF_FIRST_SETUP}`)} order by sequence desc limit 1)
       union all
-      (select distinct on (kind, body->'setup') body
-        from (select kind, sequence, body::jsonb as body from ledger
-          where ${OF_METER} and kind in ('takeover-recorded', 'enrolment-recorded') and not ${OF_FIRST_SETUP} ${counts}) others
-        order by kind, body->'setup', sequence desc)) newest) as marks,
+      (select distinct on (kind, body::jsonb->'setup') *
+        from (${entries(`kind in ('takeover-recorded', 'enrolment-recorded') and not ${OF_FIRST_SETUP}`)}) others
+        order by kind, body::jsonb->'setup', sequence desc)) newest) as marks,
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
       from receive_windows x ${OWN}) as windows,
-    (select jsonb_agg(jsonb_build_array(body, at_ms) order by sequence desc) from (
-      select sequence, body::jsonb as body, at_ms from ledger where ${OF_METER} and kind = 'counters-accepted' ${counts}
-        order by sequence desc limit ${MOST_MARKS}) newest) as accepted,
-    (select '[' || string_agg('{"kind":"' || kind || '","body":' || body || '}', ',' order by sequence) || ']' from ledger
-      where ${OF_METER} and kind in ('key-states-changed', 'meter-departed', 'meter-readmitted') ${counts}) as history
+    (select json_agg(${ENTRY_JSON} order by sequence desc)
+      from (${entries("kind = 'counters-accepted'")} order by sequence desc limit ${MOST_MARKS}) newest) as accepted,
+    (select json_agg(${ENTRY_JSON} order by sequence)
+      from (${entries("kind in ('key-states-changed', 'meter-departed', 'meter-readmitted')")}) own) as history
   from meters m`;
 
 /** The meters asked for, or all after `after`, with everything that belongs to them. */
@@ -157,18 +163,34 @@ export async function loadFiles(
   after: string | undefined,
   limit: number,
 ): Promise<MeterFile[]> {
-  const { rows } =
+  const statement =
     titles.length > 0
-      ? await pool.query<FileRow>({
-          name: preparedName("custody-files", foreign),
-          text: `${fileSql(foreign.condition)} where m.system_title = any($1::bytea[]) order by m.system_title limit $2`,
+      ? {
+          name: "custody-files",
+          text: `${FILES} where m.system_title = any($1::bytea[]) order by m.system_title limit $2`,
           values: [titles.map(titleOctets), limit],
-        })
-      : await pool.query<FileRow>(
-          `${fileSql(foreign.condition)} where m.system_title > $1 order by m.system_title limit $2`,
-          [titleOctets(after ?? ""), limit],
-        );
-  return rows.map(fileOf);
+        }
+      : {
+          text: `${FILES} where m.system_title > $1 order by m.system_title limit $2`,
+          values: [titleOctets(after ?? ""), limit],
+        };
+  const { found, altered } = await foreign.standing(
+    async (listed) => (await pool.query<FileRow>({ ...statement, values: [...statement.values, listed] })).rows,
+    (rows) => rows.flatMap((row) => entriesIn(row).map(storedEntryOfJson)),
+  );
+  return found.map((row) => ({ ...fileOf(row), ...alteredOf(entriesIn(row), altered) }));
+}
+
+function entriesIn({ marks, accepted, history }: FileRow): readonly EntryJson[] {
+  return [...(marks ?? []), ...(accepted ?? []), ...(history ?? [])];
+}
+
+function alteredOf(
+  among: readonly EntryJson[],
+  altered: ReadonlySet<number>,
+): { readonly altered?: readonly number[] } {
+  const found = altered.size === 0 ? [] : among.map(([sequence]) => sequence).filter((one) => altered.has(one));
+  return found.length === 0 ? {} : { altered: found };
 }
 
 export async function countMeters(pool: Pool, utility?: string): Promise<number> {
@@ -216,27 +238,31 @@ export async function shipmentMeters(
 }
 
 // The mark that counts is the newest of the setup: the index of marks gives it at once.
-const counterLineSql = (counts: string) => `
+const COUNTER_LINE = `
   select
     (select jsonb_agg(jsonb_build_array(key_version, next, encode(mac, 'hex'))) from send_counters
       where (utility, island, system_title, setup) = ($1, $2, $3, $4)) as counters,
-    (select jsonb_build_array(sequence, body) from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
-      ${counts} order by sequence desc limit 1) as mark`;
+    (select ${ENTRY_JSON} from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
+      ${countingOnly(6)} order by sequence desc limit 1) as mark`;
 
 /** The send counters of a setup, and the ledger's newest mark of them. */
 export async function counterLine(pool: Pool, foreign: ForeignEntries, place: SetupPlace): Promise<CounterLine> {
   const { utility, island, systemTitle, setup } = place;
-  const { rows } = await pool.query<{
-    counters: readonly CounterRow[] | null;
-    mark: readonly [number, string] | null;
-  }>({
-    name: preparedName("custody-counter-line", foreign),
-    text: counterLineSql(foreign.condition),
-    values: [utility, island, titleOctets(systemTitle), setup, systemTitle],
-  });
-  const [row] = rows;
+  const { found, altered } = await foreign.standing(
+    async (listed) => {
+      const { rows } = await pool.query<{ counters: readonly CounterRow[] | null; mark: EntryJson | null }>({
+        name: "custody-counter-line",
+        text: COUNTER_LINE,
+        values: [utility, island, titleOctets(systemTitle), setup, systemTitle, listed],
+      });
+      const [row] = rows;
+      return { counters: row?.counters ?? [], mark: row?.mark ?? undefined };
+    },
+    ({ mark }) => (mark === undefined ? [] : [storedEntryOfJson(mark)]),
+  );
+  const { counters, mark } = found;
   return {
-    counters: (row?.counters ?? []).map(
+    counters: counters.map(
       ([keyVersion, next, mac]): StoredCounter => ({
         utility,
         island,
@@ -247,14 +273,10 @@ export async function counterLine(pool: Pool, foreign: ForeignEntries, place: Se
         mac: octets(mac),
       }),
     ),
-    mark: row?.mark == null ? undefined : (JSON.parse(row.mark[1]) as CounterMark),
-    markedAt: row?.mark?.[0],
+    mark: mark && bodyOf<CounterMark>(mark),
+    markedAt: mark?.[0],
+    ...(mark && alteredOf([mark], altered)),
   };
-}
-
-/** A statement that leaves out other entries is another one. */
-function preparedName(name: string, { ranges }: ForeignEntries): string {
-  return ranges.length === 0 ? name : `${name}-${ranges.length}`;
 }
 
 type CounterRow = readonly [keyVersion: number, next: number, mac: string | null];
@@ -375,7 +397,7 @@ function fileOf(row: FileRow): MeterFile {
     takeovers: journals.filter(({ subject }) => subject === undefined),
     enrolments: journals.filter(({ subject }) => subject !== undefined),
     enrolment: row.enrolment === null ? undefined : enrolmentOf(meter, row.enrolment),
-    marks: row.marks ?? [],
+    marks: (row.marks ?? []).map((mark) => bodyOf<TakeoverMark>(mark)),
     windows: (row.windows ?? []).map(
       ([setup, keyVersion, highest, seen, mac]): WindowRecord => ({
         ...place(setup),
@@ -385,9 +407,15 @@ function fileOf(row: FileRow): MeterFile {
         ...(mac === null ? {} : { mac: octets(mac) }),
       }),
     ),
-    accepted: newestOfEach((row.accepted ?? []).map(([body, at]) => ({ ...body, at }))),
-    history: row.history === null ? [] : (JSON.parse(row.history) as readonly StateEntry[]),
+    accepted: newestOfEach(
+      (row.accepted ?? []).map((mark) => ({ ...bodyOf<Omit<AcceptedMark, "at">>(mark), at: mark[1] })),
+    ),
+    history: (row.history ?? []).map((entry) => ({ kind: entry[2] as StateEntry["kind"], body: bodyOf(entry) })),
   };
+}
+
+function bodyOf<T>([, , , , , , , body]: EntryJson): T {
+  return JSON.parse(body) as T;
 }
 
 function enrolmentOf(

@@ -105,7 +105,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
   return {
     commit: async (writes, growth) => {
       try {
-        await inTransaction(pool, (client) => commitAll(client, writes, growth));
+        await inTransaction(pool, (client) => commitAll(client, writes, growth, foreign));
       } catch (error) {
         throw asConflict(error);
       }
@@ -136,7 +136,12 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
   };
 }
 
-async function commitAll(client: PoolClient, writes: readonly Write[], growth: Growth | undefined): Promise<void> {
+async function commitAll(
+  client: PoolClient,
+  writes: readonly Write[],
+  growth: Growth | undefined,
+  foreign: ForeignEntries,
+): Promise<void> {
   const of = <K extends Write["kind"]>(kind: K) =>
     writes.filter((write): write is Extract<Write, { kind: K }> => write.kind === kind);
   for (const write of of("rewrap-vault")) await rewrapVault(client, write);
@@ -170,7 +175,7 @@ async function commitAll(client: PoolClient, writes: readonly Write[], growth: G
   );
   await planSuccessors(client, writes);
   await writeAuthority(client, writes.filter(isAuthorityWrite));
-  if (growth !== undefined) await postgresLedgerStore(client).append(growth);
+  if (growth !== undefined) await postgresLedgerStore(client, foreign).append(growth);
 }
 
 const AUTHORITY_WRITES: ReadonlySet<string> = new Set<AuthorityWrite["kind"]>([

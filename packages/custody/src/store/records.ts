@@ -168,6 +168,8 @@ export interface CounterLine {
   readonly mark: CounterMark | undefined;
   /** Sequence of the entry that the mark is in. */
   readonly markedAt: number | undefined;
+  /** The same where somebody has changed it since. */
+  readonly altered?: readonly number[];
 }
 
 /** The counters of a meter that were accepted under one version of the unicast key. */
@@ -228,4 +230,6 @@ export interface MeterFile {
   readonly accepted: readonly AcceptedMark[];
   /** What the ledger says of its keys' states and its standing, in its order. */
   readonly history: readonly StateEntry[];
+  /** Sequences of those entries of the ledger, of all that it says of the meter, that somebody has changed since. */
+  readonly altered?: readonly number[];
 }

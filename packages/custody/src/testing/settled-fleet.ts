@@ -3,6 +3,7 @@ import { fromHex } from "@meterkeep/dlms";
 import { SecretKey } from "@meterkeep/dlms-node";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { purposeName } from "../keys/purposes.ts";
+import { growthMacs } from "../ledger/entry-macs.ts";
 import { takeoverMark } from "../records/marks.ts";
 import { withMeterMacs, withTakeoverMacs } from "../records/record-mac.ts";
 import { GroupCommitter } from "../store/committer.ts";
@@ -27,7 +28,7 @@ export async function addSettledMeters(
   titles: readonly string[],
   at: number,
 ): Promise<void> {
-  const committer = new GroupCommitter(store);
+  const committer = new GroupCommitter(store, { bind: (growth) => growthMacs(vault, growth) });
   const template = {
     ...like,
     keys: like.keys.filter(({ state }) => state === "active"),

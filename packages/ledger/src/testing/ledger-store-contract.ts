@@ -70,7 +70,7 @@ export function ledgerStoreContract(
         { from: 3, to: 3 },
         { from: 5, to: 9 },
       ])
-        store.foreign.add(range);
+        store.foreign.add({ ...range, fault: "appended" });
       const sequences = (entries: readonly { readonly sequence: number }[]) => entries.map(({ sequence }) => sequence);
       assert.deepEqual(sequences(await store.ofItself()), [1]);
       assert.deepEqual(sequences(await store.ofKinds(["b", "ledger-a"])), [1, 2, 4]);
@@ -92,9 +92,9 @@ export function ledgerStoreContract(
   test(`${name}: the end of a commit is found again with what binds it`, () =>
     withStore(async (store) => {
       const mac = (fill: number) => new Uint8Array(32).fill(fill);
-      const first = { ...growthOf(EMPTY_EDGE, [draft("a"), draft("b")]), endMac: mac(1) };
+      const first = { ...growthOf(EMPTY_EDGE, [draft("a"), draft("b")]), macs: { entries: [], end: mac(1) } };
       const second = growthOf(first.to, [draft("c")]);
-      const third = { ...growthOf(second.to, [draft("d")]), endMac: mac(2) };
+      const third = { ...growthOf(second.to, [draft("d")]), macs: { entries: [], end: mac(2) } };
       for (const growth of [first, second, third]) await store.append(growth);
       assert.deepEqual(await store.ends(4, 9), [
         { size: 4, mac: mac(2) },

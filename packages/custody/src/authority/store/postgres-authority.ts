@@ -1,5 +1,5 @@
 import { type Direction, flowOf } from "@meterkeep/guard";
-import type { ForeignEntries } from "@meterkeep/ledger";
+import { countingEntries, countingOnly, ENTRY_COLUMNS, type ForeignEntries } from "@meterkeep/ledger";
 import type { Pool, PoolClient } from "pg";
 import { DAY_MILLISECONDS } from "../../day.ts";
 import { CustodyError } from "../../errors.ts";
@@ -40,10 +40,12 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
         "select revision, document, mac from authority where utility = $1 and island = $2",
         [...WHOLE],
       );
-      const marks = await pool.query<{ body: string }>(
-        `select body from ledger where kind = 'authority-recorded' ${foreign.condition} order by sequence desc limit 1`,
+      const [mark] = await countingEntries(
+        pool,
+        foreign,
+        `select ${ENTRY_COLUMNS} from ledger where kind = 'authority-recorded' ${countingOnly(1)} order by sequence desc limit 1`,
+        [],
       );
-      const [mark] = marks.rows;
       return { stored: rows[0], mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
     },
     manifest: async (hash) => {
@@ -80,11 +82,14 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
       return rows.map(changeOf)[0];
     },
     wasExecuted: async (hash) => {
-      const { rows } = await pool.query(
-        `select 1 from ledger where kind = 'change-executed' and body::jsonb->>'hash' = $1 ${foreign.condition} limit 1`,
+      const executed = await countingEntries(
+        pool,
+        foreign,
+        `select ${ENTRY_COLUMNS} from ledger
+         where kind = 'change-executed' and body::jsonb->>'hash' = $1 ${countingOnly(2)} limit 1`,
         [hash],
       );
-      return rows.length > 0;
+      return executed.length > 0;
     },
     changes: async (limit) => {
       const { rows } = await pool.query<ChangeRow>(`${CHANGES} order by submitted_ms desc limit $1`, [limit]);
@@ -119,7 +124,8 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
       );
       const counted = await pool.query<{ rows: string; entries: string }>(
         `select (select count(*) from critical_seals) as rows,
-           (select count(*) from ledger where kind = 'critical-sealed' ${foreign.condition}) as entries`,
+           (select count(*) from ledger where kind = 'critical-sealed' ${countingOnly(1)}) as entries`,
+        [foreign.listed],
       );
       const [counts] = counted.rows;
       return { seals: rows.map(storedSealOf), rows: Number(counts?.rows), entries: Number(counts?.entries) };

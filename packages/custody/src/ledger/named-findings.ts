@@ -1,0 +1,69 @@
+import type { EntryFault, EntryRange, Finding, LedgerDraft, LedgerReads } from "@meterkeep/ledger";
+import { installationEntry } from "./installation-entry.ts";
+
+/** Kind of the entry that names entries that this custodian has not written, and later of the one by which people have seen them. */
+export const FOREIGN = "ledger-foreign-entries";
+/** Kind of the same about entries that it has written, and that somebody has changed since. */
+export const ALTERED = "ledger-altered";
+
+/** The body of an entry of either kind. */
+export interface FindingBody extends EntryRange {
+  /** What is wrong with them, where it is not that they were appended. */
+  readonly fault?: EntryFault;
+  /** What they call themselves. */
+  readonly kinds?: readonly string[];
+  /** By now people have seen what was named up to the entry `named`. */
+  readonly accepted?: boolean;
+  readonly named?: number;
+}
+
+/** What a ledger says of itself: what was found in it, with the entry that names it; and up to which of those people have seen them. */
+export interface NamedFindings {
+  readonly found: ReadonlyMap<string, Finding & { readonly sequence: number }>;
+  readonly seenUpTo: number;
+}
+
+/** Tells findings from each other. */
+export function findingKey({ from, to, fault }: Finding): string {
+  return `${fault} ${from}-${to}`;
+}
+
+/** The code of findings, which is the kind of the entries that name them: one that was changed is worse than one that was added. */
+export function codeOf(findings: readonly Pick<Finding, "fault">[]): typeof FOREIGN | typeof ALTERED {
+  return findings.every(({ fault }) => fault === "appended" || fault === "beyond") ? FOREIGN : ALTERED;
+}
+
+/** The entry that names a finding. */
+export async function namingEntry(
+  ledger: Pick<LedgerReads, "rows">,
+  { from, to, fault }: Finding,
+  at: number,
+): Promise<LedgerDraft> {
+  const kinds = await kindsIn(ledger, { from, to });
+  const body: FindingBody = { from, to, ...(fault !== "appended" && { fault }), ...(kinds.length > 0 && { kinds }) };
+  return installationEntry(at, codeOf([{ fault }]), "custodian", body);
+}
+
+export async function namedFindings(ledger: Pick<LedgerReads, "ofItself">): Promise<NamedFindings> {
+  const found = new Map<string, Finding & { readonly sequence: number }>();
+  let seenUpTo = 0;
+  for (const { kind, sequence, body } of await ledger.ofItself()) {
+    if (kind !== FOREIGN && kind !== ALTERED) continue;
+    const { from, to, fault = "appended", accepted, named = 0 } = JSON.parse(body) as FindingBody;
+    if (accepted === true) seenUpTo = Math.max(seenUpTo, named);
+    else found.set(findingKey({ from, to, fault }), { from, to, fault, sequence });
+  }
+  return { found, seenUpTo };
+}
+
+/** What they call themselves, of the first of them. */
+async function kindsIn(ledger: Pick<LedgerReads, "rows">, { from, to }: EntryRange): Promise<readonly string[]> {
+  const rows = await ledger.rows(from - 1, Math.min(MOST_READ, to - from + 1));
+  const within = rows.filter(({ entry }) => entry.sequence <= to);
+  return [...new Set(within.map(({ entry }) => entry.kind.slice(0, 64)))].slice(0, MOST_KINDS);
+}
+
+/** Entries that are looked through for their kinds. */
+const MOST_READ = 5000;
+/** Kinds that are named of a finding. */
+const MOST_KINDS = 32;
