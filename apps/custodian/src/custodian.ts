@@ -34,7 +34,7 @@ import { vaultSource } from "./vault-source.ts";
 import { VERSION } from "./version.ts";
 
 const SWEEP_MILLISECONDS = 15_000;
-/** How often is looked whether a checkpoint is due. */
+/** How often is looked whether a checkpoint is due, and read on in the ledger. */
 const KEEP_MILLISECONDS = 1_000;
 /** How often is looked whether the enrolment service needs a new certificate. */
 const ENROLMENT_MILLISECONDS = 3_600_000;
@@ -94,7 +94,10 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
         ? undefined
         : await onFreePort(() => serveField(custody, { origin: undefined, ...fieldPlace }));
     const sweeping = setInterval(() => void custody.sweep().catch(custody.onFailure), SWEEP_MILLISECONDS);
-    const keeping = setInterval(() => void custody.ledger.tick().catch(custody.onFailure), KEEP_MILLISECONDS);
+    const keeping = setInterval(() => {
+      void custody.ledger.tick().catch(custody.onFailure);
+      void custody.patrol().catch(custody.onFailure);
+    }, KEEP_MILLISECONDS);
     supervisor.send({
       type: "ready",
       facts: { meters: custody.meters, vault: config.tokensFile === undefined ? "software" : "tokens" },

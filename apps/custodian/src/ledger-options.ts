@@ -7,7 +7,7 @@ type WitnessConfig = NonNullable<NonNullable<CustodianConfig["ledger"]>["witness
 /** What the configuration says of the ledger. @throws CustodyError `custodian-config-invalid` for a witness that is none. */
 export function ledgerOptions({ ledger = {} }: Pick<CustodianConfig, "ledger">): LedgerOptions {
   const { everyEntries, everySeconds, latestCheckpointSeconds, longestAwaySeconds } = ledger;
-  const { witnesses = [], approvers = [] } = ledger;
+  const { patrolEntriesPerSecond, witnesses = [], approvers = [] } = ledger;
   return {
     settings: {
       ...(everyEntries !== undefined && { everyEntries }),
@@ -15,6 +15,7 @@ export function ledgerOptions({ ledger = {} }: Pick<CustodianConfig, "ledger">):
       ...(latestCheckpointSeconds !== undefined && { latestSeconds: latestCheckpointSeconds }),
       ...(longestAwaySeconds !== undefined && { longestAwaySeconds }),
     },
+    ...(patrolEntriesPerSecond !== undefined && { patrol: { entriesPerSecond: patrolEntriesPerSecond } }),
     witnesses: witnesses.map(witnessOf),
     approvers,
   };

@@ -125,6 +125,15 @@ export const CUSTODIAN_CONFIG = {
         description: "Entries that wait for longer for a checkpoint are told of in the status; 300 when absent.",
         optional: true,
       },
+      patrolEntriesPerSecond: {
+        kind: "integer",
+        unit: "entries",
+        minimum: 1,
+        maximum: 100_000,
+        description:
+          "How fast the custodian reads its own ledger for what was changed in it, from each start on and an hour after each pass; 1 000 when absent.",
+        optional: true,
+      },
       longestAwaySeconds: {
         kind: "integer",
         unit: "seconds",

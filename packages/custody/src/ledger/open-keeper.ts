@@ -17,10 +17,12 @@ import type { CustodyStore } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
 import { ledgerSigners } from "./ledger-signer.ts";
 import { LEDGER_FOLDER, nearWitness } from "./near-witness.ts";
+import type { PatrolSettings } from "./patrol.ts";
 
 /** How the custodian's ledger is kept. */
 export interface LedgerOptions {
   readonly settings?: Partial<KeeperSettings>;
+  readonly patrol?: Partial<PatrolSettings>;
   /** Besides the file in the state folder, which every custodian has. */
   readonly witnesses?: readonly Witness[];
   readonly approvers?: readonly Approver[];

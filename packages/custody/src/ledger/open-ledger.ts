@@ -9,6 +9,7 @@ import { installationEntry } from "./installation-entry.ts";
 import { signingKeys } from "./ledger-signer.ts";
 import { keeperIn, type LedgerOptions, storedHead } from "./open-keeper.ts";
 import { OwnEnds } from "./own-ends.ts";
+import { DEFAULT_PATROL_SETTINGS, LedgerPatrol } from "./patrol.ts";
 import { endedWithStop } from "./skipped-counters.ts";
 
 /** What the ledger of a custodian is opened with. */
@@ -28,6 +29,8 @@ export interface OpenedLedger {
   /** For entries that a caller can cause as often as it likes. */
   readonly bursts: EntryBursts;
   readonly keeper: LedgerKeeper;
+  /** Finds what nobody who decides by entries comes across. */
+  readonly patrol: LedgerPatrol;
   /** To whoever decides by it: without what somebody else has written. */
   readonly reads: CustodyStore["ledger"];
   /** When its newest entry was written before this start; 0 where there was none. */
@@ -87,6 +90,12 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     committer,
     bursts: new EntryBursts(committer, now),
     keeper,
+    patrol: new LedgerPatrol({
+      ledger: store.ledger,
+      edge: () => committer.edge(),
+      settings: { ...DEFAULT_PATROL_SETTINGS, ...options.patrol },
+      now,
+    }),
     reads,
     written,
     isClean,

@@ -87,6 +87,8 @@ export interface Custody {
   gone(name: string): Promise<void>;
   /** Closes what was left open by callers that went away; to be called every few seconds. */
   sweep(): Promise<void>;
+  /** Reads on in the ledger for what was changed in it; to be called every second. @returns whether it has come to its end. */
+  patrol(): Promise<boolean>;
   /** Ends what is open and waits until everything is written. */
   close(): Promise<void>;
 }

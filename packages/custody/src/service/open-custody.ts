@@ -132,7 +132,7 @@ export async function openCustodyIn(
   const opened = await openVault(store, options.vault, now(), vaultEntries.hear);
   const { vault, rootKey, created } = opened;
   const ledgerParts = { store, opened, stateFolder, options: options.ledger ?? {}, now, onFailure };
-  const { committer, bursts, keeper, reads: ledger, written, isClean, head } = await openLedger(ledgerParts);
+  const { committer, bursts, keeper, patrol, reads: ledger, written, isClean, head } = await openLedger(ledgerParts);
   vaultEntries.begin(bursts);
   await secondStorage.unlock({ vault, committer, isHalted: keeper.state.halt !== undefined });
   const { escrow } = secondStorage;
@@ -351,6 +351,7 @@ export async function openCustodyIn(
       pki,
       removals,
       foreignWatch,
+      patrol,
       leases,
       now,
     }),

@@ -8,6 +8,7 @@ import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { ForeignWatch } from "../ledger/foreign-watch.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
+import type { LedgerPatrol } from "../ledger/patrol.ts";
 import type { Pki } from "../pki/open-pki.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
@@ -34,12 +35,13 @@ export interface UpkeepParts {
   readonly pki: Pick<Pki, "tend" | "onFailure">;
   readonly removals: Pick<Removals, "sweep">;
   readonly foreignWatch: Pick<ForeignWatch, "tend">;
+  readonly patrol: Pick<LedgerPatrol, "tick">;
   readonly leases: Pick<Leases, "sweep">;
   readonly now: () => number;
 }
 
 /** What custody does by itself: what happens when a caller has gone, every few seconds, and when it closes. */
-export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "close"> {
+export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "patrol" | "close"> {
   const { opened, secondStorage, committer, keeper, bursts, now } = parts;
   const { contacts, enrolmentContacts, sessions, uploads, backups } = parts;
   return {
@@ -69,6 +71,7 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "cl
       }
       await opened.tend();
     },
+    patrol: async () => keeper.state.halt === undefined && (await parts.patrol.tick()),
     close: async () => {
       // Whatever cannot be written any more, because the database is away, all is let go.
       await using closing = new AsyncDisposableStack();

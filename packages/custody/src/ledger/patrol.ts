@@ -1,0 +1,164 @@
+import {
+  append,
+  EMPTY_FRONTIER,
+  type EntryRange,
+  entryLeaf,
+  type Frontier,
+  HASH_BYTES,
+  type LedgerEdge,
+  rangesOf,
+  type StoredEntry,
+} from "@meterkeep/ledger";
+import type { CustodyStore } from "../store/store.ts";
+
+/** How fast the patrol reads, and how often it begins. */
+export interface PatrolSettings {
+  readonly entriesPerSecond: number;
+  /** From the end of a pass to the beginning of the next. */
+  readonly everySeconds: number;
+}
+
+export const DEFAULT_PATROL_SETTINGS: PatrolSettings = { entriesPerSecond: 1000, everySeconds: 3600 };
+
+/** What the patrol needs. */
+export interface PatrolDependencies {
+  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "rows" | "nodes">;
+  /** Where the ledger ends, as this process knows it and not as its rows say. */
+  readonly edge: () => Promise<LedgerEdge>;
+  readonly settings: PatrolSettings;
+  readonly now: () => number;
+}
+
+/** A pass through the ledger as it was when the pass began. */
+interface Pass {
+  readonly target: Frontier;
+  /** Of the tree of what was read, which has every entry in its place. */
+  frontier: Frontier;
+  /** Entries whose true leaf nobody knows any more: they explain why the tree over them is another. */
+  readonly unknown: number[];
+  /** Blocks whose stored node is another. */
+  readonly suspects: EntryRange[];
+}
+
+/**
+ * Reads the whole ledger in order, over and over, for what nobody who decides by entries comes across: entries that are gone, that
+ * call themselves something else now, or that are of another history. What is found is told to `ForeignEntries`.
+ *
+ * States: *resting* (until the next pass begins; the first begins at once), *passing* (a page at a time, at each `tick`).
+ */
+export class LedgerPatrol {
+  readonly #dependencies: PatrolDependencies;
+  #pass: Pass | undefined;
+  #nextAt = 0;
+  #isReading = false;
+
+  constructor(dependencies: PatrolDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Reads on as far as one second allows; to be called every second. @returns whether a pass has ended with it */
+  async tick(): Promise<boolean> {
+    const { now, settings, edge } = this.#dependencies;
+    if (this.#isReading || (this.#pass === undefined && now() < this.#nextAt)) return false;
+    this.#isReading = true;
+    try {
+      this.#pass ??= { target: (await edge()).frontier, frontier: EMPTY_FRONTIER, unknown: [], suspects: [] };
+      const pass = this.#pass;
+      const { size } = pass.target;
+      const end = Math.min(size, pass.frontier.size + settings.entriesPerSecond);
+      while (pass.frontier.size < end) await this.#page(pass, Math.min(end - pass.frontier.size, PAGE_ENTRIES));
+      if (pass.frontier.size < size) return false;
+      this.#end(pass);
+      this.#pass = undefined;
+      this.#nextAt = now() + settings.everySeconds * 1000;
+      return true;
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  /** Reads the next so many entries, whether they are there or not. */
+  async #page(pass: Pass, count: number): Promise<void> {
+    const { ledger } = this.#dependencies;
+    const after = pass.frontier.size;
+    const rows = (await ledger.rows(after, count)).filter(({ entry }) => entry.sequence <= after + count);
+    const leaves = new Map<number, Uint8Array>();
+    const unknown: number[] = [];
+    const altered: number[] = [];
+    for (const { sequence, leaf, isAltered } of await this.#leavesOf(rows)) {
+      if (isAltered) altered.push(sequence);
+      if (leaf !== undefined) leaves.set(sequence, leaf);
+      else unknown.push(sequence);
+    }
+    const there = new Set(rows.map(({ entry }) => entry.sequence));
+    const all = Array.from({ length: count }, (_, at) => after + 1 + at);
+    const missing = all.filter((sequence) => !there.has(sequence));
+    let { frontier } = pass;
+    const suspects: EntryRange[] = [];
+    for (const sequence of all) {
+      const next = append(frontier, leaves.get(sequence) ?? NO_LEAF);
+      frontier = next.frontier;
+      const block = next.completed.find(({ level }) => level === BLOCK_LEVEL);
+      if (block === undefined) continue;
+      const [stored] = await ledger.nodes(BLOCK_LEVEL, block.index, 1);
+      if (stored === undefined || !Buffer.from(stored).equals(block.hash))
+        suspects.push({ from: sequence - BLOCK_ENTRIES + 1, to: sequence });
+    }
+    for (const range of rangesOf(altered)) ledger.foreign.add({ ...range, fault: "altered" });
+    for (const range of rangesOf(missing)) ledger.foreign.tell({ ...range, fault: "missing" });
+    pass.unknown.push(...unknown, ...missing);
+    pass.suspects.push(...suspects);
+    pass.frontier = frontier;
+  }
+
+  /** The leaf that each had when it was written, where anything says so. */
+  async #leavesOf(rows: readonly StoredEntry[]) {
+    const { foreign } = this.#dependencies.ledger;
+    const own = rows.filter(({ entry: { sequence } }) => foreign.at(sequence, "appended") === undefined);
+    const holds = await foreign.hold(own.map(({ entry, mac }) => ({ leaf: entryLeaf(entry), mac })));
+    const altered = new Set(own.filter((_, at) => holds[at] !== true));
+    // Whoever changes what an entry says, and not its leaf, leaves the tree as it was.
+    const left = [...altered];
+    const hasLeaf = await foreign.hold(left.map(({ entry: { leaf }, mac }) => ({ leaf, mac })));
+    const lost = new Set(left.filter((_, at) => hasLeaf[at] !== true));
+    return rows.map((row) => {
+      const { sequence, leaf } = row.entry;
+      const isAltered = altered.has(row);
+      // What was appended by somebody else is in the tree by the leaf that was stored with it, whatever it says.
+      const isStored = isAltered || foreign.at(sequence, "appended") !== undefined;
+      return { sequence, isAltered, leaf: lost.has(row) ? undefined : isStored ? leaf : entryLeaf(row.entry) };
+    });
+  }
+
+  /** Holds the tree against the one that this process knows. */
+  #end({ target, frontier, suspects, unknown }: Pass): void {
+    const { foreign } = this.#dependencies.ledger;
+    const isExplained = ({ from, to }: EntryRange) => unknown.some((sequence) => from <= sequence && sequence <= to);
+    for (const peak of peaksOf(target)) {
+      if (Buffer.from(frontier.peaks[peak.at] as Uint8Array).equals(target.peaks[peak.at] as Uint8Array)) continue;
+      const within = suspects.filter(({ from, to }) => peak.from <= from && to <= peak.to);
+      // Where the stored nodes were changed as well, they say nothing.
+      const replaced = within.length > 0 ? within : [{ from: peak.from, to: peak.to }];
+      for (const range of replaced) if (!isExplained(range)) foreign.tell({ ...range, fault: "replaced" });
+    }
+  }
+}
+
+/** Which entries are under each peak. */
+function peaksOf({ size, peaks }: Frontier): readonly (EntryRange & { readonly at: number })[] {
+  let [left, from] = [size, 1];
+  return peaks.map((_, at) => {
+    const width = 2 ** Math.floor(Math.log2(left));
+    const range = { at, from, to: from + width - 1 };
+    left -= width;
+    from += width;
+    return range;
+  });
+}
+
+/** Entries of a statement: few enough that nobody waits for them. */
+const PAGE_ENTRIES = 256;
+/** The lowest stored level above the leaves. */
+const BLOCK_LEVEL = 8;
+const BLOCK_ENTRIES = 2 ** BLOCK_LEVEL;
+const NO_LEAF: Uint8Array = new Uint8Array(HASH_BYTES);
