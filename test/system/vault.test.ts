@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
+import { approve, enrolKeyHolder } from "../src/authority.ts";
 import { assertCustodyIsWhole } from "../src/custody-check.ts";
 import { type Meterkeep, makeStateDirectory, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
@@ -38,6 +39,8 @@ describe("the root key of an installation", () => {
         lastReceivedCounter,
       ]),
     );
+  const isUncopied = async (wanted: boolean) =>
+    (await api.call("overview")).warnings.some(({ code }) => code === "root-key-uncopied") === wanted;
   const areReadOn = async (before: ReadonlyMap<string, number>) => {
     await until("every meter is read on", async () => {
       const now = await counters();
@@ -66,6 +69,9 @@ describe("the root key of an installation", () => {
   test("becomes a passphrase and a file again, each time with every meter read on, and not while Meterkeep runs", async () => {
     const running = await meterkeep.command(["vault", "rewrap", "--to-root-key"]);
     assert.notEqual(running.status, 0);
+    await until("the root key has no copy that anybody has said of", () => isUncopied(true));
+    await run("vault", "copied", "--where", "the safe");
+    await until("somebody has said so", () => isUncopied(false));
     const rootKey = join(state, "custodian", "root.key");
     let before = await counters();
     await meterkeep.stop();
@@ -84,15 +90,25 @@ describe("the root key of an installation", () => {
     assert.equal(failed, 0);
     await start("--passphrase-file", passphrase());
     await areReadOn(before);
+    await until("of another root key it is asked again", () => isUncopied(true));
+    const anna = await enrolKeyHolder(meterkeep, "anna", "Anna", "operations");
+    const ben = await enrolKeyHolder(meterkeep, "ben", "Ben", "security");
     before = await counters();
+    await meterkeep.stop();
+    // From here on it takes two: planned by the first call, approved while Meterkeep runs, made by the second.
+    const toRootKey = ["vault", "rewrap", "--to-root-key", "--passphrase-file", passphrase()];
+    const planned = await meterkeep.command(toRootKey);
+    const [, change = ""] = /Approve change ([0-9a-f]+) and ask again/.exec(planned.stderr) ?? [];
+    assert.notEqual(change, "", planned.stderr);
+    assert.equal(existsSync(rootKey), false);
+    await start("--passphrase-file", passphrase());
+    await approve(meterkeep, change, anna, ben);
     await meterkeep.stop();
     const other = join(folder, "other");
     writeFileSync(other, "incorrect horse battery staple\n", { mode: 0o600 });
     const wrong = await meterkeep.command(["vault", "rewrap", "--to-root-key", "--passphrase-file", other]);
     assert.match(wrong.stderr, new RegExp(`does not open this vault: the root key ${first.to} does`));
-    const second = JSON.parse(
-      await run("vault", "rewrap", "--to-root-key", "--passphrase-file", passphrase(), "--json"),
-    ) as { readonly from: string; readonly to: string };
+    const second = JSON.parse(await run(...toRootKey, "--json")) as { readonly from: string; readonly to: string };
     assert.equal(second.from, first.to);
     assert.ok(existsSync(rootKey));
     assert.deepEqual(
