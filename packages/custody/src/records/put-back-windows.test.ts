@@ -20,7 +20,7 @@ async function session({ custody: { service } }: TestCustody, meter: TestMeter, 
   const of = { session: opened.session };
   for (let send: Uint8Array | undefined = opened.apdu; send !== undefined; ) {
     const advance = await service.advanceSession({ ...of, received: line.exchange(send) as Uint8Array }, HEAD_END);
-    assert.notEqual(advance.kind, "failed");
+    assert.notEqual(advance.kind, "failed", JSON.stringify(advance));
     send = advance.kind === "send" ? advance.apdu : undefined;
   }
   for (let read = 0; read < reads; read += 1) {

@@ -99,7 +99,7 @@ async function readOnce({ custody }: TestCustody, meter: TestMeter): Promise<voi
   const line = meter.connect(opened.clientSap, opened.serverSap);
   for (let send: Uint8Array | undefined = opened.apdu; send !== undefined; ) {
     const advance = await service.advanceSession({ session, received: line.exchange(send) as Uint8Array }, HEAD_END);
-    assert.notEqual(advance.kind, "failed");
+    assert.notEqual(advance.kind, "failed", JSON.stringify(advance));
     send = advance.kind === "send" ? advance.apdu : undefined;
   }
   await service.closeSession({ session, outcome: "completed" }, HEAD_END);
