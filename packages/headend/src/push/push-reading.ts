@@ -70,7 +70,7 @@ export function readPush(
 }
 
 /**
- * Told by the intervals within which it was dated, so that a meter that pushes all the time is told of once in each. What comes late
+ * P-8, told by the intervals within which it was dated, so that a meter that pushes all the time is told of once in each. What comes late
  * proves nothing: a push may wait at the meter or be held up by whoever carries it, and none comes before it was sent. Of
  * what is not authenticated nothing is said: anybody could have a meter's values disputed.
  */
