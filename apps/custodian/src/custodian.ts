@@ -37,7 +37,7 @@ const SWEEP_MILLISECONDS = 15_000;
 /** How often is looked whether a checkpoint is due, and read on in the ledger. */
 const KEEP_MILLISECONDS = 1_000;
 /** How often is looked whether the enrolment service needs a new certificate. */
-const ENROLMENT_MILLISECONDS = 3_600_000;
+const ENROLMENT_MILLISECONDS = 60_000;
 const MOST_CONNECTIONS = 8;
 /** A session takes up to 4 KiB, with its line of counters; the other half is for everything else. */
 const HEAP_BYTES_A_SESSION = 8192;

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { fromHex, toHex } from "@meterkeep/dlms";
 import { connectTls, listenTls, type TlsIdentity } from "@meterkeep/dlms-node";
 import type { LedgerDraft } from "@meterkeep/ledger";
@@ -17,6 +17,7 @@ import {
   fromPem,
   nameText,
   OID,
+  PROFILES,
   toPem,
 } from "@meterkeep/pki";
 import { caller } from "../../testing/test-custody.ts";
@@ -30,6 +31,7 @@ interface EstBench extends TestPki {
   readonly port: number;
   readonly refusals: LedgerDraft[];
   readonly at: (name: string) => string;
+  tend(): Promise<void>;
   password(name: string, profile?: string, subject?: string, hosts?: readonly string[]): Promise<string>;
 }
 
@@ -61,6 +63,7 @@ function withEst(body: (bench: EstBench) => Promise<void>): Promise<void> {
         port: service.port,
         refusals,
         at,
+        tend: () => service.tend(),
         password: async (name, profile = "technician", subject = `Technician ${name}`, hosts = []) => {
           const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
           const fields = [{ field: "CN", text: subject }];
@@ -311,6 +314,53 @@ test("only a certificate of ours that holds is renewed, for its own names", () =
     const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
     await bench.pki.authorities.revoke(authority, toHex(first.serial), "superseded", "person");
     assert.equal((await renew(csr(bench, "first"), "first")).status, 403, "revoked");
+  }));
+
+test("the service has a certificate of whoever issues here now, and what it asks of TLS stays what it was", () =>
+  withEst(async (bench) => {
+    const { pki } = bench;
+    const ca = readFileSync(bench.at("root.pem"));
+    /** Who has issued what it shows, and the group that was agreed on; undefined where nothing was. */
+    const met = async (options: ConnectionOptions = {}) => {
+      const socket = connect({ port: bench.port, host: "localhost", ca, ...options });
+      try {
+        await once(socket, "secureConnect");
+        const { name } = socket.getEphemeralKeyInfo() as { readonly name?: string };
+        return { issuer: socket.getPeerCertificate().issuer.CN, group: name };
+      } catch {
+        return undefined;
+      } finally {
+        socket.destroy();
+      }
+    };
+    const lines = ["former", "successor", "former"];
+    const former = await pki.issuerFor(PLACE, "P-256");
+    await pki.keys.make("successor", "P-256");
+    const names: Readonly<Record<string, string>> = { former: former.name, successor: "Successor" };
+    let plan = "";
+    for (const [at, line] of lines.entries()) {
+      if (at === 1) {
+        const place = { ...PLACE, name: "Successor", profile: PROFILES.get("issuing-p256")!, keyName: "successor" };
+        const order = { ...place, parent: former.parent!, requester: "person", policies: ["2.5.29.32.0"] };
+        const { authority } = await pki.authorities.make(order);
+        await bench.tend();
+        plan = authority;
+      }
+      if (at === 2) {
+        await pki.revocations.plan({ authority: plan }, "cACompromise", "person");
+        await bench.tend();
+      }
+      assert.deepEqual(await met(), { issuer: names[line], group: "X25519MLKEM768" }, line);
+      const old = { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-SHA256" } as const;
+      assert.equal(await met(old), undefined, "without authenticated encryption");
+      assert.ok(await met({ maxVersion: "TLSv1.2" }));
+    }
+    await bench.tend();
+    assert.equal(
+      bench.ledger.filter(({ principal }) => principal === "custodian").length,
+      5 + 3,
+      "no more than it takes",
+    );
   }));
 
 test("a concentrator and an edge adapter enrol, renew, and prove themselves with what they got over mutual TLS", () =>

@@ -55,15 +55,19 @@ const PATH =
 export async function listenForEnrolment(options: EstOptions): Promise<EstService> {
   const { pki, host, port } = options;
   const own = new OwnCredential(pki, options.place, options.names);
+  /** All of it each time: what a context is not told it has as a library thinks fit. */
+  const context = async () => ({
+    ...(await own.current()),
+    minVersion: "TLSv1.2" as const,
+    ciphers: CIPHERS,
+    ecdhCurve: GROUPS,
+  });
   const server = createServer(
     {
-      ...(await own.current()),
+      ...(await context()),
       requestCert: true,
       // Whoever has no certificate yet comes with a password; one that is shown is judged by the PKI, revocations and all.
       rejectUnauthorized: false,
-      minVersion: "TLSv1.2",
-      ciphers: CIPHERS,
-      ecdhCurve: GROUPS,
       ALPNProtocols: ["http/1.1"],
       ...TIMES,
     },
@@ -85,7 +89,7 @@ export async function listenForEnrolment(options: EstOptions): Promise<EstServic
   return {
     port: (server.address() as AddressInfo).port,
     tend: async () => {
-      if (own.isDue()) server.setSecureContext(await own.current());
+      if (await own.isDue()) server.setSecureContext(await context());
     },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
