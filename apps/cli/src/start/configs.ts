@@ -12,6 +12,7 @@ import type {
   TownConfig,
   WorkerConfig,
 } from "@meterkeep/api/supervisor";
+import { isHost } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
 import type { StoredCredential } from "./credentials.ts";
 import type { DatabaseUrls } from "./database.ts";
@@ -153,7 +154,9 @@ function pkiConfig(config: StartConfig): NonNullable<CustodianConfig["pki"]> {
 export function keyServiceHosts(host: string): string[] {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []);
   const own = ANY_ADDRESS[host] === undefined ? [host] : addresses.filter((address) => !address.includes("%"));
-  return [...new Set([...own, "localhost", hostname()])].filter((name) => isIP(name) !== 0 || /^[\w.-]+$/.test(name));
+  return [...new Set([...own, "localhost", hostname()])].filter(
+    (name) => isIP(name) !== 0 || isHost({ kind: "dNSName", value: name }),
+  );
 }
 
 export function townConfig({ config, directories }: Pick<ConfigSources, "config" | "directories">): TownConfig {
