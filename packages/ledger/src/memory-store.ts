@@ -7,13 +7,11 @@ import type { BoundEnd, LedgerStore } from "./store.ts";
 export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
   const entries: LedgerEntry[] = [];
   const ends: BoundEnd[] = [];
-  const counting = () => entries.filter(({ sequence }) => !foreign.has(sequence));
+  const byKind = new Map<string, LedgerEntry[]>();
+  const byMeter = new Map<string, LedgerEntry[]>();
   const nodes = new Map<number, Uint8Array[]>();
-  const levelOf = (level: number): Uint8Array[] => {
-    const hashes = nodes.get(level) ?? [];
-    nodes.set(level, hashes);
-    return hashes;
-  };
+  const counting = (found: readonly LedgerEntry[]) => found.filter(({ sequence }) => !foreign.has(sequence));
+  const countingOf = (kinds: readonly string[]) => counting(inOrder(kinds.flatMap((kind) => byKind.get(kind) ?? [])));
   return {
     foreign,
     size: async () => entries.length,
@@ -28,32 +26,45 @@ export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
           "ledger-forked",
           `entry ${growth.from.frontier.size + 1} does not follow ${entries.length}`,
         );
-      entries.push(...growth.entries);
+      for (const entry of growth.entries) {
+        entries.push(entry);
+        listed(byKind, entry.kind).push(entry);
+        if (entry.meter !== undefined) listed(byMeter, entry.meter).push(entry);
+      }
       if (growth.macs !== undefined && growth.entries.length > 0)
         ends.push({ size: growth.to.frontier.size, mac: growth.macs.end });
-      for (const { level, index, hash } of growth.nodes) levelOf(level)[index] = hash;
+      for (const { level, index, hash } of growth.nodes) listed(nodes, level)[index] = hash;
     },
     addNodes: async (more) => {
-      for (const { level, index, hash } of more) levelOf(level)[index] ??= hash;
+      for (const { level, index, hash } of more) listed(nodes, level)[index] ??= hash;
     },
-    ofItself: async () => counting().filter(({ kind }) => kind.startsWith("ledger-")),
-    ofKinds: async (kinds) => counting().filter(({ kind }) => kinds.includes(kind)),
-    ofMeters: async (meters, kinds) =>
-      counting().filter(({ kind, meter }) => kinds.includes(kind) && meter !== undefined && meters.includes(meter)),
+    ofItself: async () => countingOf([...byKind.keys()].filter((kind) => kind.startsWith("ledger-"))),
+    ofKinds: async (kinds) => countingOf(kinds),
+    ofMeters: async (meters, kinds) => {
+      const found = meters.flatMap((meter) => byMeter.get(meter) ?? []);
+      return counting(inOrder(found.filter(({ kind }) => kinds.includes(kind))));
+    },
     lastOf: async (kinds, principal, utility) =>
-      counting().findLast(
-        (entry) => kinds.includes(entry.kind) && entry.principal === principal && entry.utility === utility,
-      ),
+      countingOf(kinds).findLast((entry) => entry.principal === principal && entry.utility === utility),
     read: async (after, limit) => entries.slice(after, after + limit),
     rows: async (after, limit) => entries.slice(after, after + limit).map((entry) => ({ entry, mac: undefined })),
     follow: async () => ({ last: entries.length, next: undefined }),
     counted: async (after, limit) =>
-      counting()
+      counting(entries)
         .filter(({ sequence }) => sequence > after)
         .slice(0, limit),
     nodes: async (level, from, count) =>
       level === 0
         ? entries.slice(from, from + count).map(({ leaf }) => leaf)
-        : levelOf(level).slice(from, from + count),
+        : listed(nodes, level).slice(from, from + count),
   };
 }
+
+/** The list under a name, made where there is none. */
+function listed<Name, T>(lists: Map<Name, T[]>, name: Name): T[] {
+  const list = lists.get(name) ?? [];
+  lists.set(name, list);
+  return list;
+}
+
+const inOrder = (entries: LedgerEntry[]) => entries.sort((one, other) => one.sequence - other.sequence);
