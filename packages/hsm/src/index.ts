@@ -11,4 +11,4 @@ export type {
   WrappedSecret,
 } from "./operations.ts";
 export { ENCRYPTION_KEYS_PURPOSE } from "./token/probe-purpose.ts";
-export { Token, type TokenCalls, type TokenOptions, type TokenState } from "./token.ts";
+export { type PinRefusals, Token, type TokenCalls, type TokenOptions, type TokenState } from "./token.ts";

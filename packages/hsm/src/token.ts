@@ -17,8 +17,18 @@ export interface TokenOptions {
   readonly deadlineMs?: number;
   /** A person has said that the first login is to be tried though one more wrong PIN may lock the token. */
   readonly isLastTry?: boolean;
+  /** Counted for as long as this object lives unless given: then a start that is tried again and again tries the PIN twice at most. */
+  readonly refusals?: PinRefusals;
   /** Added to the environment of the token's process, as vendors' libraries want it. */
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** How often a token has refused its PIN since it last took one, kept over starts of whoever asks it. */
+export interface PinRefusals {
+  read(): number;
+  keep(count: number): void;
+  /** For people: where it is kept. */
+  readonly where: string;
 }
 
 /** What a token is doing. */
@@ -127,9 +137,7 @@ export class Token implements AsyncDisposable {
    * says nothing, it is tried only if the person says so as well (`isLastTry`); calls end with `hsm-pin-last-try` otherwise.
    */
   retryPin(isLastTry = false): void {
-    if (this.#state.kind !== "pin-refused") return;
-    if (this.#refusals < MOST_REFUSALS || isLastTry) void this.#start(isLastTry);
-    else this.#latch("hsm-pin-last-try", `it has refused its PIN ${this.#refusals} times in a row: none was tried`);
+    if (this.#state.kind === "pin-refused") void this.#start(isLastTry);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -163,8 +171,14 @@ export class Token implements AsyncDisposable {
   }
 
   async #start(isLastTry: boolean): Promise<void> {
+    const { library, label, sessions = 8, env, refusals } = this.#options;
+    const refused = Math.max(this.#refusals, refusals?.read() ?? 0);
+    if (refused >= MOST_REFUSALS && !isLastTry) {
+      const where = refusals === undefined ? "" : ` (counted in ${refusals.where})`;
+      this.#latch("hsm-pin-last-try", `it has refused its PIN ${refused} times in a row${where}: none was tried`);
+      return;
+    }
     this.#state = { kind: "starting" };
-    const { library, label, sessions = 8, env } = this.#options;
     let pin: string;
     try {
       pin = await this.#options.pin();
@@ -189,13 +203,13 @@ export class Token implements AsyncDisposable {
         clearTimeout(starting);
         this.#pause = FIRST_PAUSE_MS;
         this.#why = "";
-        this.#refusals = 0;
+        this.#count(0);
         this.#state = { kind: "ready" };
         for (const call of this.#calls.values()) this.#give(call);
       } else if (message.kind === "failed") {
         why = message.message;
         if (message.code === "hsm-pin-refused") {
-          this.#refusals += 1;
+          this.#count(Math.max(this.#refusals, this.#options.refusals?.read() ?? 0) + 1);
           this.#latch(message.code, message.message);
         } else if (message.code === "hsm-pin-last-try") this.#latch(message.code, message.message);
         else if (message.code === "hsm-binding-missing") this.#failAll(message.code, message.message);
@@ -235,6 +249,15 @@ export class Token implements AsyncDisposable {
     for (const listener of [...this.#listeners]) listener();
     this.#restart = setTimeout(() => void this.#start(false), this.#pause);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
+  }
+
+  #count(refusals: number): void {
+    this.#refusals = refusals;
+    try {
+      this.#options.refusals?.keep(refusals);
+    } catch {
+      // It is counted here at least.
+    }
   }
 
   #latch(code: PinErrorCode, why: string): void {

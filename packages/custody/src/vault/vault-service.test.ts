@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Token } from "@meterkeep/hsm";
 import { SoftTokens, softTokenMissing } from "@meterkeep/hsm/testing";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { memoryCustodyStore } from "../store/memory-store.ts";
@@ -60,7 +61,8 @@ test("a token whose PIN was refused is tried again once somebody says so, and by
     writeFileSync(path, JSON.stringify(listed), { mode: 0o600 });
   };
   write("wrong");
-  const opened = await openVault(store, { kind: "tokens", tokens: await readTokensFile(path) }, 1);
+  const refused = join(tokens.directory, "pins-refused.json");
+  const opened = await openVault(store, { kind: "tokens", tokens: await readTokensFile(path, refused) }, 1);
   const entries: LedgerDraft[] = [];
   try {
     const service = await VaultService.open({
@@ -76,7 +78,15 @@ test("a token whose PIN was refused is tried again once somebody says so, and by
     write(two.pin() as string);
     // Refused twice, a token may lock at the next: it takes somebody's word.
     assert.deepEqual(await retry("two"), { answer: "last-try" });
+    // Nor does any start try it, however often the system starts it.
+    const [again] = await readTokensFile(path, refused);
+    await using starting = new Token(again!);
+    await assert.rejects(starting.calls.describe(), {
+      code: "hsm-pin-last-try",
+      message: /refused its PIN 2 times in a row \(counted in .*pins-refused\.json\): none was tried/,
+    });
     assert.deepEqual(await retry("two", true), { answer: "opened" });
+    assert.deepEqual(JSON.parse(readFileSync(refused, "utf8")), { two: 0 });
     const told = (isLastTry: boolean, answer: string) => [
       ["token-pin-retried", OPERATOR.name, { token: "two", isLastTry }],
       ["token-pin-answered", OPERATOR.name, { token: "two", answer }],

@@ -1,6 +1,7 @@
 import type { TokenOptions } from "@meterkeep/hsm";
 import { CustodyError } from "../../errors.ts";
 import { readPrivateFile, readPrivateFileNow } from "../private-file.ts";
+import { pinRefusals } from "./pin-refusals.ts";
 
 const MAX_TOKENS = 8;
 
@@ -8,9 +9,10 @@ const MAX_TOKENS = 8;
  * Reads which tokens the vault is in: a JSON list of `{ "library", "label", "pin", "sessions"?, "env"? }` in a file with
  * mode 0600, since it has their PINs.
  *
+ * @param refused the file that counts how often each has refused its PIN; it is not counted over starts unless given
  * @throws CustodyError `tokens-file-malformed`, `root-key-permissions`, `root-key-missing`
  */
-export async function readTokensFile(path: string): Promise<TokenOptions[]> {
+export async function readTokensFile(path: string, refused?: string): Promise<TokenOptions[]> {
   const text = await readPrivateFile(path, "tokens file");
   let entries: unknown;
   try {
@@ -24,7 +26,8 @@ export async function readTokensFile(path: string): Promise<TokenOptions[]> {
   const tokens = entries.map((entry: unknown, at) => tokenOf(path, entry, at));
   if (new Set(tokens.map(({ label }) => label)).size < tokens.length)
     throw malformed(path, "two tokens have the same label");
-  return tokens;
+  if (refused === undefined) return tokens;
+  return tokens.map((token) => ({ ...token, refusals: pinRefusals(refused, token.label) }));
 }
 
 function tokenOf(path: string, entry: unknown, at: number): TokenOptions {
