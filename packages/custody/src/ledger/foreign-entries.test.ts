@@ -148,6 +148,28 @@ test("an older row of counters does not come back with a copy of the mark that i
   await site.stop();
 });
 
+test("what is appended to the ledger of a stopped custodian plans no revocation and starts none", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const site = await backups.siteOn(database);
+  await site.stop();
+  const authority = "ab".repeat(20);
+  const planned = { plan: "rogue", authority, reason: "cACompromise", meters: 0, certificates: 0 };
+  await asOwner(database.adminUrl, (pool) =>
+    forge(
+      pool,
+      { kind: "revocation-planned", body: planned },
+      { kind: "revocation-moved", body: { plan: "rogue", move: "start", stage: "refuse", state: "running" } },
+    ),
+  );
+  const back = await backups.siteOn(database, { escrow: site.escrow, state: site.state });
+  try {
+    assert.deepEqual((await back.custody.service.revocations({}, OPERATOR)).plans, []);
+    assert.equal((await troubleOf(back))?.code, FOREIGN);
+  } finally {
+    await back.stop();
+  }
+});
+
 test("what is appended under a running custodian costs one write, and counts as little", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   const site = await backups.siteOn(database);
