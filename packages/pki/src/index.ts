@@ -33,6 +33,7 @@ export {
   type OrderEntry,
   orderOf,
   ordersOfEntries,
+  PASSWORD_MADE,
 } from "./authority/ledgered-orders.ts";
 export { lostKeysOf } from "./authority/lost-keys.ts";
 export {

@@ -118,6 +118,30 @@ describe("enrolment over EST", () => {
       assert.equal(bench.ledger.filter(({ kind }) => kind === "certificate-ordered").length, 0);
     }));
 
+  test("a one-time password is an order of whoever makes it, also where its rows are gone", () =>
+    withTestPki(
+      async (bench) => {
+        const { authority } = await bench.pki.issuerFor(PLACE, "P-256");
+        const make = () => password(bench, "technician", named("CN", "Anna"));
+        const basic = await make();
+        await bench.pki.authorities.issue({
+          authority,
+          profile: PROFILES.get("technician")!,
+          subject: { names: { CN: "Ben" } },
+          publicKey: freshKey().publicKey,
+          policies: [ANY_POLICY],
+          requester: OPERATOR.name,
+        });
+        await assert.rejects(make(), /\[requester-limited\]/);
+        await enrolByPassword(bench.pki, basic, makeRequest(freshKey(), []));
+        await bench.reopen();
+        await assert.rejects(make(), /\[requester-limited\]/);
+        bench.now += 24 * HOUR + 1;
+        await make();
+      },
+      { options: { developmentTree: PLACE, limits: { operator: 2 } } },
+    ));
+
   test("a certificate that is revoked while it is renewed takes the next one with it", () =>
     withTestPki(async (bench) => {
       const basic = await password(bench, "technician", named("CN", "Anna"));

@@ -8,6 +8,7 @@ import {
   type LedgeredOrders,
   orderOf,
   ordersOfEntries,
+  PASSWORD_MADE,
 } from "@meterkeep/pki";
 
 /** What the PKI asks of the ledger, which is witnessed where its own rows are not. Every adapter passes `pkiLedgerContract`. */
@@ -69,8 +70,9 @@ export function postgresPkiLedger(client: SqlClient, foreign: ForeignEntries): P
       ),
     countSince: async (requester, since) => {
       const { rows } = await client.query(
-        `select count(*)::integer as count from ledger
-         where ${IS_ORDER} and principal = $1 and at_ms >= $2 ${countingOnly(3)}`,
+        `select (select count(*) from ledger where ${IS_ORDER} and principal = $1 and at_ms >= $2 ${countingOnly(3)})::integer
+           + (select count(*) from ledger where kind = '${PASSWORD_MADE}' and principal = $1 and at_ms >= $2 ${countingOnly(3)})::integer
+           as count`,
         [requester, since, foreign.listed],
       );
       return (rows[0] as { readonly count: number }).count;

@@ -12,6 +12,7 @@ import {
   makeRequestWith,
   OID,
   openRequest,
+  PASSWORD_MADE,
   PkiError,
   type RevocationReason,
   requireSubject,
@@ -162,15 +163,18 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
       requireSubject(rule, subjectOf(subject));
       if (altName.kind === "hosts" && hostNames(hosts).length === 0)
         throw new PkiError("profile-violated", `${profile} names at least one host`);
-      const { utility, island } = await authorities.recordOf(authority);
+      const issuer = await authorities.recordOf(authority);
+      const { utility, island } = issuer;
       // Whoever is a worker asks what the head-end asks: that is not the operator's to give alone.
       if (profile === WORKER_PROFILE) {
         const place = `${utility}/${island}`;
         await changes.require("enrol-worker", { name: subjectText(subjectOf(subject), []), place, authority }, caller);
       }
+      // Who makes it orders what is enrolled with it.
+      using _ = await authorities.requireWithinLimit(caller.name, issuer, 1);
       const password = randomBytes(PASSWORD_BYTES).toString("base64url");
       const wanted = subjectText(subjectOf(subject), hosts);
-      await pki.record("enrolment-password-made", caller.name, { name, authority, profile, subject: wanted, endsAt });
+      await pki.record(PASSWORD_MADE, caller.name, { name, authority, profile, subject: wanted, endsAt });
       await store.passwords.add({
         hash: passwordHash(name, password),
         name,

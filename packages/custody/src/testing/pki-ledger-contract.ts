@@ -30,6 +30,7 @@ export function pkiLedgerContract(
     ordered(OTHER, 2),
     ordered(AUTHORITY, 4, { kind: "certificates-revoked" }),
     ordered(AUTHORITY, 2, { meter: "4D4B303000000002" }),
+    { at: 50, kind: "enrolment-password-made", principal: "line-2", body: { name: "far-1", authority: AUTHORITY } },
   ];
   describe(`orders by ${name}`, () => {
     test("are found by serial number, those of authorities too, and by their device", () =>
@@ -67,6 +68,7 @@ export function pkiLedgerContract(
         assert.deepEqual(await orders.page("00".repeat(20), undefined, 2), []);
         assert.equal(await orders.countSince("line-1", 0), 3);
         assert.equal(await orders.countSince("line-1", 21), 1);
+        assert.deepEqual([await orders.countSince("line-2", 0), await orders.countSince("line-2", 11)], [2, 1]);
         assert.equal(await orders.countSince("nobody", 0), 0);
       }));
 

@@ -147,7 +147,7 @@ export class Authorities {
       throw new RangeError("certificates are issued together for one authority and one requester");
     const { record: issuer, certificate, key } = await this.openStanding(first.authority);
     const at = now();
-    using _ = await this.#requireWithinLimit(first.requester, at, issuer, orders.length);
+    using _ = await this.requireWithinLimit(first.requester, issuer, orders.length);
     const prepared = orders.map((order) => {
       const serial = random(SERIAL_BYTES);
       const points = order.profile.distributionPoints === "allowed" ? this.#pointsOf(issuer, serial) : [];
@@ -312,17 +312,22 @@ export class Authorities {
     }
   }
 
-  async #requireWithinLimit(
+  /**
+   * Takes so many more orders for a requester, also those that somebody else is to place for it.
+   *
+   * @returns what is to be disposed of when the ledger has them
+   * @throws PkiError `requester-limited`
+   */
+  async requireWithinLimit(
     requester: string,
-    at: number,
-    issuer: AuthorityRecord,
+    { utility, island, authority }: AuthorityRecord,
     wanted: number,
   ): Promise<TakenOrders> {
-    const { record, limitOf } = this.#deps;
+    const { record, limitOf, now } = this.#deps;
+    const at = now();
     const limit = limitOf?.(requester) ?? DEFAULT_LIMIT;
     const ordered = await this.#ordered.take(requester, wanted, limit, at);
     if (typeof ordered !== "number") return ordered;
-    const { utility, island, authority } = issuer;
     const body = { authority, limit, wanted };
     await record([{ at, kind: "requester-limited", principal: requester, utility, island, body }]);
     throw new PkiError(

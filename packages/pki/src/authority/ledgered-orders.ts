@@ -20,13 +20,15 @@ export interface LedgeredOrders {
   ofMeter(systemTitle: string): Promise<readonly LedgeredOrder[]>;
   /** Those of an authority in the order of their serial numbers, after one of these. */
   page(authority: string, after: string | undefined, limit: number): Promise<readonly LedgeredOrder[]>;
-  /** How many a requester has ordered since. */
+  /** How many a requester has ordered since; a one-time password that it made is an order as well. */
   countSince(requester: string, since: number): Promise<number>;
 }
 
 /** Entries of the ledger by which certificates were ordered; an authority's has a kind of its own. */
 export const CERTIFICATE_ORDERED = "certificate-ordered";
 export const AUTHORITY_MADE = "authority-made";
+/** By which somebody let whoever has a one-time password order one certificate. */
+export const PASSWORD_MADE = "enrolment-password-made";
 
 /** An entry of the ledger that may be an order. */
 export interface OrderEntry {
@@ -80,7 +82,8 @@ export function ordersOfEntries(entries: EntriesInMemory): LedgeredOrders {
         .slice(0, limit),
     countSince: async (requester, since) =>
       (await entries()).filter(
-        ({ kind, principal, at }) => kind === CERTIFICATE_ORDERED && principal === requester && at >= since,
+        ({ kind, principal, at }) =>
+          (kind === CERTIFICATE_ORDERED || kind === PASSWORD_MADE) && principal === requester && at >= since,
       ).length,
   };
 }
