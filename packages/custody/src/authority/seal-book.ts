@@ -18,7 +18,7 @@ import {
  */
 export class SealBook {
   /** Each that takes load or injection off, and when it was settled, in time lived; undefined while it is not. */
-  readonly #taken = new Map<string, Taken>();
+  readonly #takenOff = new Map<string, TakenOff>();
   /** What meters have shown of each manifest that takes load or injection off. */
   readonly #shown = new Map<string, Shown>();
   /** What was sealed of late for load, and for injection, in order. */
@@ -45,7 +45,7 @@ export class SealBook {
     );
     for (const { nonce, direction, utility, settledLived, manifest, outcome } of seals) {
       if (!takesOff(direction)) continue;
-      book.#taken.set(nonce, { direction, utility, settled: settledLived, manifest });
+      book.#takenOff.set(nonce, { direction, utility, settled: settledLived, manifest });
       if (outcome !== undefined) book.#show(manifest, outcome);
     }
     const inOrder = [...seals].sort((one, other) => one.sealedLived - other.sealedLived);
@@ -56,15 +56,15 @@ export class SealBook {
   /** One more counts from now on; false where it is there already. */
   sealed(seal: Pick<CriticalSeal, "nonce" | "direction" | "sealedLived" | "manifest" | "utility">): boolean {
     const { nonce, direction, manifest, utility } = seal;
-    if (this.#taken.has(nonce)) return false;
-    if (takesOff(direction)) this.#taken.set(nonce, { direction, utility, settled: undefined, manifest });
+    if (this.#takenOff.has(nonce)) return false;
+    if (takesOff(direction)) this.#takenOff.set(nonce, { direction, utility, settled: undefined, manifest });
     this.#swung(seal);
     return true;
   }
 
   /** It was surely not recorded after all. */
   dropped(nonce: string): void {
-    this.#taken.delete(nonce);
+    this.#takenOff.delete(nonce);
     for (const [flow, swings] of this.#swings)
       this.#swings.set(
         flow,
@@ -74,21 +74,21 @@ export class SealBook {
 
   settled(nonces: readonly string[], lived: number, outcome: SealOutcome): void {
     for (const nonce of nonces) {
-      const taken = this.#taken.get(nonce);
-      if (taken === undefined || taken.settled !== undefined) continue;
-      this.#taken.set(nonce, { ...taken, settled: lived });
-      this.#show(taken.manifest, outcome);
+      const seal = this.#takenOff.get(nonce);
+      if (seal === undefined || seal.settled !== undefined) continue;
+      this.#takenOff.set(nonce, { ...seal, settled: lived });
+      this.#show(seal.manifest, outcome);
     }
-    for (const [nonce, { settled: at }] of this.#taken)
-      if (at !== undefined && at <= lived - MONTH_MILLISECONDS) this.#taken.delete(nonce);
+    for (const [nonce, { settled: at }] of this.#takenOff)
+      if (at !== undefined && at <= lived - MONTH_MILLISECONDS) this.#takenOff.delete(nonce);
   }
 
   /** How many that take load off, or injection, count at a time lived: of all, or of one utility. */
   offCounts(lived: number, direction: Direction, utility?: string): OffCounts {
     const counts = { day: 0, month: 0, tenMinutes: 0 };
-    for (const taken of this.#taken.values()) {
-      if (taken.direction !== direction || (utility !== undefined && taken.utility !== utility)) continue;
-      const age = taken.settled === undefined ? 0 : lived - taken.settled;
+    for (const seal of this.#takenOff.values()) {
+      if (seal.direction !== direction || (utility !== undefined && seal.utility !== utility)) continue;
+      const age = seal.settled === undefined ? 0 : lived - seal.settled;
       if (age < MONTH_MILLISECONDS) counts.month += 1;
       if (age < DAY_MILLISECONDS) counts.day += 1;
       if (age < TEN_MINUTES_MILLISECONDS) counts.tenMinutes += 1;
@@ -136,7 +136,7 @@ function isChange(before: Pick<Swing, "direction" | "at"> | undefined, now: Pick
 type Shown = Readonly<Record<SealOutcome, number>>;
 const NOTHING_SHOWN: Shown = { executed: 0, refused: 0, superseded: 0 };
 
-interface Taken {
+interface TakenOff {
   readonly utility: string;
   readonly manifest: string;
   readonly direction: Direction;

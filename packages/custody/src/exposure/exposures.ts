@@ -63,7 +63,7 @@ async function ofPerson(
     const { files: known, refused, last } = await files.nextPage([], after, PAGE);
     const rows = await rowsOf(store, known, told);
     const byTitle = new Map(known.map(({ meter }, at) => [meter.systemTitle, rows[at]?.filter(isMeant) ?? []]));
-    for (const title of refused) byTitle.set(title, [ofNobodyKnows(title)]);
+    for (const title of refused) byTitle.set(title, [ofRefused(title)]);
     for (const title of [...byTitle.keys()].sort()) {
       const left = page.take(byTitle.get(title) ?? [], skip);
       if (left !== undefined) return page.response(left, after);
@@ -147,7 +147,7 @@ async function rowsOf(
 }
 
 /** A meter whose record somebody else has written: whoever is asked about may be left out of it. */
-function ofNobodyKnows(meter: string): Exposure {
+function ofRefused(meter: string): Exposure {
   const why =
     "the meter's record is not what custody has written, so that it does not say: `record-refused` in the ledger";
   return { meter, who: "nobody knows", as: "unknown", keys: "all that it ever had", form: "clear", from: 0, why };

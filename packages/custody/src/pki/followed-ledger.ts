@@ -35,15 +35,15 @@ export interface FollowingParts {
 export async function followLedger(parts: FollowingParts): Promise<void> {
   const { ledger, trust, write } = parts;
   const after = Math.max(0, Math.min(trust.followed, await ledger.size()) - READ_AGAIN);
-  /** Plans that are as they are by what was read now. */
-  const followed = new Set<string>();
+  /** Those whose place was read just now: every later move of them is believed. */
+  const followedPlans = new Set<string>();
   let signed = 0;
   for await (const entry of allEntries(ledger, after)) {
     const line = lineOf(entry, trust);
     if (line !== undefined) await write(line);
     if (entry.kind === "certificates-revoked") await followLost(entry, parts);
-    if (entry.kind === "revocation-planned") await followPlan(entry, followed, parts);
-    if (entry.kind === "revocation-moved") await followMove(entry, followed, parts);
+    if (entry.kind === "revocation-planned") await followPlan(entry, followedPlans, parts);
+    if (entry.kind === "revocation-moved") await followMove(entry, followedPlans, parts);
     if (entry.kind === "assignments-signed")
       signed = Math.max(signed, (JSON.parse(entry.body) as Pick<AssignmentRecord, "number">).number);
   }
@@ -74,7 +74,11 @@ async function followLost({ body }: LedgerEntry, { orders, addLost }: FollowingP
   await addLost(lostKeysOf(await orders.ofSerials(authority, serials), reason));
 }
 
-async function followPlan(entry: LedgerEntry, followed: Set<string>, { trust, write }: FollowingParts): Promise<void> {
+async function followPlan(
+  entry: LedgerEntry,
+  followedPlans: Set<string>,
+  { trust, write }: FollowingParts,
+): Promise<void> {
   const plan = planOf(entry);
   const isSame = (one: RevocationPlan) => one.authority === plan.authority && one.serial === plan.serial;
   // What was planned again since then stands for both.
@@ -83,7 +87,7 @@ async function followPlan(entry: LedgerEntry, followed: Set<string>, { trust, wr
   );
   if (isKnown) return;
   await write({ kind: "held", at: plan.plannedAt, plan });
-  followed.add(plan.id);
+  followedPlans.add(plan.id);
 }
 
 /**
@@ -92,7 +96,7 @@ async function followPlan(entry: LedgerEntry, followed: Set<string>, { trust, wr
  */
 async function followMove(
   { at, body }: LedgerEntry,
-  followed: Set<string>,
+  followedPlans: Set<string>,
   { trust, write }: FollowingParts,
 ): Promise<void> {
   const said = JSON.parse(body) as Pick<RevocationPlan, "stage" | "state"> & {
@@ -103,8 +107,8 @@ async function followMove(
   const plan = trust.plans.get(id);
   if (plan === undefined || plan.state === "withdrawn") return;
   const isSince = at > (trust.placedAt.get(id) ?? at) && (move === "start" || move === "next");
-  if (!isSince && !followed.has(id)) return;
-  followed.add(id);
+  if (!isSince && !followedPlans.has(id)) return;
+  followedPlans.add(id);
   if (move === "lift") await write({ kind: "lifted", at, plan: id });
   await write({ kind: "moved", at, plan: id, stage, state, finished: stage === plan.stage ? plan.finished : 0 });
 }

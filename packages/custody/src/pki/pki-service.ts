@@ -171,7 +171,7 @@ export function pkiService(pki: Pki, changes: Pick<Changes, "require">): PkiServ
         await changes.require("enrol-worker", { name: subjectText(subjectOf(subject), []), place, authority }, caller);
       }
       // Who makes it orders what is enrolled with it.
-      using _ = await authorities.requireWithinLimit(caller.name, issuer, 1);
+      using _taken = await authorities.requireWithinLimit(caller.name, issuer, 1);
       const password = randomBytes(PASSWORD_BYTES).toString("base64url");
       const wanted = subjectText(subjectOf(subject), hosts);
       await pki.record(PASSWORD_MADE, caller.name, { name, authority, profile, subject: wanted, endsAt });

@@ -147,7 +147,7 @@ export class Authorities {
       throw new RangeError("certificates are issued together for one authority and one requester");
     const { record: issuer, certificate, key } = await this.openStanding(first.authority);
     const at = now();
-    using _ = await this.requireWithinLimit(first.requester, issuer, orders.length);
+    using _taken = await this.requireWithinLimit(first.requester, issuer, orders.length);
     const prepared = orders.map((order) => {
       const serial = random(SERIAL_BYTES);
       const points = order.profile.distributionPoints === "allowed" ? this.#pointsOf(issuer, serial) : [];

@@ -85,7 +85,7 @@ export class StagedRevocations {
   async effect({ authority, serial }: RevocationSubject): Promise<RevocationEffect> {
     const { store, authorities, now, pace } = this.#deps;
     const record = await authorities.recordOf(authority);
-    await this.#refuseAuthority({ authority, serial });
+    await this.#requireNoAuthority({ authority, serial });
     const below = serial === undefined ? await this.below(authority) : [];
     const extent = await store.registry.extent(await this.concerned({ authority, serial }), now());
     const meters = extent.reduce((sum, one) => sum + one.meters, 0);
@@ -248,7 +248,7 @@ export class StagedRevocations {
   }
 
   /** The certificate of an authority would be counted as one, and all below it would fall at once. */
-  async #refuseAuthority({ authority, serial }: RevocationSubject): Promise<void> {
+  async #requireNoAuthority({ authority, serial }: RevocationSubject): Promise<void> {
     const all = await this.#deps.authorities.all();
     const child = all.find(
       (one) => one.parent === authority && toHex(decodeCertificate(one.certificate).serial) === serial,
