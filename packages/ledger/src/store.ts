@@ -12,7 +12,10 @@ export interface BoundEnd {
   readonly mac: Uint8Array;
 }
 
-/** What can be read of a ledger: whole by `size`, `read`, `nodes` and `ends`; by the rest of it without what is foreign or was changed. */
+/**
+ * What can be read of a ledger: whole, as far as its numbers follow on, by `size`, `read`, `rows`, `nodes` and `ends`; by the rest
+ * without what is foreign or was changed. `follow` alone looks behind a gap.
+ */
 export interface LedgerReads extends StoredNodes {
   /** Entries that count nowhere; whoever finds some adds them. */
   readonly foreign: ForeignEntries;

@@ -88,7 +88,10 @@ export interface FieldReport {
 export interface Exposure {
   readonly meter: string;
   readonly who: string;
-  /** `added`: a meter that somebody added with its keys; `unknown`: the meter's record is not what custody has written, and does not say. */
+  /**
+   * `added`: who sealed the keys of a single meter, or the default key of a device, to the custodian; `unknown`: the meter's record is
+   * not what custody has written, and does not say.
+   */
   readonly as:
     | "factory"
     | "carrier"

@@ -70,8 +70,8 @@ export type TrustLine =
       readonly meters: readonly string[];
     }
   /**
-   * All that the ledger has up to this entry has its line before this one, but for what was on its way: as far as only so
-   * many times lines were gone from the journal by then.
+   * All that the ledger has up to this entry has its line before this one, but for what was on its way. Holds while lines have
+   * gone from the journal no more often than `breaks` says.
    */
   | { readonly kind: "followed"; readonly at: number; readonly sequence: number; readonly breaks: number }
   /** Plans, revocations and what certificates are for count by their lines alone from here on. */

@@ -55,7 +55,7 @@ const PATH =
 export async function listenForEnrolment(options: EstOptions): Promise<EstService> {
   const { pki, host, port } = options;
   const own = new OwnCredential(pki, options.place, options.names);
-  /** All of it each time: what a context is not told it has as a library thinks fit. */
+  // All of it each time: where `setSecureContext` is not told something, the library's default holds again.
   const context = async () => ({
     ...(await own.current()),
     minVersion: "TLSv1.2" as const,
