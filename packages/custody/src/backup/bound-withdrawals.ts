@@ -287,7 +287,8 @@ export class BoundWithdrawals {
     for await (const line of this.journal.read(none, none, this.#noted?.head)) {
       if (line.root !== undefined) last = line;
       // Where entries of somebody else lie the ledger had its own when the line was written; the first to follow them has their end.
-      const isTaken = line.ledger !== undefined && (ledger.foreign.at(line.ledger)?.to ?? line.ledger) > line.ledger;
+      const isTaken =
+        line.ledger !== undefined && (ledger.foreign.at(line.ledger, "appended")?.to ?? line.ledger) > line.ledger;
       if (line.ledger === undefined || (line.ledger <= size && !isTaken)) continue;
       if (since === 0) since = line.at;
       longest = Math.max(longest, line.ledger);
