@@ -70,7 +70,8 @@ test("what is on its way to the ledger is counted once: nobody is refused what t
   answered.shift()!();
   const taken = await first;
   assert.ok(typeof taken !== "number");
-  // The bound refuses, the ledger is asked, and has the first before it answers.
+  // The bound refuses, the ledger is asked, and has 39 of the first 40 before it answers, one having failed: counted twice they would
+  // leave no room for 60.
   const second = count.take("line", 60, 99, 0);
   orders.push(...Array.from({ length: 39 }, () => 0));
   answered.shift()!();
