@@ -9,8 +9,8 @@ import { profileOf } from "./profile/parts.ts";
 import { cpuSeconds, machineLoad, option, processesOf, yardstick } from "./usage.ts";
 
 // Sessions as a utility holds them once a day: association, clock, relay, registers, 96 intervals on two
-// channels, the registers at the end of the day, four event logs (power quality is no part of the target), all sealed and opened by the custodian in its own process,
-// validated and stored with evidence, against virtual meters on the same machine. The town's time runs so fast that `--rate`
+// channels, the registers at the end of the day, four event logs, all sealed and opened by the custodian in its own process,
+// validated and stored with evidence (power quality is no part of the target), against virtual meters on the same machine. The town's time runs so fast that `--rate`
 // meters a second have a new day to read: as long as the head-end keeps up, each session brings one day, and where it does
 // not, more (printed). Meters do not push. `--meters N`, `--rate N` a second, `--minutes N`, `--workers N` processes,
 // `--sessions N` at once in each, `--dead N` and `--flapping N` percent of the meters that are silent, always or every other

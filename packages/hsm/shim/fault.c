@@ -18,8 +18,8 @@
  *   hang N                N calls never return
  *   gone N                N calls fail with CKR_TOKEN_NOT_PRESENT, and no slot has a token
  *
- * Only calls that use a key, make one or find one are touched, logins, and what a token says of itself. The count is kept in the file, under a lock, so that it spans
- * threads and processes.
+ * Touched are calls that use a key, make one or find one, logins, and what a token says of itself; no others. The count is kept in the
+ * file, under a lock, so that it spans threads and processes.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

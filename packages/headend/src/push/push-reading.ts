@@ -29,8 +29,8 @@ export function pushProtection(push: Pick<OpenedPush, "authenticated" | "encrypt
 
 /**
  * The readings of a push. A value without a time of its own has that of its notification, and where that says none the
- * time at which it came. What a clock has dated that is off by more than is let be is told as misdated: one of which the last
- * session said so (`knownOffSeconds`, meter minus reference), or one that dates what came before it came.
+ * time at which it came. Values are told as misdated where the clock that dated them is off by more than is let be: the last
+ * session found it so (`knownOffSeconds`, meter minus reference), or they bear a time that has not come yet.
  *
  * @throws HeadEndError `push-refused` where it opened and makes no sense.
  */
@@ -70,9 +70,9 @@ export function readPush(
 }
 
 /**
- * P-8, told by the intervals within which it was dated, so that a meter that pushes all the time is told of once in each. What comes late
- * proves nothing: a push may wait at the meter or be held up by whoever carries it, and none comes before it was sent. Of
- * what is not authenticated nothing is said: anybody could have a meter's values disputed.
+ * P-8. The finding is about the whole interval of the newest value, so that a meter that pushes all the time is told of once in each.
+ * What comes late proves nothing: a push may wait at the meter or be held up by whoever carries it, and none comes before it
+ * was sent. Of what is not authenticated nothing is said: anybody could have a meter's values disputed.
  */
 function misdatedOf(
   meter: Meter,

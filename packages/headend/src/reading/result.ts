@@ -79,7 +79,7 @@ export interface ReadResult {
   readonly outages?: readonly Stretch[];
   /** What is to be read again, covered or not: a clock was moved there. */
   readonly uncovered?: readonly Stretch[];
-  /** Of what it dated while its clock was off by more than is let be: that is not known to be when it was. */
+  /** A stretch that it dated while its clock was off by more than is let be: what is in it may be of another time. */
   readonly misdated?: Stretch & { readonly offsetSeconds: number; readonly isIncident: boolean };
   /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
   readonly loggedTo?: number;

@@ -156,7 +156,8 @@ const LEASE = `
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
      from trust_history h
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
-    ${stretchesJson(ASKED)} as gaps, ${stretchesJson(gapsOf("quality"))} as quality_gaps, extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
+    ${stretchesJson(ASKED)} as gaps, ${stretchesJson(gapsOf("quality"))} as quality_gaps,
+    extract(epoch from c.logged_to)::float8 * 1000 as logged_to,
     extract(epoch from c.days_to)::float8 * 1000 as days_to, c.push_set_ups,
     extract(epoch from c.listed_at)::float8 * 1000 as listed_at, ${isOverBudget("$5")} as sim_used_up,
     ${isOverDemandShare("$5")} as sim_share_used
