@@ -87,7 +87,6 @@ export {
 export {
   allEntries,
   type BoundEnd,
-  completeNodes,
   countingReads,
   edgeOf,
   type LedgerReads,
