@@ -39,8 +39,8 @@ export class OwnCredential {
     return authority !== this.#authority;
   }
 
-  /** A fresh key with its certificate and those above it up to the root's child, PEM. */
-  async current(): Promise<{ readonly key: string; readonly cert: string }> {
+  /** Orders a certificate for a fresh key, and gives both with those above it up to the root's child, PEM. */
+  async renew(): Promise<{ readonly key: string; readonly cert: string }> {
     const { authorities, now } = this.#pki;
     this.#notBefore = now() + AGAIN_MILLISECONDS;
     const { authority } = await this.#pki.issuerFor(this.#place, "P-256");

@@ -57,7 +57,7 @@ export async function listenForEnrolment(options: EstOptions): Promise<EstServic
   const own = new OwnCredential(pki, options.place, options.names);
   // All of it each time: where `setSecureContext` is not told something, the library's default holds again.
   const context = async () => ({
-    ...(await own.current()),
+    ...(await own.renew()),
     minVersion: "TLSv1.2" as const,
     ciphers: CIPHERS,
     ecdhCurve: GROUPS,
