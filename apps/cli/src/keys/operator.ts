@@ -24,7 +24,9 @@ export async function asOperator<T>(
     const isAway = cause.code === "custodian-unreachable";
     throw new CliError(
       isAway ? "not-running" : "custodian-refused",
-      isAway ? `${cause.message}: start it with \`npx meterkeep start\`` : `${cause.message} (${cause.code})`,
+      isAway
+        ? `the custodian does not answer here now: start it with \`npx meterkeep start\``
+        : `${cause.message} (${cause.code})`,
       { cause, exitStatus: EXIT.refused },
     );
   } finally {

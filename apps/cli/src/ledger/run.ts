@@ -1,4 +1,5 @@
-import { createReadStream, createWriteStream, readFileSync, statSync } from "node:fs";
+import { createWriteStream, readFileSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { LedgerState } from "@meterkeep/api";
@@ -86,16 +87,14 @@ export async function verifyLedger(
     throw new CliError("option-invalid", "--entry is the number of an entry, from 1");
   if ((file === undefined) === (url === undefined))
     throw new CliError("option-invalid", "name a file to verify, or the --url of an API");
+  // What is compared with comes first: a name that was mistyped says nothing about a ledger.
+  const older = options.checkpoint === undefined ? undefined : checkpointIn(options.checkpoint);
+  const witnesses = (options.witness ?? []).map(witnessKeys);
   const chunks =
     file === undefined
       ? octetsOf(exportLines(await sourceOf(remoteServer(url ?? "", terminal)), new Date()))
-      : createReadStream(file, { highWaterMark: CHUNK_OCTETS });
-  const report = await verifyExport(chunks, {
-    log,
-    entry,
-    older: options.checkpoint === undefined ? undefined : checkpointIn(options.checkpoint),
-    witnesses: (options.witness ?? []).map(witnessKeys),
-  });
+      : await octetsIn(file);
+  const report = await verifyExport(chunks, { log, entry, older, witnesses });
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(report)}\n` : reportText(report));
   if (report.faults.length > 0) terminal.exitStatus = EXIT.refused;
 }
@@ -124,17 +123,51 @@ async function* octetsOf(lines: AsyncIterable<string>): AsyncGenerator<Uint8Arra
   for await (const line of lines) yield Buffer.from(`${line}\n`, "utf8");
 }
 
-/** A checkpoint in a file: the note itself, or the last line of a witness's file. */
-function checkpointIn(path: string): string {
-  const text = readFileSync(path, "utf8");
-  if (!text.startsWith("{")) return text;
-  const last = text.trimEnd().split("\n").at(-1) ?? "";
-  return (JSON.parse(last) as { readonly note: string }).note;
+/** The octets of an export. @throws CliError `input-unreadable` before any is read */
+async function octetsIn(path: string): Promise<AsyncIterable<Uint8Array>> {
+  const handle = await open(path).catch((cause: unknown) => unreadable(path, "cannot be read", cause));
+  if ((await handle.stat()).isDirectory()) {
+    await handle.close();
+    return unreadable(path, "is a folder: name the file that `meterkeep ledger export` wrote");
+  }
+  return handle.createReadStream({ highWaterMark: CHUNK_OCTETS });
 }
 
+/** A checkpoint in a file: the note itself, or the last line of a witness's file. @throws CliError `input-unreadable` */
+function checkpointIn(path: string): string {
+  return read(path, "holds no checkpoint: name a note, or the file of a witness", (text) => {
+    if (!text.startsWith("{")) return text;
+    const last = text.trimEnd().split("\n").at(-1) ?? "";
+    return (JSON.parse(last) as { readonly note: string }).note;
+  });
+}
+
+/** Name and keys of a witness. @throws CliError `input-unreadable` */
 function witnessKeys(path: string) {
-  const value = JSON.parse(readFileSync(path, "utf8")) as { readonly name: string };
-  return { name: value.name, keys: keysFromJson(value) };
+  return read(path, "holds no keys of a witness", (text) => {
+    const value = JSON.parse(text) as { readonly name: string };
+    return { name: value.name, keys: keysFromJson(value) };
+  });
+}
+
+/** What a file says. @throws CliError `input-unreadable` where it cannot be read, or says something else (`otherwise`) */
+function read<T>(path: string, otherwise: string, body: (text: string) => T): T {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    return unreadable(path, "cannot be read", cause);
+  }
+  try {
+    return body(text);
+  } catch (cause) {
+    return unreadable(path, otherwise, cause);
+  }
+}
+
+function unreadable(path: string, what: string, cause?: unknown): never {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  throw new CliError("input-unreadable", `${path} ${what}${why}`, { cause });
 }
 
 function reportText(report: Verification): string {

@@ -5,13 +5,15 @@ import Table from "cli-table3";
 export function overviewText(overview: Overview, address: string): string {
   const { counts, clock, custodian, warnings } = overview;
   const trust = Object.entries(counts.byTrust).filter(([, count]) => count > 0);
+  const unknown = counts.meters - counts.connected - counts.disconnected;
   const lines = [
     `Console        ${address}`,
     `Meters         ${counts.meters} (${counts.simulated} simulated, ${counts.real} real)`,
     `Trust          ${trust.map(([state, count]) => `${count} ${state}`).join(", ")}`,
-    `Supply         ${counts.connected} connected, ${counts.disconnected} disconnected`,
-    `Intervals      ${counts.intervalsTrusted} that decisions may use, ${counts.intervalsAll} in all`,
-    `Stale          ${counts.stale}`,
+    "               each with its reason: meterkeep meter list",
+    `Supply         ${counts.connected} connected, ${counts.disconnected} disconnected, ${unknown} without a switch or not read yet`,
+    `Intervals      ${counts.intervalsAll}; ${counts.intervalsTrusted} of them came from meters that were trusted by then: decisions may use those`,
+    `Stale          ${counts.stale} of the meters ${counts.stale === 1 ? "was" : "were"} not heard when due`,
     `Custodian      ${custodian.reachable ? `answers, ${custodian.meters} meters in custody` : "does not answer"}`,
     `Town's time    ${clock.now}${clock.simulated ? ` (simulated, ${clock.factor} times as fast)` : ""}`,
     ...warnings.map((warning) => `Warning        ${warning.text} ${warning.fix}`),
@@ -66,7 +68,10 @@ export function meterText(
     `  Intervals: ${intervals.held} held, ${intervals.missing} missing${intervals.missingQuality === undefined ? "" : `, ${intervals.missingQuality} of power quality`}`,
     ...(readings.length === 0
       ? ["  Readings: none yet"]
-      : ["  Newest readings:", ...newest(readings).map(readingText)]),
+      : [
+          `  Newest readings${meter.kind === "simulated" ? " (simulated time)" : ""}:`,
+          ...newest(readings).map(readingText),
+        ]),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -52,7 +52,7 @@ test("codes are said in words", () => {
     ["0-0:42.0.0", "Logical device name"],
     ["0-6:25.9.0", "Push setup, channel 6"],
     ["0-1:24.2.1", "M-Bus meter value, channel 1"],
-    ["1-3:0.2.8", "P1 version, channel 3"],
+    ["1-3:0.2.8", "P1 version"],
     ["1-0:15.7.0", "Active power import and export"],
     ["1-0:36.7.0", "Active power import less export L1"],
     ["1-0:17.8.0", "Active energy quadrant 1"],

@@ -29,6 +29,7 @@ export interface ObisDescription {
 
 type Parts = Pick<ObisDescription, "text" | "phase" | "processing" | "tariff" | "harmonic" | "unit">;
 
+const P1_VERSION = "P1 version";
 const FIRST_MANUFACTURER_CODE = 128;
 const LAST_MANUFACTURER_CODE = 254;
 
@@ -40,7 +41,9 @@ export function describeObis(codeOrText: ObisCode | string): ObisDescription {
   const storage = code.f === NO_BILLING_PERIOD ? undefined : code.f;
   const medium = MEDIA[code.a];
   const text = parts?.text ?? unnamed(code, medium);
-  const suffix = medium === undefined ? "" : suffixOf(channel, storage);
+  // DSMR writes the version of P1 as 1-3:0.2.8: its 3 is no channel.
+  const isP1Version = code.a === 1 && code.b === 3 && parts?.text === P1_VERSION;
+  const suffix = medium === undefined ? "" : suffixOf(isP1Version ? undefined : channel, storage);
   return {
     ...parts,
     text: `${text}${suffix}`,
