@@ -42,12 +42,17 @@ function isPlainApdu(octets: Uint8Array): boolean {
   if (!APDU_TAGS.has(tag) || protectionFormOf(tag) !== undefined || tag === GENERAL_BLOCK_TRANSFER_TAG) return false;
   try {
     // Some meters pass over octets after a request: what is one with a tail is one.
-    const { kind } = decode(anyApdu, octets, { trailing: "ignore" });
-    if (REQUESTS_WITH_EFFECT.has(kind)) return true;
+    const found = decode(anyApdu, octets, { trailing: "ignore" });
+    if (REQUESTS_WITH_EFFECT.has(found.kind) && !asksForMore(found)) return true;
     decode(anyApdu, octets);
     return true;
   } catch (error) {
     if (error instanceof DlmsError) return false;
     throw error;
   }
+}
+
+/** A request for the next block of an answer has no effect, and with a tail one random challenge in 65 000 is one. */
+function asksForMore({ kind, value }: Apdu): boolean {
+  return kind === "action-request" && value.kind === "next-pblock";
 }
