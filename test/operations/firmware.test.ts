@@ -18,6 +18,7 @@ import { lineLost, type OperationBench, withOperationBench } from "../src/operat
 
 const FIRMWARE = "I120-2.5.0";
 const BLOCK_BYTES = 256;
+const GENERAL_BLOCK_TRANSFER = 0xe0;
 const IMAGE = firmwareImage(FIRMWARE, 1_500, BENCH_MAKER.privateKey);
 
 const hashOf = (image: Uint8Array) => createHash("sha384").update(image).digest("hex");
@@ -83,6 +84,20 @@ test("firmware is transferred and verified, runs only when it is activated, and 
     assert.equal(at.bench.restarted().meter.firmware, FIRMWARE);
     assert.equal((await at.run(activate, activation(RELEASE))).outcome, "unchanged");
     assert.equal((await at.run(transfer, asked(RELEASE))).outcome, "unchanged");
+  }));
+
+test("a call that is longer than what the meter takes at a time is sealed whole, and goes in general blocks", () =>
+  withOperationBench(ON_THE_BENCH, async (at) => {
+    at.pduBytes = 128;
+    const long: Uint8Array[] = [];
+    at.overheard = (request, answer) => {
+      if (request[0] === GENERAL_BLOCK_TRANSFER) long.push(request);
+      return answer;
+    };
+    assert.equal((await at.run(transfer, asked(RELEASE))).outcome, "done");
+    const images = Math.ceil(IMAGE.length / BLOCK_BYTES);
+    assert.ok(long.length >= 3 * (images - 1), `${long.length} general blocks for ${images} of the image`);
+    assert.ok(long.every(({ length }) => length <= 128));
   }));
 
 test("an image of which the meter shows another signature than its maker said is not activated; where he said none, it is not asked", () =>

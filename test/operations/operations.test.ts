@@ -85,6 +85,60 @@ for (const profile of PROFILES)
         assert.equal((await at.preview(operation(name), parameters)).changes, false);
       }));
 
+/** 1 402 octets: more than any of the meters takes at a time. */
+const MANY_DAYS = {
+  days: Array.from({ length: 100 }, (_, at) => ({
+    index: at,
+    date: `${2027 + Math.floor(at / 28)}-02-${String((at % 28) + 1).padStart(2, "0")}`,
+    dayId: 2,
+  })),
+};
+/** The day table alone is longer than any of the meters takes. */
+const MANY_DAY_PROFILES = {
+  ...CALENDAR,
+  days: Array.from({ length: 12 }, (_, at) => ({
+    id: at + 1,
+    schedule: Array.from({ length: 8 }, (_, hour) => ({ at: `${String(hour).padStart(2, "0")}:15`, script: 1 })),
+  })),
+};
+const isGeneralBlock = (octets: Uint8Array) => octets[0] === 0xe0;
+
+for (const profile of PROFILES)
+  test(`what is longer than the PDU of a meter of ${profile} is sealed whole and goes in general blocks, or not at all`, () =>
+    withOperationBench({ profile }, async (at) => {
+      const requests: Uint8Array[] = [];
+      at.overheard = (request, answer) => {
+        requests.push(request);
+        return answer;
+      };
+      const { specialDays } = at.bench.meter.tariff;
+      const before = await at.custody.store.ledger.size();
+      if (!at.bench.meter.profile.generalBlockTransfer) {
+        await assert.rejects(at.run(operation("special-days"), MANY_DAYS), {
+          code: "request-too-long",
+          message: /^set 0\.0\.11\.0\.0\.255\/2: the server takes \d+ octets at a time, and nothing longer/,
+        });
+        assert.equal(requests.some(isGeneralBlock), false);
+        assert.deepEqual(at.bench.meter.tariff.specialDays, specialDays);
+        const { passive } = at.bench.meter.tariff.calendar;
+        const long = at.run(operation("activity-calendar"), MANY_DAY_PROFILES);
+        await assert.rejects(long, { code: "request-too-long" });
+        assert.deepEqual(at.bench.meter.tariff.calendar.passive, passive, "of four attributes none was written");
+      } else {
+        assert.equal((await at.run(operation("special-days"), MANY_DAYS)).outcome, "done");
+        const blocks = requests.filter(isGeneralBlock);
+        assert.ok(blocks.length > 1, `${blocks.length} blocks`);
+        assert.ok(blocks.every(({ length }) => length <= at.bench.meter.profile.maxReceivePduSizeBytes));
+        assert.equal((await at.run(operation("special-days"), MANY_DAYS)).outcome, "unchanged");
+        assert.equal((await at.run(operation("activity-calendar"), MANY_DAY_PROFILES)).outcome, "done");
+      }
+      const entries = await at.custody.store.ledger.read(before, 1000);
+      assert.deepEqual(
+        entries.filter(({ kind }) => kind === "seal-refused"),
+        [],
+      );
+    }));
+
 for (const profile of PROFILES)
   test(`a meter of ${profile} is read on demand: attributes, profiles, events, and what objects it has`, () =>
     withOperationBench({ profile }, async (at) => {

@@ -51,6 +51,8 @@ export interface OperationBench {
   mischief: Mischief;
   /** What goes over the line: requests and answers. */
   overheard: (request: Uint8Array, answer: Uint8Array | undefined) => Uint8Array | undefined;
+  /** Octets of the longest APDU that the meter says it takes; as many as its profile has unless given. */
+  pduBytes: number | undefined;
   /** How the meter is reached: over nothing but a call, unless a test puts sockets between. */
   way: { readonly route: Route; readonly dial: Dial };
   /** The meter loses its power and comes up again. */
@@ -189,7 +191,11 @@ function makeBench(
       (custody.custody.service[method] as (request: never, by: unknown) => unknown)(request, HEAD_END)) as Custodian[K];
   const custodian = {
     openSession: as("openSession"),
-    advanceSession: as("advanceSession"),
+    advanceSession: async (request: Parameters<Custodian["advanceSession"]>[0]) => {
+      const step = await as("advanceSession")(request);
+      const { pduBytes } = at;
+      return step.kind === "established" && pduBytes !== undefined ? { ...step, maxReceivePduSize: pduBytes } : step;
+    },
     seal: as("seal"),
     open: as("open"),
     closeSession: as("closeSession"),
@@ -236,6 +242,7 @@ function makeBench(
     memoryOf: volatileMemory(),
     mischief: () => undefined,
     overheard: (_, answer) => answer,
+    pduBytes: undefined,
     way: { route: { kind: "tcp", host: "", port: 1 }, dial: directly },
     restart: () => {
       at.bench = follow(at.bench.restarted(), custody);

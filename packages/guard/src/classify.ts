@@ -220,7 +220,10 @@ function classOf(act: Act): string {
 }
 
 function inBlocks(form: string): Verdict {
-  return refused("request-in-blocks", `${form}: a request is judged whole, hand it in undivided`);
+  return refused(
+    "request-in-blocks",
+    `${form}: a request is judged whole: hand it in undivided, and send long ones by general block transfer`,
+  );
 }
 
 function refused(code: GuardRefusalCode, message: string): Verdict {

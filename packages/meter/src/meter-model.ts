@@ -49,7 +49,9 @@ export function meterObjects(kind: MeterKind): readonly ModelObject<VirtualMeter
 function associations(profile: CompanionProfile): AssociationDefinition[] {
   const conformance = OFFERED_CONFORMANCE.filter(
     (bit) =>
-      (bit !== "multiple-references" || profile.lists) && (bit !== "general-protection" || profile.generalProtection),
+      (bit !== "multiple-references" || profile.lists) &&
+      (bit !== "general-protection" || profile.generalProtection) &&
+      (bit !== "general-block-transfer" || profile.generalBlockTransfer),
   );
   const common = {
     conformance,

@@ -11,6 +11,7 @@ import {
   ImageTransfer,
   instantOf,
   Limiter,
+  OFFERED_CONFORMANCE,
   ProfileGeneric,
   type ProfileRow,
   PushSetup,
@@ -118,10 +119,11 @@ for (const profile of PROFILES) {
     });
 
     test("agrees on the PDU size and services of its companion specification", async () => {
-      const { negotiated } = await openBenchSession(benchMeter({ profile }));
+      const { negotiated } = await openBenchSession(benchMeter({ profile }), { conformance: OFFERED_CONFORMANCE });
       assert.equal(negotiated.maxReceivePduSize, facts.maxReceivePduSizeBytes);
       assert.equal(negotiated.conformance.includes("multiple-references"), facts.lists);
       assert.equal(negotiated.conformance.includes("general-protection"), facts.generalProtection);
+      assert.equal(negotiated.conformance.includes("general-block-transfer"), facts.generalBlockTransfer);
     });
 
     test("has registers with the scaler of its specification and a clock in local time", async () => {

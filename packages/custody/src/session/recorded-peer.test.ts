@@ -71,6 +71,7 @@ async function converse(trace: Trace, body: (session: SessionAssociation, last: 
         client: systemTitle(fromHex(trace.clientSystemTitle)),
         random: () => challenge,
         isDedicated: false,
+        writes: false,
         signing: {
           suite: 1,
           title: systemTitle(fromHex(trace.clientSystemTitle)),

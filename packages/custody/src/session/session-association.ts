@@ -5,6 +5,7 @@ import {
   type AssociationEvent,
   type AssociationState,
   type CipheredParties,
+  type Conformance,
   DlmsError,
   fromHex,
   type HlsMechanism,
@@ -29,6 +30,23 @@ import type { KeysAtWork, SessionKeys } from "./session-keys.ts";
 const CHALLENGE_BYTES = 16;
 const MAX_RECEIVE_PDU_BYTES = 0xffff;
 
+/**
+ * What is proposed where requests may write. They are sealed whole (ADR 0061), so that long ones need general block transfer;
+ * blocks of ACTION are for its answers. Sessions that only read propose what every client does: no meter then has reason to
+ * answer in general blocks, which not every library reads.
+ */
+const WRITING: Conformance = [
+  "general-protection",
+  "general-block-transfer",
+  "block-transfer-with-get-or-read",
+  "block-transfer-with-action",
+  "multiple-references",
+  "get",
+  "set",
+  "selective-access",
+  "action",
+];
+
 /** An APDU to be protected under a counter. */
 export interface ToSeal {
   readonly apdu: Uint8Array;
@@ -43,6 +61,8 @@ export interface SessionParties {
   readonly random: (octets: number) => Uint8Array;
   /** A fresh key goes with the AARQ, and everything in the association under it. */
   readonly isDedicated: boolean;
+  /** Requests may write. */
+  readonly writes: boolean;
   /** Both sides prove themselves by signature (mechanism 7); by GMAC (mechanism 5) without. */
   readonly signing?: SigningParties | undefined;
 }
@@ -62,7 +82,7 @@ export class SessionAssociation {
   /** Steps go one after the other. */
   readonly #turn = new Turn();
 
-  constructor({ meter, facts, client, random, isDedicated, signing }: SessionParties, keys: SessionKeys) {
+  constructor({ meter, facts, client, random, isDedicated, writes, signing }: SessionParties, keys: SessionKeys) {
     const suite = signing?.suite ?? (isSecuritySuiteId(meter.securitySuite) ? meter.securitySuite : 0);
     const proof = signing && signedProof(signing, random);
     this.#keys = keys;
@@ -82,6 +102,7 @@ export class SessionAssociation {
       systemTitle: signing?.title ?? client,
       serverSystemTitle: systemTitle(fromHex(meter.systemTitle)),
       maxReceivePduSize: MAX_RECEIVE_PDU_BYTES,
+      ...(writes && { conformance: WRITING }),
     };
     this.#state = { kind: "idle", config };
   }

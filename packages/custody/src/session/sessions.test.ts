@@ -293,6 +293,9 @@ test("conformance and the longest APDU of the meter are told when the session is
     const { advance } = await openSession(custody, meter);
     assert.ok(advance.conformance.includes("get") && advance.conformance.includes("action"));
     assert.ok(advance.maxReceivePduSize > 0);
+    assert.equal(advance.conformance.includes("general-block-transfer"), false, "a session that only reads");
+    const writing = (await openSession(custody, meter, "configure")).advance.conformance;
+    assert.ok(writing.includes("general-block-transfer") && !writing.includes("block-transfer-with-set-or-write"));
     assert.equal(decode(apdu, getRequest(LDN)).kind, "get-request");
   }));
 

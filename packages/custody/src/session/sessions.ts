@@ -110,7 +110,7 @@ export class Sessions {
     const signing = await this.#signing(file, client);
     const keys = await SessionKeys.open(vault, file.keys, { GUEK, GAK }, keeping(place)).catch(asRefused);
     const association = new SessionAssociation(
-      { meter: file.meter, facts, client, random, isDedicated, signing },
+      { meter: file.meter, facts, client, random, isDedicated, writes: purpose === "configure", signing },
       keys,
     );
     const line = new Line(this.#dependencies, place, GUEK, file);

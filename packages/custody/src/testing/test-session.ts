@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { CustodianRequest } from "@meterkeep/api/custodian";
 import { apdu, type Data, encode, fromHex, logicalNameOctets, systemTitle } from "@meterkeep/dlms";
 import { carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "./test-custody.ts";
 import { type TestCharacter, TestMeter } from "./test-meter.ts";
@@ -27,10 +28,14 @@ export async function withSession(
 }
 
 /** Opens a session with a meter that is taken over. */
-export async function openSession(custody: TestCustody, meter: TestMeter) {
+export async function openSession(
+  custody: TestCustody,
+  meter: TestMeter,
+  purpose: CustodianRequest<"openSession">["purpose"] = "read",
+) {
   const { service } = custody.custody;
   const title = systemTitle(fromHex(meter.systemTitle));
-  const opened = await service.openSession({ meter: title, purpose: "read" }, HEAD_END);
+  const opened = await service.openSession({ meter: title, purpose }, HEAD_END);
   const line = meter.connect(opened.clientSap, opened.serverSap);
   for (let send = opened.apdu; ; ) {
     const received = line.exchange(send) as Uint8Array;

@@ -33,7 +33,8 @@ export class BlockCarrier {
     this.#machine = new BlockTransferMachine({
       role: "client",
       blockBytes: settings.blockBytes ?? Math.max(1, over.maxSendBytes - BLOCK_OVERHEAD_BYTES),
-      windowBlocks: over.line === undefined ? 1 : (settings.windowBlocks ?? 1),
+      // Who can only ask and wait sends one block and takes one, whatever window the server offers.
+      ...(over.line === undefined ? { windowBlocks: 1, mostInARow: 1 } : { windowBlocks: settings.windowBlocks ?? 1 }),
       maxApduBytes: over.maxResponseBytes,
     });
   }

@@ -92,7 +92,7 @@ export class Conversation {
    * `blocks` are those of the service itself, which come first unless the session says otherwise.
    */
   maxRequestBytes(blocks?: ConformanceBit): number {
-    const own = blocks !== undefined && this.agreed(blocks) && this.#options.blockTransfer?.preferred !== true;
+    const own = blocks !== undefined && this.divides(blocks) && this.#options.blockTransfer?.preferred !== true;
     if (!own && this.#takesBlocks) return this.maxResponseBytes;
     return this.#maxSendBytes - (this.#protection.overheadBytes ?? PROTECTION_BYTES);
   }
@@ -120,6 +120,11 @@ export class Conversation {
 
   agreed(service: ConformanceBit): boolean {
     return this.negotiated.conformance.includes(service);
+  }
+
+  /** Whether long requests of a service may go in blocks of its own. */
+  divides(blocks: ConformanceBit): boolean {
+    return this.agreed(blocks) && this.#protection.wholeRequests !== true;
   }
 
   /** @throws SessionError `not-associated`, `service-not-negotiated` */

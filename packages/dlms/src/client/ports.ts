@@ -8,6 +8,11 @@ import type { ConformanceBit } from "../xdlms/conformance.ts";
 export interface Protection {
   /** Octets that `seal` adds to an APDU, at most; those of the longest form without signature or agreed key unless given. */
   readonly overheadBytes?: number;
+  /**
+   * Requests are protected whole or not at all, as by who judges what they do: none is divided into blocks of its service,
+   * whatever was agreed, and long ones go by general block transfer. False unless given.
+   */
+  readonly wholeRequests?: boolean;
   /** Protects each APDU, in order. @throws DlmsError when one may not be sealed; then none is. */
   seal(apdus: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;
   /** Verifies and deciphers each APDU, in order. @throws DlmsError when one is not authentic or not as required. */

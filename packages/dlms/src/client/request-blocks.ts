@@ -12,15 +12,19 @@ const LONGER_LENGTH_BYTES = 2;
 /**
  * Octets of raw data that fit beside the head of the first block.
  *
- * @throws SessionError `request-too-long` when blocks were not agreed, or when not even one octet fits.
+ * @throws SessionError `request-too-long` when there are no blocks to divide it into, or when not even one octet fits.
  */
 export function firstBlockBytes(context: RequestScope, step: string, headBytes: number, agreed: boolean): number {
   const room = context.maxRequestBytes - headBytes - LONGER_LENGTH_BYTES;
-  if (!agreed || room < 1)
+  if (!agreed || room < 1) {
+    const without = agreed
+      ? ""
+      : ", and nothing longer: neither in blocks of the service nor by general block transfer";
     throw new SessionError(
       "request-too-long",
-      `${step}: the server takes ${context.maxRequestBytes} octets at a time${agreed ? "" : " and no blocks"}`,
+      `${step}: the server takes ${context.maxRequestBytes} octets at a time${without}`,
     );
+  }
   return room;
 }
 

@@ -22,7 +22,7 @@ import { type Conversation, converse, type SessionOptions } from "./conversation
 import { getEach } from "./get-each.ts";
 import { type GetTarget, getList, getListRequest, getOne, getParts, type ListItem } from "./get-transfer.ts";
 import type { Negotiated } from "./ports.ts";
-import { setList, setOne, setOneRequest } from "./set-transfer.ts";
+import { requireSettable, setList, setOne, setOneRequest } from "./set-transfer.ts";
 
 /** One attribute to read or write, with the part of it that is meant. */
 export interface GetItem extends AttributeAddress {
@@ -110,16 +110,22 @@ export class Session implements AsyncDisposable {
   /** Writes an attribute, or the part of it that `selection` names, from encoded Data. @throws SessionError `data-access-refused` */
   set(address: AttributeAddress, value: Uint8Array, selection?: SelectiveAccessDescriptor): Promise<void> {
     return this.#conversation.run(() => {
-      const blocks = this.#conversation.agreed("block-transfer-with-set-or-write");
+      const blocks = this.#conversation.divides("block-transfer-with-set-or-write");
       return setOne(this.#context("set"), writeTarget({ ...address, selection }), value, blocks);
     });
+  }
+
+  /** Asks whether this session can write so long a value, of the server nothing. @throws SessionError `request-too-long` as `set` */
+  requireSettable(address: AttributeAddress, value: Uint8Array): void {
+    const blocks = this.#conversation.divides("block-transfer-with-set-or-write");
+    requireSettable(this.#context("set"), writeTarget(address), value, blocks);
   }
 
   /** Writes several attributes with one request; the results are in their order. */
   setList(items: readonly (GetItem & { readonly value: Uint8Array })[]): Promise<readonly DataAccessResult[]> {
     return this.#conversation.run(() => {
       this.#conversation.require("multiple-references");
-      const blocks = this.#conversation.agreed("block-transfer-with-set-or-write");
+      const blocks = this.#conversation.divides("block-transfer-with-set-or-write");
       const values = items.map(({ value }) => value);
       return setList(this.#context("set"), items.map(writeTarget), values, blocks);
     });
@@ -128,7 +134,7 @@ export class Session implements AsyncDisposable {
   /** Calls a method; parameter and result are encoded Data. @throws SessionError `action-refused` */
   call(address: MethodAddress, parameter?: Uint8Array): Promise<Uint8Array | undefined> {
     return this.#conversation.run(() => {
-      const blocks = this.#conversation.agreed("block-transfer-with-action");
+      const blocks = this.#conversation.divides("block-transfer-with-action");
       return callOne(this.#context("action"), methodDescriptorOf(address), parameter, blocks);
     });
   }
@@ -137,7 +143,7 @@ export class Session implements AsyncDisposable {
   callList(items: readonly (MethodAddress & { readonly parameter: Uint8Array })[]): Promise<readonly ActionItem[]> {
     return this.#conversation.run(() => {
       this.#conversation.require("multiple-references");
-      const blocks = this.#conversation.agreed("block-transfer-with-action");
+      const blocks = this.#conversation.divides("block-transfer-with-action");
       const parameters = items.map(({ parameter }) => parameter);
       return callList(this.#context("action"), items.map(methodDescriptorOf), parameters, blocks);
     });

@@ -18,6 +18,18 @@ export function setOneRequest(id: RequestScope["id"], target: AttributeWithSelec
   return encodeForm(NORMAL.setRequest, setRequestNormal, { invokeIdAndPriority: id, ...target, value });
 }
 
+/** @throws SessionError `request-too-long` as `setOne` would, before anything is sent */
+export function requireSettable(
+  context: RequestScope,
+  target: AttributeWithSelection,
+  value: Uint8Array,
+  blocksAgreed: boolean,
+): void {
+  if (setOneRequest(context.id, target, value).length <= context.maxRequestBytes) return;
+  const head = headBytes(firstOf(context, target));
+  firstBlockBytes(context, `set ${attributeText(target.attribute)}`, head, blocksAgreed);
+}
+
 /** Writes one attribute, in blocks where it does not fit otherwise. @throws SessionError `data-access-refused` */
 export async function setOne(
   context: RequestScope,
@@ -30,12 +42,7 @@ export async function setOne(
   const fits = whole.length <= context.maxRequestBytes;
   const result = fits
     ? (await answerOf(context, step, whole))[0]
-    : (
-        await inBlocks(context, step, value, blocksAgreed, (block) => ({
-          kind: "with-first-datablock",
-          value: { invokeIdAndPriority: context.id, ...target, block },
-        }))
-      )[0];
+    : (await inBlocks(context, step, value, blocksAgreed, firstOf(context, target)))[0];
   if (result !== "success") throw dataAccessRefused(step, result ?? "other-reason");
 }
 
@@ -64,19 +71,27 @@ export async function setList(
   return results;
 }
 
+/** The request that begins a long one. */
+type FirstRequest = (block: SplitBlock) => SetRequest;
+
+function firstOf({ id }: RequestScope, target: AttributeWithSelection): FirstRequest {
+  return (block) => ({ kind: "with-first-datablock", value: { invokeIdAndPriority: id, ...target, block } });
+}
+
+/** Octets of the first request beside its raw data. */
+function headBytes(first: FirstRequest): number {
+  const empty = first({ lastBlock: false, blockNumber: 1, rawData: new Uint8Array(0) });
+  return encodeApdu(SET_REQUEST, setRequest, empty).length;
+}
+
 async function inBlocks(
   context: RequestScope,
   step: string,
   octets: Uint8Array,
   agreed: boolean,
-  first: (block: SplitBlock) => SetRequest,
+  first: FirstRequest,
 ): Promise<readonly DataAccessResult[]> {
-  const head = encodeApdu(
-    SET_REQUEST,
-    setRequest,
-    first({ lastBlock: false, blockNumber: 1, rawData: new Uint8Array(0) }),
-  );
-  for (const block of blocksOf(context, octets, firstBlockBytes(context, step, head.length, agreed))) {
+  for (const block of blocksOf(context, octets, firstBlockBytes(context, step, headBytes(first), agreed))) {
     const request: SetRequest =
       block.blockNumber === 1
         ? first(block)

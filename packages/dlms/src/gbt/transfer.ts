@@ -25,6 +25,8 @@ export interface BlockTransferOptions {
   readonly windowBlocks?: number;
   /** Blocks that the other side is believed to take in a row until it says so itself; 1 unless given. */
   readonly peerWindowBlocks?: number;
+  /** Blocks that this side sends in a row at most, however many the other takes; 63 unless given. */
+  readonly mostInARow?: number;
   /** Octets that a received APDU may grow to; 16 MiB unless given. */
   readonly maxApduBytes?: number;
   /** Where the other side departs from the standard. */
@@ -89,10 +91,10 @@ export class BlockTransferMachine {
 
   /** @throws DlmsError `out-of-range` for a block size or window that is none. */
   constructor(options: BlockTransferOptions) {
-    const { blockBytes, windowBlocks = 1, peerWindowBlocks = 1 } = options;
+    const { blockBytes, windowBlocks = 1, peerWindowBlocks = 1, mostInARow = MOST_WINDOW_BLOCKS } = options;
     if (!Number.isInteger(blockBytes) || blockBytes < 1)
       throw new DlmsError("out-of-range", `blocks of ${blockBytes} octets: at least 1`);
-    for (const blocks of [windowBlocks, peerWindowBlocks])
+    for (const blocks of [windowBlocks, peerWindowBlocks, mostInARow])
       if (!Number.isInteger(blocks) || blocks < 1 || blocks > MOST_WINDOW_BLOCKS)
         throw new DlmsError("out-of-range", `a window of ${blocks} blocks: 1 to ${MOST_WINDOW_BLOCKS}`);
     this.#options = options;
@@ -132,7 +134,7 @@ export class BlockTransferMachine {
     if (exhausted !== undefined) return this.abort(exhausted);
     if (!this.#outgoing.isPending) return [this.#confirm()];
     // The last block of the window alone: what else is missing, the answer will name.
-    const last = this.#outgoing.window(this.#peerWindow).at(-1);
+    const last = this.#outgoing.window(this.#inARow).at(-1);
     return last === undefined ? [this.#confirm()] : [this.#send(last, false)];
   }
 
@@ -179,8 +181,13 @@ export class BlockTransferMachine {
     return this.#outgoing.isPending ? this.#sendWindow() : [this.#confirm()];
   }
 
+  /** A window is the most that the other side takes: it answers whatever block says that no more follow (streaming off). */
+  get #inARow(): number {
+    return Math.min(this.#peerWindow, this.#options.mostInARow ?? MOST_WINDOW_BLOCKS);
+  }
+
   #sendWindow(): readonly BlockTransferStep[] {
-    const blocks = this.#outgoing.window(this.#peerWindow);
+    const blocks = this.#outgoing.window(this.#inARow);
     return blocks.map((block, index) => this.#send(block, index < blocks.length - 1));
   }
 

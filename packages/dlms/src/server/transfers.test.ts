@@ -47,6 +47,16 @@ test("a long SET is written when its last block is there, and only in order", as
   assert.deepEqual(meter.state.text, fromHex("01020304"));
 });
 
+test("the blocks of a long SET do not say what they are of: mixed, one value is written to another attribute", async () => {
+  const { meter, send } = await line();
+  const wattHours = "0003 0100010800ff 02";
+  assert.equal(send(`c102c1 ${wattHours} 00 00 00000001 03 090401`), "c502c100000001");
+  // Whoever holds protected blocks of two requests back can do this; why a custodian seals none (ADR 0061).
+  assert.equal(send(`c102c1 ${ECHO_TEXT} 00 00 00000001 03 090401`), "c502c100000001");
+  assert.equal(send("c103c1 01 00000002 03 0a0b0c"), "c503c10000000002", "the second block of the first");
+  assert.deepEqual(meter.state.text, fromHex("010a0b0c"));
+});
+
 test("a long request over the limit is aborted", async () => {
   const { send } = await line({ maxLongRequestBytes: 10 });
   send(`c102c1 ${ECHO_TEXT} 00 00 00000001 04 09200102`);

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { CommandOrder } from "@meterkeep/api";
 import { CustodianCallError } from "@meterkeep/api/custodian";
+import { SessionError } from "@meterkeep/dlms";
 import { DEFAULT_THRESHOLDS, type Weather } from "@meterkeep/guard";
 import { folderShelf } from "../firmware/shelf.ts";
 import type { Meter } from "../inventory/meter.ts";
@@ -508,6 +509,30 @@ test("MC-07, MC-10: a meter that is not believed takes one person more, and what
   const { rows: kept } = await pool.query("select manifest from campaigns where campaign_id = $1", [campaign.id]);
   const [header = ""] = String(kept[0]?.manifest).split("\n");
   assert.equal(JSON.parse(header).doubted, 1, "people sign it");
+});
+
+test("what is longer than a meter takes is refused with that sentence: it is no lost meter, and nobody asks again", async () => {
+  const { database, pool, scope, bench, campaigns, newRunner } = await openBench(1);
+  await using _ = database;
+  const selection = { kind: "all" as const };
+  await campaigns.create({ operation: "registers", reason: "maintenance", parameters: {}, selection }, RITA);
+  bench.now += 60_000;
+  await newRunner().look();
+  const tooLong = "set 0.0.11.0.0.255/2: the server takes 610 octets at a time";
+  const sessions = new CommandSessions({
+    pool,
+    scope,
+    operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
+    clockOf: () => WALL_SOURCE_CLOCK,
+    memoryOf: () => ({}),
+    now: () => bench.now,
+    custodian: { openSession: async () => Promise.reject(new SessionError("request-too-long", tooLong)) },
+  } as unknown as CommandPorts);
+  const [lease] = await postgresWorkQueue(pool, scope).lease(randomUUID(), { any: 1, onDemand: 1 }, bench.now, 60);
+  const held = await sessions.hold(lease!, new AbortController().signal);
+  const { state, trouble, sentence } = held!.command;
+  assert.deepEqual([state, trouble], ["refused", undefined]);
+  assert.ok(sentence.endsWith(tooLong), sentence);
 });
 
 test("MC-23: what people ask to read is refused beyond its share of the SIM's budget, and not before", async () => {

@@ -303,8 +303,8 @@ function outcomeOf(
   }
   if (direction !== "none")
     return { ...base, state: mayHaveBeenSent ? "uncertain" : "failed", sentence, trouble: "lost" };
-  // Refused by us: asking again changes nothing.
-  if (code === "firmware-refused") return { ...base, state: "refused", sentence };
+  // Refused by us, of the meter nothing is to be found out: asking again changes nothing.
+  if (code === "firmware-refused" || code === "request-too-long") return { ...base, state: "refused", sentence };
   if (session.outcome === "lost" && losses + 1 < MOST_LOSSES)
     return { ...base, state: "waiting", sentence, isLost: true, againAt: at + AGAIN_MILLISECONDS * 2 ** losses };
   return { ...base, state: "failed", sentence, trouble: "lost" };

@@ -73,7 +73,7 @@ export interface MeterMemory {
 
 /** A meter that an operation speaks with: associated, and whatever needs a command token gets it when it is sealed. */
 export interface OperationSession {
-  readonly session: Pick<Session, "get" | "getList" | "set" | "call" | "negotiated">;
+  readonly session: Pick<Session, "get" | "getList" | "requireSettable" | "set" | "call" | "negotiated">;
   /** Knows how registers of meters of this kind count. */
   readonly reader: Pick<MeterReader, "learnScales" | "scale" | "snapshot">;
   readonly meter: Meter;

@@ -64,12 +64,17 @@ export async function compare(on: OperationSession, wanted: readonly Wanted[]): 
   });
 }
 
-/** Writes what is not as wanted, one attribute a request, and reads all of it back. */
+/**
+ * Writes what is not as wanted, one attribute a request, and reads all of it back.
+ *
+ * @throws SessionError `request-too-long` where one of them is longer than the meter takes, before any is written
+ */
 export async function settle(on: OperationSession, wanted: readonly Wanted[]): Promise<readonly ReadBack[]> {
   const before = await compare(on, wanted);
   if (before.every(({ holds }) => holds)) return before;
-  for (const [at, each] of wanted.entries())
-    if (before[at]?.holds === false) await on.session.set(addressOf(each), fromHex(each.octets));
+  const writes = wanted.filter((_, at) => before[at]?.holds === false);
+  for (const each of writes) on.session.requireSettable(addressOf(each), fromHex(each.octets));
+  for (const each of writes) await on.session.set(addressOf(each), fromHex(each.octets));
   const after = await compare(on, wanted);
   return after.map((fact, at) => ({ ...fact, ...(before[at]?.holds === false && { before: before[at].found }) }));
 }

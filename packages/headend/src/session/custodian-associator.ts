@@ -93,6 +93,8 @@ export class CustodianAssociator implements Associator {
   #protection(): Protection {
     const { session } = this.#opened;
     return {
+      // The custodian judges what a request does, which a block of it does not show.
+      wholeRequests: true,
       seal: async (apdus) => {
         const items = await Promise.all(apdus.map(async (apdu) => ({ apdu, token: await this.#tokenFor(apdu) })));
         const results = await this.#custodian.seal({ session, items });

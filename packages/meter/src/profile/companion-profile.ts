@@ -67,6 +67,8 @@ export interface CompanionProfile {
   readonly lists: boolean;
   /** Whether it takes part in general-glo protection besides the service-specific one. */
   readonly generalProtection: boolean;
+  /** Whether APDUs longer than its PDU size may come in general blocks. */
+  readonly generalBlockTransfer: boolean;
   readonly securitySetupVersion: 0 | 1;
   readonly associationVersion: 1 | 2 | 3;
   /** Of the M-Bus clients (class 72). */

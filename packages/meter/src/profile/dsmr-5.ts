@@ -12,6 +12,7 @@ export const DSMR_5: CompanionProfile = {
   maxReceivePduSizeBytes: 640,
   lists: true,
   generalProtection: false,
+  generalBlockTransfer: false,
   securitySetupVersion: 0,
   associationVersion: 1,
   mBusVersion: 0,

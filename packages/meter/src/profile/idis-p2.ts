@@ -12,6 +12,7 @@ export const IDIS_P2: CompanionProfile = {
   maxReceivePduSizeBytes: 1024,
   lists: true,
   generalProtection: true,
+  generalBlockTransfer: true,
   securitySetupVersion: 1,
   associationVersion: 2,
   mBusVersion: 1,

@@ -16,6 +16,7 @@ export const IS_15959: CompanionProfile = {
   maxReceivePduSizeBytes: 400,
   lists: false,
   generalProtection: false,
+  generalBlockTransfer: false,
   securitySetupVersion: 0,
   associationVersion: 1,
   mBusVersion: 0,

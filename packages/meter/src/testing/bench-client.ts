@@ -2,6 +2,7 @@ import { createSecretKey, type KeyObject } from "node:crypto";
 import {
   type CipheringForm,
   type ClientGeneralProtection,
+  type Conformance,
   type Exchange,
   frameCountersFrom,
   type HlsMechanism,
@@ -25,6 +26,8 @@ export interface BenchClientOptions {
   readonly form?: CipheringForm;
   /** The next one that the meter accepts unless given. */
   readonly firstCounter?: number;
+  /** What every client proposes unless given. */
+  readonly conformance?: Conformance;
   /** Mechanism 5 unless given. */
   readonly mechanism?: HlsMechanism;
   readonly general?: ClientGeneralProtection<KeyObject>;
@@ -69,6 +72,7 @@ export function openBenchSession(bench: BenchMeter, options: BenchClientOptions 
         ...(options.general === undefined ? {} : { general: options.general }),
       },
       maxReceivePduSize: 1024,
+      ...(options.conformance === undefined ? {} : { conformance: options.conformance }),
     },
     counters,
   );
