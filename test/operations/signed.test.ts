@@ -10,6 +10,9 @@ const operations = meterOperations({
 const limiter = operations.get("limiter") as Operation;
 const THRESHOLD = { what: "normal-threshold", value: 6000 };
 
+const MANY_DAYS = { days: Array.from({ length: 100 }, (_, index) => ({ index, date: "2027-02-01", dayId: 2 })) };
+
+const GENERAL_BLOCK_TRANSFER = 0xe0;
 /** general-ciphering, general-global-ciphering. */
 const GENERAL_CIPHERING = 0xdd;
 const GENERAL_GLOBAL = 0xdb;
@@ -41,6 +44,14 @@ for (const securitySuite of [1, 2] as const)
         );
         const opened = entries.findLast(({ kind }) => kind === "session-opened");
         assert.equal((JSON.parse(opened?.body ?? "{}") as { mechanism: number }).mechanism, 7);
+        // What is signed and longer than the meter takes at a time goes in general blocks, and so does its answer.
+        said.length = 0;
+        assert.equal((await at.run(operations.get("special-days") as Operation, MANY_DAYS)).outcome, "done");
+        assert.ok(said.filter(([tag]) => tag === GENERAL_BLOCK_TRANSFER).length >= 4);
+        const outcomes = (await at.custody.store.ledger.read(0, 10_000)).filter(
+          ({ kind }) => kind === "critical-settled",
+        );
+        assert.equal(outcomes.length, 2);
       }));
 
     test("does not carry out what is changed on the way, and what it never said is not believed of it", () =>
