@@ -18,10 +18,18 @@ export function registerKeys(program: Command, terminal: Terminal): void {
     .option("--all", "every meter that has been taken over")
     .option("--older-than <days>", "every meter with an active key older than that")
     .option(
+      "--grade <grade>",
+      "exposed: every meter whose takeover those who held its factory keys could have read, and that can agree on keys",
+    )
+    .option(
+      "--dry-run",
+      "with --grade: say how many they are, whose keys they had, and what the others need; plan nothing",
+    )
+    .option(
       "--purposes <list>",
       "of GUEK, GBEK, GAK and KEK, with commas; all of them unless given, for a compromise all but KEK",
     )
-    .option("--cause <cause>", "demand, exposure or compromise: what is riskier goes first", "demand")
+    .option("--cause <cause>", "demand (unless given), exposure or compromise: what is riskier goes first")
     .option("--reason <text>", "why, for the ledger", "asked for by the operator")
     .action(async (meters: string[], options: RotateOptions) => {
       const { rotate } = await import("../keys/run.ts");

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemTitle } from "@meterkeep/dlms";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 import { reportText, statesText } from "./print.ts";
+import { exposedMeters, exposedText, repeatsText } from "./repeat.ts";
 import { momentOf, rotate } from "./run.ts";
 
 const ASKED = { cause: "demand", reason: "a test" };
@@ -14,6 +16,46 @@ test("who is to be rotated is said in one way: meters, all, or by age", async ()
   await assert.rejects(rotate([], { ...ASKED, olderThan: "soon" }, terminal), { code: "option-invalid" });
   await assert.rejects(rotate([], { ...ASKED, all: true, purposes: "GUEK,PIN" }, terminal), { code: "option-invalid" });
   await assert.rejects(rotate([], { ...ASKED, all: true, cause: "boredom" }, terminal), { code: "option-invalid" });
+});
+
+test("a grade is chosen alone: it takes all keys, for exposure; a dry run is of a grade", async () => {
+  const terminal = scratchTerminal();
+  const graded = { reason: "a test", grade: "exposed" };
+  for (const wrong of [{ all: true }, { cause: "demand" }, { purposes: "GUEK" }, { grade: "shielded" }])
+    await assert.rejects(rotate([], { ...graded, ...wrong }, terminal), { code: "option-invalid" });
+  await assert.rejects(rotate([], { ...ASKED, all: true, dryRun: true }, terminal), { code: "option-invalid" });
+  await assert.rejects(rotate([], { ...graded, state: "/nonexistent" }, terminal), { code: "not-running" });
+});
+
+test("the dry run tells exposed meters by organisation over all pages, and what those need that cannot agree", async () => {
+  const title = (number: number) => systemTitle(Uint8Array.of(0x4d, 0x4b, 0x56, 0, 0, 0, 0, number));
+  const pages = [
+    {
+      meters: [
+        { meter: title(1), way: "visit", holders: ["Maker"] },
+        { meter: title(2), way: "agreement", holders: ["Maker", "Shipper"] },
+      ],
+      next: title(2),
+    },
+    { meters: [{ meter: title(3), way: "enrol", holders: ["Maker", "Shipper", "Reseller"] }] },
+  ];
+  const asked: unknown[] = [];
+  const found = await exposedMeters({
+    exposedMeters: async ({ after }: { readonly after?: unknown }) => {
+      asked.push(after);
+      return pages[asked.length - 1];
+    },
+  } as never);
+  assert.deepEqual(asked, [undefined, title(2)]);
+  const text = exposedText(found);
+  assert.match(text, /^Exposed {4}3$/m);
+  assert.match(text, /^Agreement {2}1 can agree/m);
+  assert.match(text, / {2}3 {2}Maker\n {2}2 {2}Shipper\n {2}1 {2}Reseller\n/);
+  assert.match(text, /4D4B560000000003 {2}certificates first .*Reseller\n {2}4D4B560000000001 {2}the depot/);
+  assert.match(
+    repeatsText({ planned: 2, asked: 5, unable: 2 }),
+    /for 2 of 5 .* 1 have a change open .* 2 cannot agree/,
+  );
 });
 
 test("where nothing runs, that is what is said", async () => {

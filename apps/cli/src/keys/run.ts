@@ -3,6 +3,7 @@ import {
   KEY_PURPOSES,
   type KeyLifeReport,
   MAX_PAGE_ROTATIONS,
+  REPEATED_GRADES,
   ROTATION_CAUSES,
   type RotationState,
   TRANSFERABLE_PURPOSES,
@@ -13,22 +14,29 @@ import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { asOperator } from "./operator.ts";
 import { reportText, statesText } from "./print.ts";
+import { exposedMeters, exposedText, repeatsText } from "./repeat.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
 
 export type RotateOptions = OperatorOptions & {
   readonly all?: boolean;
   readonly olderThan?: string;
+  readonly grade?: string;
+  readonly dryRun?: boolean;
   readonly purposes?: string;
-  readonly cause: string;
+  readonly cause?: string;
   readonly reason: string;
 };
 
 /** `meterkeep keys rotate` */
 export async function rotate(titles: readonly string[], options: RotateOptions, terminal: Terminal): Promise<void> {
-  const wanted = [titles.length > 0, options.all === true, options.olderThan !== undefined].filter(Boolean);
-  if (wanted.length !== 1) throw new CliError("option-invalid", "name meters, or --all, or --older-than: one of them");
-  const cause = oneOf(ROTATION_CAUSES, options.cause, "--cause");
+  const { all, olderThan, grade } = options;
+  const wanted = [titles.length > 0, all === true, olderThan !== undefined, grade !== undefined].filter(Boolean);
+  if (wanted.length !== 1)
+    throw new CliError("option-invalid", "name meters, or --all, or --older-than, or --grade: one of them");
+  if (grade !== undefined) return rotateGraded(grade, options, terminal);
+  if (options.dryRun === true) throw new CliError("option-invalid", "--dry-run goes with --grade");
+  const cause = oneOf(ROTATION_CAUSES, options.cause ?? "demand", "--cause");
   const purposes = (options.purposes ?? "")
     .split(",")
     .filter((name) => name !== "")
@@ -57,6 +65,25 @@ export async function rotate(titles: readonly string[], options: RotateOptions, 
     `${compromised}New keys are planned for ${answer.planned} ${answer.planned === 1 ? "meter" : "meters"}.${others} How it goes: npx meterkeep keys status\n`,
   );
   if (answer.planned === 0 && (marked ?? 0) === 0) terminal.exitStatus = EXIT.refused;
+}
+
+/** Repeats takeovers of a grade, or says what that would be. */
+async function rotateGraded(name: string, options: RotateOptions, terminal: Terminal): Promise<void> {
+  const grade = oneOf(REPEATED_GRADES, name, "--grade");
+  if ((options.cause ?? "exposure") !== "exposure" || options.purposes !== undefined)
+    throw new CliError(
+      "option-invalid",
+      `--grade ${grade} changes all keys, for exposure: leave --cause and --purposes`,
+    );
+  if (options.dryRun === true) {
+    const found = await asOperator(options.state, terminal, exposedMeters);
+    const shown = found.map((one) => ({ ...one, meter: systemTitleText(one.meter) }));
+    return print(terminal, options, shown, exposedText(found));
+  }
+  const request = { meters: [], purposes: [], cause: "exposure", reason: options.reason, grade } as const;
+  const answer = await asOperator(options.state, terminal, (custodian) => custodian.planRotations(request));
+  await print(terminal, options, answer, repeatsText(answer));
+  if (answer.planned === 0) terminal.exitStatus = EXIT.refused;
 }
 
 /**

@@ -155,13 +155,18 @@ export {
 } from "./push.ts";
 export {
   type ChangeKeyState,
+  type ExposedMeter,
   KEY_COMMANDS,
   type KeyLifeReport,
   type KeyPolicyChange,
   MAX_CRYPTO_PERIOD_DAYS,
   MAX_PAGE_COMPROMISED,
+  MAX_PAGE_EXPOSED,
   MAX_PAGE_ROTATIONS,
   type PlanRotations,
+  REPEAT_WAYS,
+  REPEATED_GRADES,
+  type RepeatWay,
   ROTATION_CAUSES,
   ROTATION_FILTERS,
   ROTATION_PHASES,

@@ -28,6 +28,9 @@ export const TRANSFERABLE_PURPOSES = ["GUEK", "GBEK", "GAK", "KEK"] as const;
 
 const purposes = c.sequenceOf(oneOf(TRANSFERABLE_PURPOSES), { max: 4 });
 
+/** Grades of takeovers that are worth repeating. */
+export const REPEATED_GRADES = ["exposed"] as const;
+
 /** Where the newest rotation of a meter stands. */
 export const rotationState = record({
   meter: meterTitle,
@@ -59,6 +62,11 @@ export const planRotationsRequest = record({
   cause: oneOf(ROTATION_CAUSES),
   /** Why, for the ledger. */
   reason: shortText,
+  /**
+   * Of these, only meters whose takeover has that grade and that can agree on a master, by their taint: who could have held the
+   * factory keys. All purposes, for exposure; else `request-malformed`.
+   */
+  grade: c.optional(oneOf(REPEATED_GRADES)),
 });
 export type PlanRotations = Infer<typeof planRotationsRequest>;
 /** What came of planning; meters that are not planned for have a rotation under way, or no proven takeover. */
@@ -67,6 +75,36 @@ export const planRotationsResponse = record({
   asked: wholeNumber,
   /** Of a compromise: meters whose keys were marked, also where a change that is under way comes first. */
   marked: c.optional(wholeNumber),
+  /** Of a grade: meters that have it, as `asked`, and cannot agree on a master; new keys under theirs would be exposed again. */
+  unable: c.optional(wholeNumber),
+});
+
+/**
+ * How an exposed takeover is repeated so that nobody who held the factory keys has those after it. `agreement`: by a rotation, on
+ * a master that both sides sign. `enrol`: the same, once the meter is enrolled, or enrolled anew. `visit`: only where nobody can record, in the depot:
+ * it holds no certificates, or has refused to agree. `under-way`: a change of its keys is open.
+ */
+export const REPEAT_WAYS = ["agreement", "enrol", "visit", "under-way"] as const;
+export type RepeatWay = (typeof REPEAT_WAYS)[number];
+
+/** A meter whose takeover is graded exposed. */
+export const exposedMeter = record({
+  meter: meterTitle,
+  way: oneOf(REPEAT_WAYS),
+  /** Who could have held the factory keys: the taint set. */
+  holders: c.sequenceOf(shortText, { max: 16 }),
+});
+export type ExposedMeter = Infer<typeof exposedMeter>;
+
+/** The most meters that are looked at for one page. */
+export const MAX_PAGE_EXPOSED = 200;
+
+export const exposedMetersRequest = record({ after: c.optional(meterTitle) });
+/** Those of a page of meters, in the order of titles. */
+export const exposedMetersResponse = record({
+  meters: c.sequenceOf(exposedMeter, { max: MAX_PAGE_EXPOSED }),
+  /** Where to go on; absent at the end. */
+  next: c.optional(meterTitle),
 });
 
 /** The most states of one page. */

@@ -53,13 +53,14 @@ export class KeyControl {
   }
 
   /** @throws CallRefusal `approval-required` for the fleet, and beyond what one may do in a day. */
-  plan({ meters, cause, purposes, madeBefore, reason }: PlanRotations, caller: Caller): Promise<void> {
+  plan({ meters, cause, purposes, madeBefore, grade, reason }: PlanRotations, caller: Caller): Promise<void> {
     const titles = meters.map(systemTitleText).sort();
     const body = {
       meters: titles.length === 0 ? "every meter" : titles,
       cause,
       ...(purposes.length > 0 && { purposes: [...purposes] }),
       ...(madeBefore !== undefined && { madeBefore }),
+      ...(grade !== undefined && { grade }),
     };
     const touched = titles.length === 0 ? Number.POSITIVE_INFINITY : titles.length;
     return this.#turn.run(() => this.#alonePermits({ kind: "rotate-keys", body, meters: touched, reason }, caller));

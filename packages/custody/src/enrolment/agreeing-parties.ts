@@ -12,24 +12,43 @@ export interface AgreeingDependencies {
   readonly clientTitle: (utility: string) => SystemTitle;
 }
 
+/** The public keys that a meter has proven to sign with, as long as their certificates stand; none where there is nobody to agree with. */
+async function provenSigning(
+  { identities }: Pick<AgreeingDependencies, "identities">,
+  file: MeterFile,
+): Promise<{ readonly suite: 1 | 2; readonly believed: readonly Uint8Array[] } | undefined> {
+  const journal = signingJournal(file);
+  if (journal === undefined) return undefined;
+  // What it agrees with and calls over TLS with has no part in this.
+  const signing = { ...journal.believed, keyAgreement: [], tls: [] };
+  const standing = await identities.standing(systemTitle(fromHex(file.meter.systemTitle)), signing);
+  const believed = believedKeys({ believed: standing }).digitalSignature;
+  return believed.length === 0 ? undefined : { suite: journal.suite, believed };
+}
+
+/** Whether a master could be agreed on with a meter now. */
+export async function canAgree(
+  dependencies: Pick<AgreeingDependencies, "identities">,
+  file: MeterFile,
+): Promise<boolean> {
+  return (await provenSigning(dependencies, file)) !== undefined;
+}
+
 /** Our side towards a meter that has proven its signing key, as long as its certificate stands. */
 export async function agreeingWith(
   { clientKeys, identities, clientTitle }: AgreeingDependencies,
   file: MeterFile,
 ): Promise<Agreeing | undefined> {
-  const journal = signingJournal(file);
-  if (journal === undefined) return undefined;
-  const { suite } = journal;
-  const server = systemTitle(fromHex(file.meter.systemTitle));
-  const believed = believedKeys({ believed: await identities.standing(server, journal.believed) }).digitalSignature;
-  if (believed.length === 0) return undefined;
+  const proven = await provenSigning({ identities }, file);
+  if (proven === undefined) return undefined;
+  const { suite, believed } = proven;
   const { digitalSignature } = await clientKeys.pairs(file.meter, suite);
   return new Agreeing({
     suite,
     signing: digitalSignature.privateKey,
     believed,
     client: clientTitle(file.meter.utility),
-    server,
+    server: systemTitle(fromHex(file.meter.systemTitle)),
     setup: 0,
   });
 }

@@ -2,6 +2,7 @@ import type { Caller } from "../calls/caller.ts";
 import { CustodyError } from "../errors.ts";
 import { stateChange } from "../keys/key-state-change.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
+import { filePages } from "../records/file-pages.ts";
 import type { Committer } from "../store/committer.ts";
 import type { KeyRecord, MeterFile, Purpose } from "../store/records.ts";
 import { isInService } from "../takeover/view.ts";
@@ -41,19 +42,13 @@ export async function* compromised(
   reason: string,
 ): AsyncGenerator<{ readonly meters: readonly string[]; readonly marked: number }> {
   const { files, keyCache } = dependencies;
-  const isNamed = scope.titles.length > 0;
-  let after: string | undefined;
-  for (let from = 0; !isNamed || from < scope.titles.length; from += PAGE) {
-    const page = await files.nextPage(scope.titles.slice(from, from + PAGE), after, PAGE);
+  for await (const page of filePages(files, scope.titles, PAGE)) {
     const fitting = page.files.filter((file) => fits(file, scope));
-    if (fitting.length > 0) {
-      const meters = fitting.map(({ meter }) => meter.systemTitle);
-      const marked = await markPage(dependencies, fitting, scope, caller, reason);
-      for (const title of meters) keyCache.forget(title);
-      yield { meters, marked };
-    }
-    if (!isNamed && page.last === undefined) return;
-    if (!isNamed) after = page.last;
+    if (fitting.length === 0) continue;
+    const meters = fitting.map(({ meter }) => meter.systemTitle);
+    const marked = await markPage(dependencies, fitting, scope, caller, reason);
+    for (const title of meters) keyCache.forget(title);
+    yield { meters, marked };
   }
 }
 

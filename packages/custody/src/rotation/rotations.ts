@@ -6,6 +6,7 @@ import {
   type KeyLifeReport,
   type KeyPolicyChange,
   MAX_PAGE_COMPROMISED,
+  MAX_PAGE_EXPOSED,
   MAX_PAGE_ROTATIONS,
   type PlanRotations,
   TRANSFERABLE_PURPOSES,
@@ -38,6 +39,7 @@ import { isInService, journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { compromised } from "./compromise.ts";
 import { ContactQueue } from "./contact-queue.ts";
+import { exposedIn, planRepeats, type RepeatDependencies } from "./repeats.ts";
 import { rotationStateOf } from "./view.ts";
 
 /** How often policies are looked at, and how many rotations one look may plan. */
@@ -55,6 +57,7 @@ export interface RotationDependencies {
   readonly now: () => number;
   /** Holds keys of meters that push: those that change are forgotten at once. */
   readonly keyCache: { forget(systemTitle: string): void };
+  readonly canAgree: RepeatDependencies["canAgree"];
 }
 
 /**
@@ -74,7 +77,7 @@ export class Rotations {
 
   async plan(request: PlanRotations, caller: Caller): Promise<CustodianResponse<"planRotations">> {
     const { committer, store, now } = this.#dependencies;
-    const { cause, reason } = request;
+    const { cause, reason, grade } = request;
     const named = request.purposes.map((name) => TRANSFERABLE_PURPOSES.indexOf(name) as Purpose);
     const purposes = named.length > 0 ? named : cause === "compromise" ? WITHOUT_MASTER : ALL_PURPOSES;
     const asked = {
@@ -83,9 +86,16 @@ export class Rotations {
       purposes: purposes.map(purposeName),
       meters: request.meters.length,
       madeBefore: request.madeBefore,
+      grade,
     };
     await committer.submit({ entries: [installationEntry(now(), "rotations-asked", caller.name, asked)] });
     const titles = request.meters.map(systemTitleText);
+    if (grade !== undefined) {
+      const repeats = await planRepeats(this.#dependencies, titles, caller.name);
+      const said = { cause, grade, ...repeats };
+      await committer.submit({ entries: [installationEntry(now(), "rotations-planned", caller.name, said)] });
+      return repeats;
+    }
     const planOf = (meters: readonly string[], madeBefore: number | undefined) =>
       store.rotations.plan({
         meters,
@@ -113,6 +123,14 @@ export class Rotations {
     });
     const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
     return { planned, asked: wanted, ...(marked !== undefined && { marked }) };
+  }
+
+  /** A page of meters whose takeover is graded exposed, and how each is repeated. */
+  async exposed({ after }: CustodianRequest<"exposedMeters">): Promise<CustodianResponse<"exposedMeters">> {
+    const { files, canAgree } = this.#dependencies;
+    const page = await files.nextPage([], after && systemTitleText(after), MAX_PAGE_EXPOSED);
+    const next = page.last === undefined ? {} : { next: systemTitle(fromHex(page.last)) };
+    return { meters: await exposedIn(page, canAgree), ...next };
   }
 
   async states(request: CustodianRequest<"rotationStates">): Promise<CustodianResponse<"rotationStates">> {

@@ -30,6 +30,7 @@ import type { Pki } from "../pki/open-pki.ts";
 import { pkiService } from "../pki/pki-service.ts";
 import type { Pushes } from "../push/pushes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
+import { requireRepeatable } from "../rotation/repeats.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { FactoryMasters } from "../shipment/factory-masters.ts";
@@ -164,10 +165,12 @@ export function custodianService(parts: CustodianParts): CustodianService {
       return contacting.nextContact(request, caller);
     },
     planRotations: async (request, caller) => {
+      requireRepeatable(request);
       await parts.keyControl.plan(request, caller);
       return rotations.plan(request, caller);
     },
     rotationStates: (request) => rotations.states(request),
+    exposedMeters: (request) => rotations.exposed(request),
     compromisedSince: (request) => rotations.compromisedSince(request),
     keyLife: () => rotations.report(),
     setKeyPolicy: (request, caller) =>

@@ -14,7 +14,7 @@ import { postgresSnapshots, type SnapshotSource } from "../backup/snapshot.ts";
 import { openConversation } from "../conversation/open-conversation.ts";
 import { Departures } from "../departure/departures.ts";
 import { senderWhenWanted } from "../departure/sender.ts";
-import { agreeingWith } from "../enrolment/agreeing-parties.ts";
+import { agreeingWith, canAgree } from "../enrolment/agreeing-parties.ts";
 import { openEnrolment } from "../enrolment/open-enrolment.ts";
 import type { CustodyError } from "../errors.ts";
 import { exposures } from "../exposure/exposures.ts";
@@ -208,7 +208,15 @@ export async function openCustodyIn(
     budget,
     authority.seals,
   );
-  const rotations = new Rotations({ store, files, committer, vault, now, keyCache });
+  const rotations = new Rotations({
+    store,
+    files,
+    committer,
+    vault,
+    now,
+    keyCache,
+    canAgree: (file) => canAgree({ identities }, file),
+  });
   const masters = new FactoryMasters({ ledger, committer, vault, changes: authority.changes, now });
   const sender = senderWhenWanted(vault, store.installation);
   const departures = new Departures({

@@ -207,7 +207,7 @@ function fittingMeters(held: Held, plan: RotationPlan): RotationRecord[] {
         rotation: rotations.length + 1,
         cause: plan.cause,
         purposes: plan.purposes,
-        risk: plan.risk + Math.min(99, age) + 100 * known,
+        risk: plan.risk + (plan.isAgeless === true ? 0 : Math.min(99, age)) + 100 * known,
         plannedAt: plan.at,
         plannedBy: plan.plannedBy,
         begunAt: undefined,

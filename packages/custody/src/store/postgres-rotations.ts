@@ -71,7 +71,7 @@ const PLAN = `
   insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk, planned_ms, planned_by)
   select utility, island, system_title, 0, newest + 1, $4, $5::smallint[], $6::integer + held + age, $7, $8
   from (
-    select m.utility, m.island, m.system_title, ${NEWEST} as newest, ${HELD} as held, ${ageAt("$7")} as age
+    select m.utility, m.island, m.system_title, ${NEWEST} as newest, ${HELD} as held, case when $10::boolean then 0 else ${ageAt("$7")} end as age
     from meters m where ${FITS}
   ) fitting order by held + age desc, system_title limit $9
   on conflict do nothing`;
@@ -234,6 +234,7 @@ function planValues(plan: RotationPlan): unknown[] {
     plan.at,
     plan.plannedBy,
     plan.limit,
+    plan.isAgeless ?? false,
   ];
 }
 

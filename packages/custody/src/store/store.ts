@@ -150,6 +150,8 @@ export interface RotationPlan {
   readonly cause: RotationCause;
   /** What the cause adds to the risk of each meter. */
   readonly risk: number;
+  /** The age of a meter's keys adds nothing to its risk. */
+  readonly isAgeless?: boolean;
   readonly plannedBy: string;
   readonly at: number;
   readonly limit: number;

@@ -140,7 +140,7 @@ export interface Journal {
   };
   /** The agreement on a new master, where both sides can sign. */
   readonly agreement?: MasterAgreement | undefined;
-  /** The oldest master that came of an agreement and was proven: what was known before leads to no key since. */
+  /** The oldest master under the keys on the meter that came of an agreement and was proven: what was known before leads to none of them. */
   readonly agreedMaster?: number | undefined;
   /** The secrets of clients, once they have been looked at: in takeovers, and where a rotation changes them. */
   readonly secrets?: readonly SecretChange[] | undefined;

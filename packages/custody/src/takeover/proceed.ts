@@ -91,9 +91,21 @@ export function concluded(journal: Journal, at: number, rules: TakeoverRules): S
     ...noted(journal, "done", at, "passed", "every key that can be proven is"),
     verdict: "proven",
     provenAt: at,
-    agreedMaster: journal.agreedMaster ?? (isAgreed(journal, masterOf(journal)) ? masterOf(journal) : undefined),
+    agreedMaster: agreedSince(journal),
   };
   return [over, provenNote(over)];
+}
+
+/**
+ * The oldest master that the keys on the meter rest on, where it was agreed on: a newer agreement takes its place only where the
+ * working keys went under it too.
+ */
+function agreedSince(journal: Journal): number | undefined {
+  const { agreedMaster } = journal;
+  const isAnew = isAgreed(journal, masterOf(journal)) && WORKING.every((purpose) => changes(journal, purpose));
+  return isAnew || (agreedMaster === undefined && isAgreed(journal, masterOf(journal)))
+    ? masterOf(journal)
+    : agreedMaster;
 }
 
 function masterOf({ belief }: Journal): number {

@@ -6,12 +6,13 @@ import {
   type MeterFile,
   type MeterRecord,
   type MeterStanding,
+  PURPOSE,
   SECRET,
   type TakeoverRecord,
 } from "../store/records.ts";
 import { candidates } from "./candidates.ts";
 import { compromisedVouchers, gradeOf, refusalCarrier } from "./grade.ts";
-import { isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome } from "./journal.ts";
+import { changes, isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome, WORKING } from "./journal.ts";
 
 /** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
 export function journalOf(
@@ -84,13 +85,23 @@ function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): Tak
 const AGREED =
   "New keys are proven, wrapped under a master that it and we agreed on, each by a signature: nobody who held the factory's can have read them.";
 
-/** What an agreement makes of a takeover before it: the way of the factory's keys leads to none of those on the meter any more. */
-function anewOf(journal: Journal, { verdict }: TakeoverOutcome): Partial<TakeoverOutcome> {
-  if (verdict !== "proven" || journal.verdict !== "proven" || gradeOf(journal) !== "agreed") return {};
+const SHIELDED = "New keys are proven, the factory's are dead, and nobody who held those could watch the change.";
+
+/**
+ * What a rotation makes of a takeover before it, where the way of the factory's keys leads to none of those on the meter any more:
+ * they came of an agreement, or all of them were changed in the depot.
+ */
+function anewOf(journal: Journal, { verdict, grade: before }: TakeoverOutcome): Partial<TakeoverOutcome> {
+  if (verdict !== "proven" || journal.verdict !== "proven") return {};
+  const grade = gradeOf(journal);
+  // A master that stayed could be used to read, or to make, the next change.
+  const isWhole = [PURPOSE.KEK, ...WORKING].every((purpose) => changes(journal, purpose));
+  const isShielded = grade === "shielded" && before === "exposed" && isWhole;
+  if (grade !== "agreed" && !isShielded) return {};
   return {
-    grade: "agreed",
+    grade,
     ...(journal.provenAt !== undefined && { provenAt: journal.provenAt }),
-    sentence: AGREED,
+    sentence: grade === "agreed" ? AGREED : SHIELDED,
   };
 }
 
@@ -155,7 +166,7 @@ function sentenceOf(journal: Journal, phase: TakeoverPhase, grade: TakeoverGrade
     case "proven":
       if (grade === "agreed") return AGREED;
       return grade === "shielded"
-        ? "New keys are proven, the factory's are dead, and nobody who held those could watch the change."
+        ? SHIELDED
         : `New keys are proven and the factory's are refused; but ${doubtsOf(journal, who).join(", and ")}.`;
     case "keeps-factory-keys":
       return `It said that it took new keys and still answers to the factory's, which ${who} may hold.`;

@@ -65,7 +65,8 @@ export const CHANGE_KINDS = {
   ),
   "rotate-keys": row(
     "change",
-    (body) => `give new keys to ${counted(body, "meters")} (${said(body, "cause")})`,
+    (body) =>
+      `give new keys to ${counted(body, "meters")}${body["grade"] === undefined ? "" : ` whose takeover is graded ${said(body, "grade")}`} (${said(body, "cause")})`,
     "when-enrolled",
   ),
   "change-key-state": row(
