@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { EnrolmentReport, KeyLifeReport, RotationState } from "@meterkeep/api/custodian";
+import type { EnrolmentReport, ExposedMeter, KeyLifeReport, RotationState } from "@meterkeep/api/custodian";
 import { ownerClient } from "../src/api-client.ts";
 import { said } from "../src/authority.ts";
 import { assertCustodyIsWhole } from "../src/custody-check.ts";
@@ -13,6 +13,8 @@ const PATIENCE_MS = 240_000;
 type Status = KeyLifeReport & { readonly rotations: readonly (Omit<RotationState, "meter"> & { meter: string })[] };
 
 type Certificates = EnrolmentReport & { readonly meters: readonly { readonly meter: string }[] };
+
+type Exposed = readonly (Omit<ExposedMeter, "meter"> & { readonly meter: string })[];
 
 async function keys(meterkeep: Meterkeep, ...args: readonly string[]): Promise<Status> {
   const { status, stdout, stderr } = await meterkeep.command(["keys", ...args, "--json"]);
@@ -57,6 +59,10 @@ test("all keys of a town are rotated over TCP while it is read, though custodian
   // So slow that most of them wait or are under way at the kills, however long a command takes meanwhile.
   await keys(meterkeep, "policy", "--per-hour", "1440");
   const before = await held();
+  const exposed = await said<Exposed>(meterkeep, "keys", "rotate", "--grade", "exposed", "--dry-run");
+  assert.ok(exposed.length > 0 && exposed.every(({ holders }) => holders.length > 0));
+  const agreeing = exposed.filter(({ way }) => way === "agreement").map(({ meter }) => meter);
+  assert.ok(agreeing.length > 0 && agreeing.every((meter) => certified.includes(meter)), agreeing.join());
   const begun = performance.now();
   const { status, stdout, stderr } = await meterkeep.command(["keys", "rotate", "--all", "--json"]);
   assert.equal(status, 0, stderr);
