@@ -91,6 +91,7 @@ export {
   edgeOf,
   type LedgerReads,
   type LedgerStore,
+  newestEntry,
 } from "./store.ts";
 export { ENTRY_COLUMNS, ENTRY_JSON, type EntryJson, type StoredEntry, storedEntryOfJson } from "./stored-entry.ts";
 export { append, type CompletedNode, EMPTY_FRONTIER, type Frontier, rootOf } from "./tree/frontier.ts";

@@ -84,20 +84,38 @@ export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "addN
   }
 }
 
-/** The same ledger to whoever decides by it: it ends where its writer's last entry is, and `read` passes over what is foreign. */
+/**
+ * The same ledger to whoever decides by it: it ends where its writer's last entry is, even one that was changed since, and `read`
+ * passes over what is foreign.
+ */
 export function countingReads<T extends Pick<LedgerReads, "counted" | "size" | "foreign">>(
   ledger: T,
 ): T & Pick<LedgerReads, "read"> {
   const { foreign, counted } = ledger;
+  const appendedAt = (sequence: number) => foreign.at(sequence, "appended");
   return {
     ...ledger,
     size: async () => {
       let size = await ledger.size();
-      for (let range = foreign.at(size); range !== undefined; range = foreign.at(size)) size = range.from - 1;
+      for (let range = appendedAt(size); range !== undefined; range = appendedAt(size)) size = range.from - 1;
       return size;
     },
     read: counted,
   };
+}
+
+/** Whoever changes more of the last entries than this keeps what is newest from being known: a start reads no more for it. */
+const NEWEST_WITHIN = 1000;
+
+/**
+ * The newest entry that counts, which is not the last one where that was changed.
+ *
+ * @param ledger as of `countingReads`
+ * @returns undefined where the ledger is empty, or none of its last thousand entries counts
+ */
+export async function newestEntry(ledger: Pick<LedgerReads, "size" | "read">): Promise<LedgerEntry | undefined> {
+  const size = await ledger.size();
+  return (await ledger.read(Math.max(0, size - NEWEST_WITHIN), NEWEST_WITHIN)).at(-1);
 }
 
 /** Every entry after `after`, fetched in pages: for verification and export. */

@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import { auditStored, entryLeaf, type LedgerEntry } from "@meterkeep/ledger";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
-import { MADE_GOOD } from "../backup/losses.ts";
+import { BEHIND, MADE_GOOD } from "../backup/losses.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
 import { backupWorld } from "../testing/backup-world.ts";
@@ -76,6 +76,26 @@ test("an old entry that is changed in place makes no loss good: it is named, fre
   assert.deepEqual([await troubleOf(site), (await stateOf(site)).frozen], [undefined, undefined]);
   await site.stop();
 });
+
+for (const count of [1, 1001])
+  test(`whoever changes the last entries (${count}) hides from no start that the clock leapt meanwhile`, async () => {
+    await using database = await open();
+    let site = await backups.siteOn(database);
+    await AuthorityWorld.open(site);
+    if (count > 1) await seen(site, count);
+    const then = backups.clock.now;
+    await site.stop();
+    const last = `sequence > (select max(sequence) - ${count} from ledger)`;
+    await asOwner(database.adminUrl, (pool) => pool.query(`update ledger set body = body || ' ' where ${last}`));
+    backups.clock.now += 8 * 3_600_000;
+    site = await again(database, site);
+    const { clockDoubt, trouble, frozen } = await stateOf(site);
+    assert.equal(trouble?.code, "clock-doubted");
+    assert.ok(clockDoubt !== undefined && clockDoubt.written <= then && clockDoubt.found - then >= 8 * 3_600_000);
+    assert.match(frozen?.reason ?? "", /changed since this custodian wrote it/);
+    assert.deepEqual(await namedIn(site, BEHIND), [], "nothing of the ledger is gone");
+    await site.stop();
+  });
 
 test("an old entry that is changed after newer ones were accepted is told of all the same", async () => {
   await using database = await open();

@@ -1,4 +1,4 @@
-import { countingReads, type LedgerKeeper, type TreeHead } from "@meterkeep/ledger";
+import { countingReads, type LedgerKeeper, newestEntry, type TreeHead } from "@meterkeep/ledger";
 import { EntryBursts } from "../evidence/entry-bursts.ts";
 import { GroupCommitter } from "../store/committer.ts";
 import { gatheringFor } from "../store/gathering.ts";
@@ -33,7 +33,10 @@ export interface OpenedLedger {
   readonly patrol: LedgerPatrol;
   /** To whoever decides by it: without what somebody else has written. */
   readonly reads: CustodyStore["ledger"];
-  /** When its newest entry was written before this start; 0 where there was none. */
+  /**
+   * When the newest of its entries that count was written before this start; 0 where there was none, and the beginning of 1970
+   * where nobody knows, since all of the last were changed: so the clock is doubted.
+   */
   readonly written: number;
   /** Whether it ended with the stop of a custodian. */
   readonly isClean: boolean;
@@ -103,7 +106,10 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
   };
 }
 
+/** A moment before all that was ever written. */
+const LONG_AGO = 1;
+
 async function lastWritten(ledger: Pick<CustodyStore["ledger"], "size" | "read">): Promise<number> {
-  const [last] = await ledger.read((await ledger.size()) - 1, 1);
-  return last?.at ?? 0;
+  if ((await ledger.size()) === 0) return 0;
+  return (await newestEntry(ledger))?.at ?? LONG_AGO;
 }

@@ -4,7 +4,7 @@ import { type LedgerSigner, signedCheckpoint } from "../checkpoint/signer.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { LedgerDraft } from "../entry.ts";
 import { LedgerError } from "../errors.ts";
-import { countingReads, type LedgerReads } from "../store.ts";
+import { countingReads, type LedgerReads, newestEntry } from "../store.ts";
 import type { TreeHead } from "../tree/verify-proofs.ts";
 import type { Witness } from "../witness/witness.ts";
 import { type ApprovedChange, type Approver, type LedgerChange, readChange, requireChangeFits } from "./change.ts";
@@ -195,9 +195,7 @@ export class LedgerKeeper {
     const done = await this.#onApproval(fault, { kind: "resume", log: log ?? "", seen });
     if (done === undefined) return;
     const { size } = await this.#ports.head();
-    const counting = countingReads(this.#ports.reads);
-    const last = await counting.size();
-    const [newest] = last > 0 ? await counting.read(last - 1, 1) : [];
+    const newest = await newestEntry(countingReads(this.#ports.reads));
     await this.#record(RESUMED, {
       seen,
       lost: seen - size,

@@ -4,7 +4,7 @@ import { auditStored } from "../audit.ts";
 import type { LedgerDraft } from "../entry.ts";
 import { LedgerError } from "../errors.ts";
 import { EMPTY_EDGE, growthOf } from "../growth.ts";
-import { allEntries, countingReads, edgeOf, type LedgerStore } from "../store.ts";
+import { allEntries, countingReads, edgeOf, type LedgerStore, newestEntry } from "../store.ts";
 import { rootOf } from "../tree/frontier.ts";
 import { inclusionProof } from "../tree/proofs.ts";
 import { readerOf } from "../tree/stored-nodes.ts";
@@ -87,6 +87,24 @@ export function ledgerStoreContract(
       );
       assert.deepEqual(sequences(await read(2, 1)), [4]);
       assert.deepEqual(await read(4, 1), []);
+    }));
+
+  test(`${name}: it ends with its writer's last entry though that was changed, and the newest that counts stands before it`, () =>
+    withStore(async (store) => {
+      await store.append(
+        growthOf(
+          EMPTY_EDGE,
+          ["a", "b", "c", "d", "e"].map((kind) => draft(kind)),
+        ),
+      );
+      const reads = countingReads(store);
+      assert.equal((await newestEntry(reads))?.sequence, 5);
+      store.foreign.add({ from: 5, to: 5, fault: "appended" });
+      store.foreign.add({ from: 3, to: 4, fault: "altered" });
+      assert.equal(await reads.size(), 4);
+      assert.equal((await newestEntry(reads))?.sequence, 2);
+      store.foreign.add({ from: 1, to: 2, fault: "replaced" });
+      assert.equal(await newestEntry(reads), undefined);
     }));
 
   test(`${name}: the end of a commit is found again with what binds it`, () =>
