@@ -16,7 +16,6 @@ import { sameMac } from "../records/record-mac.ts";
 import type { InstallationRecords } from "../store/store.ts";
 import { boundData } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
-import { adoptRows } from "./adopt-rows.ts";
 import { bindLists } from "./bound-lists.ts";
 import { bindPlans, type PlanParts } from "./bound-plans.ts";
 import { bindRegistry } from "./bound-registry.ts";
@@ -94,10 +93,6 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
   if (!trust.isBound) {
     await adopt({ registry: store.registry, vault, installation, ledger, refuse });
     await write({ kind: "authorities-bound", at: now() });
-  }
-  if (!trust.areRowsBound) {
-    await adoptRows({ ledger, rows: await store.plans.list(), trust, write });
-    await write({ kind: "rows-bound", at: now() });
   }
   const lostKeys: LostKeys = {
     add: async (keys) => {

@@ -1,13 +1,15 @@
 import { allEntries, type LedgerEntry, type LedgerReads } from "@meterkeep/ledger";
 import {
   type AssignmentRecord,
+  CERTIFICATE_ORDERED,
   type LedgeredOrders,
   lostKeysOf,
   type PkiStore,
   type RevocationMove,
   type RevocationPlan,
+  revocationOf,
 } from "@meterkeep/pki";
-import { lineOf, planOf } from "./adopt-rows.ts";
+import { ENROLLED_OVER_EST } from "./enrollable.ts";
 import type { Remembered } from "./remembered.ts";
 import type { TrustLine } from "./trust-journal.ts";
 
@@ -119,4 +121,30 @@ async function followTable(signed: number, { assignments, write }: FollowingPart
   if (row?.number !== signed) return;
   const octets = Buffer.from(row.octets).toString("base64");
   await write({ kind: "table", at: row.addedAt, number: signed, octets });
+}
+
+/** The line that an entry of the ledger should have and has not; undefined for what has none, or its own. */
+function lineOf({ at, kind, body }: LedgerEntry, trust: Remembered): TrustLine | undefined {
+  if (kind === CERTIFICATE_ORDERED) {
+    const { authority, serial, profile } = JSON.parse(body) as Readonly<
+      Record<"authority" | "serial" | "profile", string>
+    >;
+    const isNew = ENROLLED_OVER_EST.has(profile) && trust.profileOf(authority, serial) === undefined;
+    return isNew ? { kind: "certified", at, authority, profile, serials: [serial] } : undefined;
+  }
+  if (kind !== "certificates-revoked") return undefined;
+  const revoked = revocationOf({ at, kind, body: JSON.parse(body) });
+  const serials = revoked?.serials.filter((serial) => !trust.isRevoked(revoked.authority, serial)) ?? [];
+  return revoked && serials.length > 0 ? { ...revoked, serials } : undefined;
+}
+
+/** A plan as the ledger has it: nobody has moved it. */
+function planOf({ at, principal, body }: LedgerEntry): RevocationPlan {
+  const said = JSON.parse(body) as Pick<RevocationPlan, "authority" | "reason" | "meters"> & {
+    readonly plan: string;
+    readonly serial?: string;
+  };
+  const { plan: id, authority, serial, reason, meters } = said;
+  const place = { stage: "refuse", state: "planned", finished: 0 } as const;
+  return { id, authority, serial, reason, plannedBy: principal, plannedAt: at, meters, ...place };
 }

@@ -35,8 +35,6 @@ export class Remembered {
   areListsBound = false;
   /** Authorities have their MACs: one without is refused, whatever the database says of when it was made. */
   isBound = false;
-  /** Plans, revocations and roles have their lines: a row without one is somebody else's. */
-  areRowsBound = false;
   /** How far into the ledger the journal has followed it: nought where nothing is known of that. */
   followed = 0;
   /** How often lines are gone from the journal. */
@@ -168,9 +166,6 @@ export class Remembered {
         return;
       case "authorities-bound":
         this.isBound = true;
-        return;
-      case "rows-bound":
-        this.areRowsBound = true;
         return;
       case "password-used":
         this.used.add(line.hash);

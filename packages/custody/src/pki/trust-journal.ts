@@ -74,8 +74,6 @@ export type TrustLine =
    * gone from the journal no more often than `breaks` says.
    */
   | { readonly kind: "followed"; readonly at: number; readonly sequence: number; readonly breaks: number }
-  /** Plans, revocations and what certificates are for count by their lines alone from here on. */
-  | { readonly kind: "rows-bound"; readonly at: number }
   /** A one-time password of enrolment was used up: its hash, hex. */
   | { readonly kind: "password-used"; readonly at: number; readonly hash: string }
   /** Nothing was issued for it: it is good again. */
