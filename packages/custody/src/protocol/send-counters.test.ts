@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ForeignEntries } from "@meterkeep/ledger";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { withCounterMacs } from "../records/record-mac.ts";
 import { GroupCommitter } from "../store/committer.ts";
@@ -27,6 +28,13 @@ function processesOver(store: CustodyStore) {
       new SendCounters({ committer: new GroupCommitter(store), files: store, vault, now: () => 1_795_000_000_000 }),
   };
 }
+/** What can make a line be read again. */
+interface LineBench {
+  readonly foreign: ForeignEntries;
+  readonly fail: () => Promise<void>;
+  readonly forget: () => Promise<number>;
+}
+
 const processes = () => processesOver(memoryCustodyStore());
 
 /** The rules of counters that we send under, on what is kept in memory and in a database. */
@@ -110,27 +118,56 @@ onBoth(
   },
 );
 
-test("a line that is read again gives out nothing twice that this process has, though its row was put back and its mark is hidden", () =>
-  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
-    const store = postgresCustodyStore(pool);
-    await store.commit([{ kind: "add-meter", ...sample }]);
-    const { vault } = processesOver(store);
-    const { foreign } = store.ledger;
-    const now = () => 1_795_000_000_000;
-    const counters = new SendCounters({ committer: new GroupCommitter(store), files: store, vault, now, foreign });
-    let last = 0;
-    const take = async (count: number) => {
-      const first = await counters.take(place, 1, count);
-      assert.ok(first > last, `${first} after ${last}`);
-      last = first + count - 1;
-    };
-    await take(1);
-    const { rows } = await pool.query("select next, mac from send_counters");
-    await take(5000);
-    await asOwner(adminUrl, async (owner) => {
-      await owner.query("update send_counters set next = $1, mac = $2", [rows[0].next, rows[0].mac]);
-      await owner.query("update ledger set kind = 'seen' where sequence = (select max(sequence) from ledger)");
-    });
-    foreign.tell({ from: 1, to: 1, fault: "replaced" });
-    await take(1);
-  }));
+for (const [why, again] of [
+  ["something was found in the ledger", ({ foreign }) => foreign.tell({ from: 1, to: 1, fault: "replaced" })],
+  ["a reservation failed", ({ fail }) => fail()],
+  ["it was forgotten among others", ({ forget }) => forget()],
+] as const satisfies readonly (readonly [string, (bench: LineBench) => unknown])[])
+  test(`a line that is read again, since ${why}, gives out nothing twice, though its row was put back and its mark is hidden`, () =>
+    withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
+      const store = postgresCustodyStore(pool);
+      const other = sampleMeter(2);
+      for (const meter of [sample, other]) await store.commit([{ kind: "add-meter", ...meter }]);
+      const { vault } = processesOver(store);
+      const { foreign } = store.ledger;
+      const committer = new GroupCommitter(store);
+      let isFull = false;
+      const counters = new SendCounters({
+        committer: {
+          ...committer,
+          submit: async (work) => (isFull ? Promise.reject(new Error("full")) : committer.submit(work)),
+        },
+        files: store,
+        vault,
+        now: () => 1_795_000_000_000,
+        foreign,
+        mostLines: 1,
+      });
+      let last = 0;
+      const take = async (count: number) => {
+        const first = await counters.take(place, 1, count);
+        assert.ok(first > last, `${first} after ${last}`);
+        last = first + count - 1;
+      };
+      await take(1);
+      const { rows } = await pool.query("select next, mac from send_counters");
+      await take(5000);
+      await again({
+        foreign,
+        fail: async () => {
+          isFull = true;
+          await assert.rejects(counters.take(place, 1, 5000), /full/);
+          isFull = false;
+        },
+        forget: () => counters.take({ ...other.meter, setup: 0 }, 1, 1),
+      });
+      await asOwner(adminUrl, async (owner) => {
+        const where = "where system_title = (select system_title from send_counters order by next desc limit 1)";
+        await owner.query(`update send_counters set next = $1, mac = $2 ${where}`, [rows[0].next, rows[0].mac]);
+        await owner.query(
+          "update ledger set kind = 'seen' where sequence = (select max(sequence) from ledger where kind = 'counters-reserved' and meter = $1)",
+          [systemTitle],
+        );
+      });
+      await take(1);
+    }));

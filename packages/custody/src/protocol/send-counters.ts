@@ -76,6 +76,8 @@ export class SendCounters {
   /** In the order of their last reservation, the oldest first. */
   readonly #lines = new Map<string, Line>();
   readonly #loading = new Map<string, Promise<Line>>();
+  /** Up to where this process has tried to reserve of each line: a number a meter, kept also of lines that are forgotten. */
+  readonly #tried = new Map<string, number>();
 
   constructor(dependencies: SendCounterDependencies) {
     this.#dependencies = dependencies;
@@ -163,8 +165,9 @@ export class SendCounters {
     const { counters, markedAt } = await files.counterLine(place);
     // Counters up to here were used by whoever had the meter before.
     const floor = (await files.load(systemTitle))?.meter.counterFloor ?? 0;
-    // What this process has reserved is not reserved again, whatever is stored by now.
-    const reserved = this.#lines.get(nameOf(place))?.floor ?? 0;
+    // What this process has reserved, or may have, is not reserved again, whatever is stored by now.
+    const name = nameOf(place);
+    const reserved = Math.max(this.#lines.get(name)?.floor ?? 0, this.#tried.get(name) ?? 0);
     const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const line: Line = {
       place: { utility, island, systemTitle, setup },
@@ -179,7 +182,7 @@ export class SendCounters {
       holder: undefined,
       heldFrom: next,
     };
-    this.#lines.set(nameOf(place), line);
+    this.#lines.set(name, line);
     if (this.#lines.size > (this.#dependencies.mostLines ?? Number.POSITIVE_INFINITY))
       this.#lines.delete(this.#lines.keys().next().value as string);
     return line;
@@ -197,6 +200,8 @@ export class SendCounters {
         `no ${count} invocation counters are left for meter ${line.place.systemTitle}, setup ${line.place.setup}: its keys must be changed`,
       );
     const [counter] = (await withCounterMacs(vault, [{ ...line.place, keyVersion, next }])) as [StoredCounter];
+    const name = nameOf(line.place);
+    this.#tried.set(name, next);
     try {
       if (this.#isTainted(line)) throw decidedByForeign();
       await committer.submit({
@@ -205,16 +210,16 @@ export class SendCounters {
         canWait,
       });
     } catch (error) {
-      // Whatever became of it, memory no longer knows better than what is stored.
-      this.#lines.delete(nameOf(line.place));
+      // What is stored may be ahead of it: it is read again.
+      this.#lines.delete(name);
       line.floor = next;
       throw error;
     }
     // A hint may have come between: the floor never goes down.
     line.floor = Math.max(line.floor, next);
     Object.assign(line, { keyVersion, next: from, end: next, reservedAt: at });
-    this.#lines.delete(nameOf(line.place));
-    this.#lines.set(nameOf(line.place), line);
+    this.#lines.delete(name);
+    this.#lines.set(name, line);
   }
 }
 
