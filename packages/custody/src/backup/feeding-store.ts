@@ -95,7 +95,6 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
   },
   "pki.registry": {
     addAuthority: "changes",
-    bindAuthority: "changes",
     order: "changes",
     issued: "changes",
     revoke: "changes",

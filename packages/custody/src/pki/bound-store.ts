@@ -1,11 +1,8 @@
-import { createHash } from "node:crypto";
 import { equalBytes, fromHex, toHex } from "@meterkeep/dlms";
-import type { LedgerEntry, LedgerReads } from "@meterkeep/ledger";
+import type { LedgerReads } from "@meterkeep/ledger";
 import {
   type AssignmentRecord,
-  AUTHORITY_MADE,
   type AuthorityRecord,
-  decodeCertificate,
   type EnrolmentPassword,
   type LostKeys,
   PkiError,
@@ -13,7 +10,6 @@ import {
   type Registry,
 } from "@meterkeep/pki";
 import { sameMac } from "../records/record-mac.ts";
-import type { InstallationRecords } from "../store/store.ts";
 import { boundData } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
 import { bindLists } from "./bound-lists.ts";
@@ -24,14 +20,10 @@ import type { PkiLedger } from "./pki-ledger.ts";
 import { Remembered } from "./remembered.ts";
 import type { TrustJournal, TrustLine } from "./trust-journal.ts";
 
-/** The row by which installations of before the journal said so know that their authorities are bound. */
-const ADOPTED = "authentic-authorities-1";
-
 /** What a store is bound with. */
 export interface BindingParts {
   readonly store: PkiStore;
-  readonly vault: Pick<Vault, "authenticate" | "unsealNamed">;
-  readonly installation: Pick<InstallationRecords, "namedSecret">;
+  readonly vault: Pick<Vault, "authenticate">;
   readonly journal: TrustJournal;
   readonly ledger: Pick<LedgerReads, "ofKinds" | "read" | "size">;
   readonly orders: PkiLedger;
@@ -64,7 +56,7 @@ export interface BoundStore extends PkiStore {
  * nowhere.
  */
 export async function bindStore(parts: BindingParts): Promise<BoundStore> {
-  const { store, vault, installation, ledger, orders, journal, onRefused, onRevoked, now } = parts;
+  const { store, vault, ledger, orders, journal, onRefused, onRevoked, now } = parts;
   const trust = new Remembered();
   const strange: number[] = [];
   const gone: number[] = [];
@@ -90,10 +82,6 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     await journal.append(...lines);
     for (const line of lines) trust.add(line);
   };
-  if (!trust.isBound) {
-    await adopt({ registry: store.registry, vault, installation, ledger, refuse });
-    await write({ kind: "authorities-bound", at: now() });
-  }
   const lostKeys: LostKeys = {
     add: async (keys) => {
       const fresh = keys.map(shortKey).filter((key) => !trust.isLost(key));
@@ -227,48 +215,6 @@ function boundPasswords(
     },
   };
 }
-
-/**
- * Authorities from before they were bound get their MACs, once in the life of an installation: those of which the ledger
- * has the making, by certificate, key, name, profile, place and parent. The ledger is witnessed, the database is not.
- */
-async function adopt({
-  registry,
-  vault,
-  installation,
-  ledger,
-  refuse,
-}: Pick<BindingParts, "vault" | "installation" | "ledger"> & {
-  readonly registry: Pick<Registry, "authorities" | "bindAuthority">;
-  readonly refuse: (what: string) => Promise<void>;
-}): Promise<void> {
-  const done = await installation.namedSecret(ADOPTED);
-  if (done !== undefined) {
-    // Opens under this vault only: a row somebody else has put there means nothing.
-    (await vault.unsealNamed(ADOPTED, done))[Symbol.dispose]();
-    return;
-  }
-  const unbound = (await registry.authorities()).filter(({ mac }) => mac === undefined);
-  if (unbound.length === 0) return;
-  const made = new Set((await ledger.ofKinds([AUTHORITY_MADE])).map(madeText));
-  const macs = await vault.authenticate(unbound.map(authorityText));
-  for (const [at, one] of unbound.entries())
-    if (made.has(recordText(one))) await registry.bindAuthority(one.authority, macs[at]!);
-    else await refuse(`the ledger has no making of authority ${one.authority} (${one.name})`);
-}
-
-/** What the ledger said when it was made, with all that its certificate says. */
-function recordText({ authority, name, profile, parent, keyName, utility, island, certificate }: AuthorityRecord) {
-  const digest = createHash("sha256").update(decodeCertificate(certificate).toBeSigned).digest("hex");
-  return JSON.stringify([authority, name, profile, parent ?? null, keyName, utility, island, digest]);
-}
-
-function madeText({ body, utility, island }: LedgerEntry): string {
-  const { authority, name, profile, parent, keyName, toBeSigned } = JSON.parse(body) as Readonly<Partial<Made>>;
-  return JSON.stringify([authority, name, profile, parent ?? null, keyName, utility, island, toBeSigned]);
-}
-
-type Made = Pick<AuthorityRecord, "authority" | "name" | "profile" | "parent" | "keyName"> & { toBeSigned: string };
 
 function isSameTable(one: AssignmentRecord, other: AssignmentRecord): boolean {
   return one.number === other.number && equalBytes(one.octets, other.octets);

@@ -131,7 +131,6 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
   const store = await bindStore({
     store: parts.store,
     vault: parts.opened.vault,
-    installation: parts.installation,
     ledger: parts.ledger,
     orders: parts.orders,
     journal,

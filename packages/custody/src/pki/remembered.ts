@@ -33,8 +33,6 @@ export class Remembered {
   readonly freeing = new Set<string>();
   /** Lists of authorities in drawers have their lines. */
   areListsBound = false;
-  /** Authorities have their MACs: one without is refused, whatever the database says of when it was made. */
-  isBound = false;
   /** How far into the ledger the journal has followed it: nought where nothing is known of that. */
   followed = 0;
   /** How often lines are gone from the journal. */
@@ -163,9 +161,6 @@ export class Remembered {
         return;
       case "followed":
         if (line.breaks === this.breaks) this.followed = line.sequence;
-        return;
-      case "authorities-bound":
-        this.isBound = true;
         return;
       case "password-used":
         this.used.add(line.hash);

@@ -30,8 +30,6 @@ export type TrustLine =
     }
   /** A plan was taken back before it began. Lines of before 2026-11-22; `moved` says so since. */
   | { readonly kind: "withdrawn"; readonly at: number; readonly plan: string }
-  /** Authorities have their MACs from here on: one without is somebody else's. */
-  | { readonly kind: "authorities-bound"; readonly at: number }
   /** Certificates whose octets do not say what they are for were ordered: what each of them is for. */
   | {
       readonly kind: "certified";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
 import { localSigner, memoryPkiStore, type PkiStore, type PublicKey, type Signer } from "@meterkeep/pki";
-import { openPki, type Pki, type PkiOptions, type PkiParts } from "../pki/open-pki.ts";
+import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
 import { pkiLedgerOfEntries } from "../pki/pki-ledger.ts";
 import { openTrustJournal, type TrustJournal } from "../pki/trust-journal.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
@@ -34,8 +34,6 @@ export async function withTestPki(
     readonly store?: PkiStore;
     readonly vault?: VaultSource;
     readonly options?: PkiOptions;
-    /** Another view of the records of the installation. */
-    readonly installationAs?: (records: PkiParts["installation"]) => PkiParts["installation"];
     /** What should not happen is expected, and stands in the ledger. */
     readonly isForgiving?: boolean;
   } = {},
@@ -55,7 +53,7 @@ export async function withTestPki(
     reopen: async (store = test.store, journalAs = (journal) => journal) => {
       test.pki = await openPki({
         store,
-        installation: (change.installationAs ?? ((records) => records))(custody.installation),
+        installation: custody.installation,
         opened,
         committer: {
           submit: async ({ entries = [] }) => {

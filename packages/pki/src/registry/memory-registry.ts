@@ -39,10 +39,6 @@ export function memoryRegistry(): Registry {
       authorities.push(record);
     },
     authorities: async () => [...authorities],
-    bindAuthority: async (authority, mac) => {
-      const at = authorities.findIndex((one) => one.authority === authority && one.mac === undefined);
-      if (at >= 0) authorities[at] = { ...authorities[at]!, mac };
-    },
     order: async (records) => {
       const names = records.map(({ authority, serial }) => `${authority}/${serial}`);
       const taken = names.find((name, at) => certificates.has(name) || names.indexOf(name) !== at);

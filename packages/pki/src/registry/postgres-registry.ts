@@ -53,10 +53,6 @@ export function postgresRegistry(client: SqlClient): Registry {
       const { rows } = await client.query("select * from authorities order by created_ms, authority");
       return (rows as readonly AuthorityRow[]).map(authorityOf);
     },
-    bindAuthority: async (authority, mac) => {
-      const values = [bytes(authority), Buffer.from(mac)];
-      await client.query("update authorities set mac = $2 where authority = $1 and mac is null", values);
-    },
     order: async (records) => {
       await client.query(INSERT_CERTIFICATES, columnsOf(records)).catch(taken("one of these serial numbers"));
     },

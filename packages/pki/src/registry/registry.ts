@@ -124,8 +124,6 @@ export interface Ending {
 export interface Registry {
   addAuthority(record: AuthorityRecord): Promise<void>;
   authorities(): Promise<readonly AuthorityRecord[]>;
-  /** Gives an authority that has no MAC its own. */
-  bindAuthority(authority: string, mac: Uint8Array): Promise<void>;
   /** Remembers that certificates were ordered, all or none. @throws PkiError `serial-taken` */
   order(records: readonly CertificateRecord[]): Promise<void>;
   /** What was ordered has been signed. @throws PkiError `certificate-unknown`, also where it was signed otherwise already */
