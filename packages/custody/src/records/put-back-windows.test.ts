@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { LedgerError } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { MARK_COUNTERS, MARK_MILLISECONDS } from "../protocol/receive-windows.ts";
@@ -37,19 +38,30 @@ async function withMeter(
     custody: TestCustody,
     meter: TestMeter,
     query: (statement: string, values?: unknown[]) => Promise<Record<string, unknown>[]>,
+    told: readonly string[],
   ) => Promise<void>,
 ): Promise<void> {
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
     const admin = createPool(adminUrl, { applicationName: "owner", maxConnections: 1 });
+    const told: string[] = [];
+    const onFailure = (error: unknown): void => {
+      if (!(error instanceof LedgerError)) throw error;
+      told.push(error.code);
+    };
     try {
-      await withTestCustody(async (custody) => {
-        const meter = new TestMeter({ systemTitle: TITLE });
-        await custody.add(meter);
-        await carryTakeover(custody, meter);
-        await session(custody, meter, 1);
-        await admin.query("set session_replication_role = replica");
-        await body(custody, meter, async (statement, values) => (await admin.query(statement, values)).rows);
-      }, postgresCustodyStore(pool));
+      await withTestCustody(
+        async (custody) => {
+          const meter = new TestMeter({ systemTitle: TITLE });
+          await custody.add(meter);
+          await carryTakeover(custody, meter);
+          await session(custody, meter, 1);
+          await admin.query("set session_replication_role = replica");
+          const query = async (statement: string, values?: unknown[]) => (await admin.query(statement, values)).rows;
+          await body(custody, meter, query, told);
+        },
+        postgresCustodyStore(pool),
+        { onFailure },
+      );
     } finally {
       await admin.end();
     }
@@ -62,7 +74,7 @@ const marksOf = async ({ store }: TestCustody) =>
   );
 
 test("a window of accepted counters that is put back, or taken away, is refused: the ledger knows how far it had gone", () =>
-  withMeter(async (custody, meter, query) => {
+  withMeter(async (custody, meter, query, told) => {
     const present = `select key_version, highest, seen, mac from receive_windows where ${OF_METER} and key_version > 0 order by key_version desc`;
     const [former] = await query(present);
     assert.ok(former);
@@ -110,7 +122,9 @@ test("a window of accepted counters that is put back, or taken away, is refused:
       TITLE,
       "counters-accepted",
     ]);
+    assert.deepEqual(told, []);
     await refuses(/record-not-authentic.*entry \d+ of the ledger about it/);
+    assert.deepEqual(told, ["ledger-altered"], "the start reads what was written last, and tells of it at once");
   }));
 
 test("a window that moves little is marked after some hours, and not at each session", () =>
