@@ -1,4 +1,12 @@
-import { database, exchangeDirectory, island, ownerDatabase, stateDirectory, utility } from "./process-settings.ts";
+import {
+  database,
+  exchangeDirectory,
+  island,
+  ownerDatabase,
+  port,
+  stateDirectory,
+  utility,
+} from "./process-settings.ts";
 import type { SettingValues } from "./settings.ts";
 
 /** Configuration of apps/custodian. */
@@ -47,12 +55,9 @@ export const CUSTODIAN_CONFIG = {
     optional: true,
   },
   pagePort: {
-    kind: "integer",
-    unit: "port",
-    minimum: 1,
-    maximum: 65_535,
-    description:
+    ...port(
       "Where the custodian's own page is, on loopback: people see there what they approve, and sign it with passkeys. No page when absent; user keys approve by the command line.",
+    ),
     optional: true,
   },
   field: {
@@ -60,7 +65,7 @@ export const CUSTODIAN_CONFIG = {
     description:
       "Where the technicians' page is, on loopback: a handheld in the browser, which visits meters offline under a lease. No such page when absent.",
     fields: {
-      port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "Its port." },
+      port: port("Its port."),
       directory: { kind: "path", description: "Where it was built." },
       origin: {
         kind: "text",
@@ -199,13 +204,7 @@ export const CUSTODIAN_CONFIG = {
         optional: true,
         fields: {
           host: { kind: "text", description: "An address of this machine." },
-          port: {
-            kind: "integer",
-            unit: "port",
-            minimum: 0,
-            maximum: 65_535,
-            description: "TCP; 0 lets the system choose.",
-          },
+          port: port("TCP; 0 lets the system choose.", 0),
           names: {
             kind: "list",
             of: { kind: "text" },
@@ -259,13 +258,7 @@ export const CUSTODIAN_CONFIG = {
     optional: true,
     fields: {
       host: { kind: "text", description: "An address of this machine." },
-      port: {
-        kind: "integer",
-        unit: "port",
-        minimum: 0,
-        maximum: 65_535,
-        description: "TCP; 0 lets the system choose.",
-      },
+      port: port("TCP; 0 lets the system choose.", 0),
       keyFile: { kind: "path", description: "The private key of its TLS certificate (PEM, PKCS#8, mode 0600)." },
       certificate: { kind: "text", description: "That certificate (PEM), which names its hosts." },
     },

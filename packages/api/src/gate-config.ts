@@ -5,8 +5,10 @@ import {
   database,
   exchangeDirectory,
   island,
+  port,
   powerQuality,
   pushDestinations,
+  pushTarget,
   readEvery,
   sessions,
   stateDirectory,
@@ -19,7 +21,7 @@ import type { SettingValues } from "./settings.ts";
 
 const address = {
   host: { kind: "text", description: "A name or address." },
-  port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "TCP." },
+  port: port("TCP."),
 } as const;
 
 /** Configuration of apps/server/src/gate/gate-main.ts, under the same user as the server: the way in for workers on other machines. */
@@ -31,7 +33,7 @@ export const GATE_CONFIG = {
   island,
   channel,
   host: { kind: "text", description: "The address of this machine on which workers come in." },
-  port: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "TCP; 0 lets the system choose." },
+  port: port("TCP; 0 lets the system choose.", 0),
   keyFile: { kind: "path", description: "The private key of its certificate (PEM, PKCS#8, mode 0600)." },
   certificate: trunkCertificate,
   authorities: trunkAuthorities,
@@ -40,8 +42,7 @@ export const GATE_CONFIG = {
   collectDays,
   powerQuality,
   announces,
-  pushHost: { kind: "text", description: "Where meters push to, as the server has it: what a push set-up may name." },
-  pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "Its port." },
+  ...pushTarget,
   pushDestinations,
 } as const;
 export type GateConfig = SettingValues<typeof GATE_CONFIG>;

@@ -12,6 +12,16 @@ export const channel = {
   },
 } as const;
 
+/** A port: from 1 unless 0 lets the system choose. */
+export const port = <Description extends string>(description: Description, minimum: 0 | 1 = 1) =>
+  ({ kind: "integer", unit: "port", minimum, maximum: 65_535, description }) as const;
+
+/** Where a worker's meters push to, who hears it elsewhere. */
+export const pushTarget = {
+  pushHost: { kind: "text", description: "Where meters push to, as the server has it: what a push set-up may name." },
+  pushPort: port("Its port.", 0),
+} as const;
+
 export const stateDirectory = {
   kind: "path",
   description: "The directory of this process alone (mode 0700).",

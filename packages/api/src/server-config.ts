@@ -6,8 +6,10 @@ import {
   exchangeDirectory,
   island,
   ownerDatabase,
+  port,
   powerQuality,
   pushDestinations,
+  pushTarget,
   readEvery,
   sessions,
   stateDirectory,
@@ -45,18 +47,12 @@ export const SERVER_CONFIG = {
     of: { kind: "text" },
     description: "The loopback addresses to serve HTTP on, 127.0.0.1 first.",
   },
-  httpPort: {
-    kind: "integer",
-    unit: "port",
-    minimum: 0,
-    maximum: 65_535,
-    description: "The port of the console and the API.",
-  },
+  httpPort: port("The port of the console and the API.", 0),
   pushHost: {
     kind: "text",
     description: "The address of the push port, TCP and UDP: loopback, or what --listen says.",
   },
-  pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "The push port." },
+  pushPort: port("The push port.", 0),
   timeZone: {
     kind: "text",
     description:
@@ -116,11 +112,7 @@ export const SERVER_CONFIG = {
   },
   pushDestinations,
   callPort: {
-    kind: "integer",
-    unit: "port",
-    minimum: 0,
-    maximum: 65_535,
-    description: "Where meters call that keep their connection, on the address of the push port. Without it none do.",
+    ...port("Where meters call that keep their connection, on the address of the push port. Without it none do.", 0),
     optional: true,
   },
   callTls: {
@@ -129,7 +121,7 @@ export const SERVER_CONFIG = {
       "The same over TLS 1.3 with certificates on both sides: who has none of the utility's own PKI keeps no connection.",
     optional: true,
     fields: {
-      port: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "Where meters call." },
+      port: port("Where meters call.", 0),
       keyFile: { kind: "path", description: "The private key of its certificate (PEM, PKCS#8, mode 0600)." },
       certificate: trunkCertificate,
       authorities: trunkAuthorities,
@@ -200,8 +192,7 @@ export const WORKER_CONFIG = {
   powerQuality,
   sessions,
   announces,
-  pushHost: { kind: "text", description: "Where meters push to, as the server has it: what a push set-up may name." },
-  pushPort: { kind: "integer", unit: "port", minimum: 0, maximum: 65_535, description: "Its port." },
+  ...pushTarget,
   pushDestinations,
   switchboard,
 } as const;

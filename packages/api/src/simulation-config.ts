@@ -1,4 +1,4 @@
-import { exchangeDirectory, island, stateDirectory, trunkAuthorities, utility } from "./process-settings.ts";
+import { exchangeDirectory, island, port, stateDirectory, trunkAuthorities, utility } from "./process-settings.ts";
 import type { SettingValues } from "./settings.ts";
 
 /** Configuration of apps/factory, which runs once for each of its two actions and exits with status 0. */
@@ -64,15 +64,8 @@ export const TOWN_CONFIG = {
     description: "How fast the town's time runs. A new value takes effect without a jump of the town's clock.",
   },
   pushHost: { kind: "text", description: "Where the meters push to." },
-  pushPort: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "The push port, TCP and UDP." },
-  callPort: {
-    kind: "integer",
-    unit: "port",
-    minimum: 1,
-    maximum: 65_535,
-    description: "Where meters call that are not called, on the same host.",
-    optional: true,
-  },
+  pushPort: port("The push port, TCP and UDP."),
+  callPort: { ...port("Where meters call that are not called, on the same host."), optional: true },
   callers: {
     kind: "integer",
     unit: "meters",
@@ -91,7 +84,7 @@ export const TOWN_CONFIG = {
       "Where they call over mutual TLS: all of them, or every second one where there is a `callPort` as well. Their keys and certificates come into the folder `calls` of the state directory; who has none yet waits.",
     optional: true,
     fields: {
-      port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "On the same host." },
+      port: port("On the same host."),
       headEnd: { kind: "text", description: "The common name in the certificate of the head-end." },
     },
   },
@@ -110,7 +103,7 @@ export const CONCENTRATOR_CONFIG = {
     description: "The enrolment service (EST, RFC 7030) that certifies the keys that they make.",
     fields: {
       host: { kind: "text", description: "A name or address in its certificate." },
-      port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "Its port." },
+      port: port("Its port."),
     },
   },
   metersEach: {

@@ -1,4 +1,4 @@
-import { channel, exchangeDirectory, stateDirectory } from "./process-settings.ts";
+import { channel, exchangeDirectory, port, stateDirectory } from "./process-settings.ts";
 import type { SettingValues } from "./settings.ts";
 
 export { CUSTODIAN_CONFIG, type CustodianConfig } from "./custodian-config.ts";
@@ -120,7 +120,7 @@ export type DrillConfig = SettingValues<typeof DRILL_CONFIG>;
 
 const place = {
   host: { kind: "text", description: "Its address." },
-  port: { kind: "integer", unit: "port", minimum: 1, maximum: 65_535, description: "Its port." },
+  port: port("Its port."),
 } as const;
 
 /**

@@ -12,6 +12,7 @@ import {
   isSecuritySuiteId,
   type OpenedResponse,
   openApdu,
+  PROPOSED_CONFORMANCE,
   partiesOf,
   SECURITY_SUITES,
   type SystemTitle,
@@ -36,15 +37,8 @@ const MAX_RECEIVE_PDU_BYTES = 0xffff;
  * answer in general blocks, which not every library reads.
  */
 const WRITING: Conformance = [
-  "general-protection",
+  ...PROPOSED_CONFORMANCE.filter((service) => service !== "block-transfer-with-set-or-write"),
   "general-block-transfer",
-  "block-transfer-with-get-or-read",
-  "block-transfer-with-action",
-  "multiple-references",
-  "get",
-  "set",
-  "selective-access",
-  "action",
 ];
 
 /** An APDU to be protected under a counter. */
