@@ -9,18 +9,11 @@ import {
   type PkiStore,
   PROFILES,
 } from "@meterkeep/pki";
-import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { freshKey, issueMeter, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
 import type { BoundStore } from "./bound-store.ts";
 import { ANY_POLICY } from "./development-tree.ts";
 
-const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
-
-async function issueMeter({ pki }: TestPki, number: number): Promise<void> {
-  const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const order = { authority, profile: SIGNATURE, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
-  await pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
-}
 
 /** The development utility may speak for meters up to a number. */
 async function rowsUpTo({ pki }: TestPki, last: number) {

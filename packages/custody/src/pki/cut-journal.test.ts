@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { systemTitle, toHex } from "@meterkeep/dlms";
 import type { LedgerEntry } from "@meterkeep/ledger";
-import { makeRequest, PkiError, PROFILES } from "@meterkeep/pki";
+import { PkiError, PROFILES } from "@meterkeep/pki";
 import { remoteWorkerOf } from "../channel/remote-workers.ts";
-import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
-import { enrolByPassword } from "./est/enrolment.ts";
+import { enrolWorker, freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
 import { followLedger } from "./followed-ledger.ts";
-import { passwordHash } from "./pki-service.ts";
 import { Remembered } from "./remembered.ts";
 import type { TrustLine } from "./trust-journal.ts";
 
@@ -29,14 +27,6 @@ async function issueMeter({ pki }: TestPki, number: number, { publicKey } = fres
   const order = { authority, profile, subject: { systemTitle: testTitle(number) }, requester: "line-1", publicKey };
   const { octets, serial } = await pki.authorities.issue(order);
   return { authority, octets, serial: toHex(serial) };
-}
-
-async function enrolWorker({ pki, now }: TestPki, name: string) {
-  const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const subject = JSON.stringify({ names: { CN: name }, hosts: [] });
-  const password = { name, authority, profile: "worker", subject, madeBy: "person", madeAt: now, endsAt: now + HOUR };
-  await pki.store.passwords.add({ ...password, hash: passwordHash(name, "secret"), usedAt: undefined });
-  return enrolByPassword(pki, { name, password: "secret" }, makeRequest(freshKey(), []));
 }
 
 const isTrusted = async ({ pki }: TestPki, octets: Uint8Array, number: number) =>

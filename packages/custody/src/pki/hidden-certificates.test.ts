@@ -5,7 +5,6 @@ import { systemTitle, systemTitleText, toHex } from "@meterkeep/dlms";
 import {
   decodeCertificate,
   makeOcspRequest,
-  makeRequest,
   ocspError,
   openCrl,
   openRequest,
@@ -17,9 +16,8 @@ import { remoteWorkerOf } from "../channel/remote-workers.ts";
 import { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { type Sql, withOwnedDatabase } from "../testing/owned-database.ts";
 import { caller } from "../testing/test-custody.ts";
-import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
-import { enrolByPassword } from "./est/enrolment.ts";
-import { passwordHash, pkiService } from "./pki-service.ts";
+import { enrolWorker, freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { pkiService } from "./pki-service.ts";
 
 const HOUR = 3_600_000;
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
@@ -37,14 +35,6 @@ async function issue({ pki }: TestPki, number: number, profile = "dlms-suite-1-s
     policies: ["2.5.29.32.0"],
   });
   return { authority, octets: issued.octets, serial: toHex(issued.serial) };
-}
-
-async function enrolWorker({ pki, now }: TestPki, name: string) {
-  const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const subject = JSON.stringify({ names: { CN: name }, hosts: [] });
-  const password = { name, authority, profile: "worker", subject, madeBy: "person", madeAt: now, endsAt: now + HOUR };
-  await pki.store.passwords.add({ ...password, hash: passwordHash(name, "secret"), usedAt: undefined });
-  return enrolByPassword(pki, { name, password: "secret" }, makeRequest(freshKey(), []));
 }
 
 /** Certificates that nobody ordered, in the likeness of one that somebody did. */

@@ -17,18 +17,12 @@ import {
   prepareRoot,
   shardOf,
 } from "@meterkeep/pki";
-import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { freshKey, issueMeter, PLACE, type TestPki, withTestPki } from "../testing/test-pki.ts";
 import { adoptList } from "./adopt-list.ts";
 
 const HOUR = 3_600_000;
 const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
-
-async function issueMeter({ pki }: TestPki, number: number): Promise<Certificate> {
-  const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const order = { authority, profile: SIGNATURE, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
-  return pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
-}
 
 /** A store as it was before anything was issued. */
 async function withAuthoritiesOnly(bench: TestPki) {

@@ -15,7 +15,7 @@ import { createPool } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import { caller } from "../testing/test-custody.ts";
-import { freshKey, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
+import { freshKey, issueMeter, PLACE, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
 import { pkiService } from "./pki-service.ts";
 import type { TrustJournal } from "./trust-journal.ts";
 
@@ -24,13 +24,6 @@ const OPERATOR = caller("operator");
 const HOUR = 3_600_000;
 const agreed = { require: async () => ({ hash: undefined, approvedBy: [] }) };
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
-
-async function issueMeter({ pki }: TestPki, number: number): Promise<void> {
-  const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const profile = PROFILES.get("dlms-suite-1-signature")!;
-  const order = { authority, profile, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
-  await pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
-}
 
 async function issueMeters({ pki }: TestPki): Promise<string> {
   const { authority } = await pki.issuerFor(PLACE, "P-256");

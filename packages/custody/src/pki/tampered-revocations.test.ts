@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
-import { type Certificate, decodeCertificate, openCrl, PROFILES, shardOf } from "@meterkeep/pki";
+import { type Certificate, decodeCertificate, openCrl, shardOf } from "@meterkeep/pki";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
-import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
-
-const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
-
-async function issueMeter({ pki }: TestPki, number: number) {
-  const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const order = { authority, profile: SIGNATURE, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
-  return pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
-}
+import { issueMeter, PLACE, type TestPki } from "../testing/test-pki.ts";
 
 const problem = async ({ pki }: TestPki, octets: Uint8Array): Promise<string | undefined> => {
   const seen = await pki.examine(octets, "digitalSignature");

@@ -17,19 +17,12 @@ import { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { drawerRoot } from "../testing/drawer-root.ts";
 import { withOwnedDatabase } from "../testing/owned-database.ts";
 import { caller } from "../testing/test-custody.ts";
-import { freshKey, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
+import { freshKey, issueMeter, PLACE, type TestPki, testTitle } from "../testing/test-pki.ts";
 import { enrolByPassword } from "./est/enrolment.ts";
 import { EstRefusal } from "./est/refusal.ts";
 import { passwordHash, pkiService } from "./pki-service.ts";
 
-const SIGNATURE = PROFILES.get("dlms-suite-1-signature")!;
 const PERSON = { name: "anna", password: "one two three" };
-
-async function issueMeter({ pki }: TestPki, number: number) {
-  const { authority } = await pki.issuerFor(PLACE, "P-256");
-  const order = { authority, profile: SIGNATURE, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
-  return pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
-}
 
 async function addPassword({ pki, now }: TestPki): Promise<void> {
   const { authority } = await pki.issuerFor(PLACE, "P-256");

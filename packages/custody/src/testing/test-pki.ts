@@ -3,9 +3,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LedgerDraft, LedgerEntry } from "@meterkeep/ledger";
-import { localSigner, memoryPkiStore, type PkiStore, type PublicKey, type Signer } from "@meterkeep/pki";
+import {
+  type Certificate,
+  type CertificateProfile,
+  localSigner,
+  makeRequest,
+  memoryPkiStore,
+  type PkiStore,
+  PROFILES,
+  type PublicKey,
+  type Signer,
+} from "@meterkeep/pki";
+import { enrolByPassword } from "../pki/est/enrolment.ts";
 import { openPki, type Pki, type PkiOptions } from "../pki/open-pki.ts";
 import { pkiLedgerOfEntries } from "../pki/pki-ledger.ts";
+import { passwordHash } from "../pki/pki-service.ts";
 import { openTrustJournal, type TrustJournal } from "../pki/trust-journal.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { type OpenedVault, openVault, type VaultSource } from "../vault/open-vault.ts";
@@ -109,3 +121,28 @@ export function testTitle(number: number): Uint8Array {
 }
 
 export const serialText = (): string => randomBytes(16).toString("hex");
+
+/** The certificate of a meter's key for signing, ordered by a line in production. */
+export async function issueMeter({ pki }: TestPki, number: number): Promise<Certificate> {
+  const { authority } = await pki.issuerFor(PLACE, "P-256");
+  const profile = PROFILES.get("dlms-suite-1-signature") as CertificateProfile;
+  const order = { authority, profile, subject: { systemTitle: testTitle(number) }, requester: "line-1" };
+  return pki.authorities.issue({ ...order, publicKey: freshKey().publicKey });
+}
+
+/** A worker on another machine, enrolled with a password that somebody made for it. */
+export async function enrolWorker({ pki, now }: TestPki, name: string): Promise<Certificate> {
+  const { authority } = await pki.issuerFor(PLACE, "P-256");
+  const subject = JSON.stringify({ names: { CN: name }, hosts: [] });
+  const password = {
+    name,
+    authority,
+    profile: "worker",
+    subject,
+    madeBy: "person",
+    madeAt: now,
+    endsAt: now + 3_600_000,
+  };
+  await pki.store.passwords.add({ ...password, hash: passwordHash(name, "secret"), usedAt: undefined });
+  return enrolByPassword(pki, { name, password: "secret" }, makeRequest(freshKey(), []));
+}
