@@ -65,6 +65,9 @@ export interface NextDue {
   readonly code?: string;
 }
 
+/** When a meter is due once its lease has ended, with what was asked for meanwhile. */
+export type Due = Pick<NextDue, "dueAt" | "lane">;
+
 /** A meter's lease by number: what it takes to end it. */
 export interface LeaseRef {
   readonly meter: MeterId;

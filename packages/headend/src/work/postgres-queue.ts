@@ -99,7 +99,7 @@ export const RELEASE = `
     as r(meter_id, epoch, due_at, lane, attempts, code)
   where w.utility_id = $1 and w.island_id = $2 and w.meter_id = r.meter_id and w.epoch = r.epoch
     and w.leased_by is not null
-  returning w.meter_id, w.epoch`;
+  returning w.meter_id, w.epoch, extract(epoch from w.due_at)::float8 * 1000 as due_at, w.lane`;
 
 const ABANDON = `
   update work set leased_by = null, leased_until = null, attempts = least(attempts + 1, 1000),

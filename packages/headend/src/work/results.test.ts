@@ -139,6 +139,16 @@ test("results under an older epoch change nothing", async () => {
   assert.equal((await profileReadings(pool, scope, first.meter, { ...window, trust: "all" })).rows.length, 4);
 });
 
+test("what is written says when the meter is due again, with what was asked for in the midst of it", async () => {
+  const lease = await leaseOne(11);
+  const { pool, scope } = database;
+  await postgresWorkQueue(pool, scope).due([lease.meter.id], NOON - 2, LANES.onDemand, "verify");
+  assert.deepEqual(await results().write(finished(lease)), { dueAt: NOON - 2, lane: LANES.onDemand });
+  const next = { dueAt: Number.POSITIVE_INFINITY, lane: LANES.reading, attempts: 0 };
+  const asked = await leaseOne(11);
+  assert.deepEqual(await results().write(finished(asked, { next })), { dueAt: next.dueAt, lane: next.lane });
+});
+
 test("one group keeps what is fenced in and drops what is not", async () => {
   const stale = await leaseOne(3);
   await leaseAgain(stale);

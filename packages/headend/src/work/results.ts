@@ -14,6 +14,7 @@ import { writeTakeovers } from "../takeover/view.ts";
 import type { TrustPeriod } from "../trust/trust-at.ts";
 import { writeTrust } from "../trust/write.ts";
 import type { Finished } from "./finish.ts";
+import type { Due, Lane } from "./lease.ts";
 import { dueText, RELEASE } from "./postgres-queue.ts";
 
 const MAX_GROUP = 64;
@@ -22,7 +23,7 @@ const WORTH_A_TRANSACTION = 32;
 
 interface Waiting {
   readonly finished: Finished;
-  readonly resolve: () => void;
+  readonly resolve: (due: Due) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -56,9 +57,9 @@ export class Results {
     this.#gather = gather;
   }
 
-  /** Resolves when it is written. @throws HeadEndError `lease-lost`. */
-  write(finished: Finished): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  /** Resolves when it is written, with when its meter is due again. @throws HeadEndError `lease-lost`. */
+  write(finished: Finished): Promise<Due> {
+    const { promise, resolve, reject } = Promise.withResolvers<Due>();
     this.#waiting.push({ finished, resolve, reject });
     if (!isOrdinary(finished) || this.#waiting.length >= WORTH_A_TRANSACTION) this.#hurry?.();
     this.#running ??= this.#run();
@@ -76,9 +77,11 @@ export class Results {
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
         const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
-        for (const { finished, resolve, reject } of group)
-          if (kept.has(fenceOf(finished))) resolve();
-          else reject(leaseLost(finished));
+        for (const { finished, resolve, reject } of group) {
+          const due = kept.get(fenceOf(finished));
+          if (due === undefined) reject(leaseLost(finished));
+          else resolve(due);
+        }
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
@@ -99,7 +102,7 @@ export class Results {
     this.#hurry = undefined;
   }
 
-  async #writeGroup(group: readonly Finished[]): Promise<ReadonlySet<string>> {
+  async #writeGroup(group: readonly Finished[]): Promise<ReadonlyMap<string, Due>> {
     await this.#channels.prepare(
       group.flatMap(({ read }) => [
         ...(read?.intervals ?? []),
@@ -148,8 +151,8 @@ export class Results {
     });
   }
 
-  async #endLeases(sql: Sql, group: readonly Finished[]): Promise<ReadonlySet<string>> {
-    const released = await rows<{ meter_id: number; epoch: string }>(sql, RELEASE, [
+  async #endLeases(sql: Sql, group: readonly Finished[]): Promise<ReadonlyMap<string, Due>> {
+    const released = await rows<{ meter_id: number; epoch: string; due_at: number; lane: Lane }>(sql, RELEASE, [
       ...this.#scope.place,
       group.map(({ lease }) => lease.meter.id),
       group.map(({ lease }) => lease.epoch.toString()),
@@ -158,7 +161,9 @@ export class Results {
       group.map(({ next }) => next.attempts),
       group.map(({ next }) => next.code ?? null),
     ]);
-    return new Set(released.map(({ meter_id, epoch }) => `${meter_id} ${epoch}`));
+    return new Map(
+      released.map(({ meter_id, epoch, due_at: dueAt, lane }) => [`${meter_id} ${epoch}`, { dueAt, lane }]),
+    );
   }
 }
 

@@ -114,7 +114,7 @@ test("the depot has a meter until it is taken over, and one that had left and ca
   const turn = async () => {
     await queue.due([id], NOW, LANES.takeover);
     const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
-    return runner.run(lease!, new AbortController().signal);
+    return (await runner.run(lease!, new AbortController().signal)).dueAt;
   };
   await turn();
   assert.equal(asked, 0);
@@ -145,7 +145,7 @@ test("a meter that the custodian says has left is not tried again: it is looked 
   const turn = async () => {
     await queue.due([id], NOW, LANES.onDemand, "read");
     const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
-    return runner.run(lease!, new AbortController().signal);
+    return (await runner.run(lease!, new AbortController().signal)).dueAt;
   };
   assert.equal(await turn(), NOW + 3_600_000);
   assert.deepEqual([asked, looked], [1, [title]]);
@@ -177,7 +177,7 @@ test("a meter whose way is spared is put back until its turn, with its failures 
   });
   const run = async (now: number): Promise<number> => {
     const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, now, 60);
-    return runner.run(lease!, new AbortController().signal);
+    return (await runner.run(lease!, new AbortController().signal)).dueAt;
   };
   await queue.due([id], NOW, LANES.reading);
   await pool.query("update work set attempts = 3");
@@ -213,7 +213,7 @@ test("MC-23: reading waits where the SIM's budget is used up; what people ask fo
   });
   const run = async (): Promise<number> => {
     [asked] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW, 60);
-    return runner.run(asked!, new AbortController().signal);
+    return (await runner.run(asked!, new AbortController().signal)).dueAt;
   };
   await queue.due([meter.id], NOW, LANES.reading);
   assert.equal(await run(), NOW + 6 * 3_600_000);
@@ -255,7 +255,7 @@ test("totalSeconds: a session that would take longer than all of it may is ended
   );
   await queue.due([id], NOW, LANES.onDemand, "read");
   const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW, 60);
-  const dueAt = await runner.run(lease!, new AbortController().signal);
+  const { dueAt } = await runner.run(lease!, new AbortController().signal);
   assert.deepEqual(sessions, ["lost exchange-aborted"]);
   assert.ok(dueAt > NOW, "it comes back");
   assert.equal(SESSION_LIMITS.totalSeconds, 300);

@@ -30,7 +30,7 @@ import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import { backoffSeconds } from "./backoff.ts";
 import { deadline } from "./deadline.ts";
 import type { Finished } from "./finish.ts";
-import { LANES, type Lease, type NextDue } from "./lease.ts";
+import { type Due, LANES, type Lease, type NextDue } from "./lease.ts";
 import type { Results } from "./results.ts";
 import type { Throttle } from "./throttle.ts";
 
@@ -102,23 +102,17 @@ export class SessionRunner {
   }
 
   /**
-   * Ends the lease in any case; rejects only when the results cannot be written. @returns when the meter is due again.
+   * Ends the lease in any case; rejects only when the results cannot be written. @returns when the meter is due again, in which lane.
    */
-  async run(lease: Lease, closing: AbortSignal): Promise<number> {
+  async run(lease: Lease, closing: AbortSignal): Promise<Due> {
     const { throttle, results, now, sleep } = this.#ports;
     if (isSpared(lease)) {
       const dueAt = sparedUntil(now(), this.#ports.random());
-      await results.write({
-        lease,
-        next: { dueAt, lane: LANES.reading, attempts: lease.attempts, code: "sim-budget" },
-      });
-      return dueAt;
+      const next = { dueAt, lane: LANES.reading, attempts: lease.attempts, code: "sim-budget" } as const;
+      return results.write({ lease, next });
     }
     const turnAt = throttle.admit(lease.meter, lease.onDemand !== undefined, now());
-    if (turnAt > now() + PATIENCE_MILLISECONDS) {
-      await results.write(this.#postponed(lease, turnAt));
-      return turnAt;
-    }
+    if (turnAt > now() + PATIENCE_MILLISECONDS) return results.write(this.#postponed(lease, turnAt));
     if (turnAt > now()) await sleep(turnAt - now(), closing);
     const finished = this.#left(this.#refused(await this.#holdInTime(lease, closing)));
     if (finished.session !== undefined)
@@ -127,7 +121,7 @@ export class SessionRunner {
     if (finished.session !== undefined) await this.#ports.moves.tried(lease.meter, finished.session.outcome === "done");
     await this.#tellWatch(finished);
     await this.#record(finished);
-    await results.write(finished);
+    const due = await results.write(finished);
     this.#tell(finished);
     const wasRefused = lease.trust.reason === RECORD_REFUSED.reason;
     // A rotation under a master that was agreed on makes more of the takeover before it.
@@ -135,7 +129,7 @@ export class SessionRunner {
     const isAnother = (wasRefused || isRotated) && finished.session?.outcome === "done";
     if ((isAnother && finished.takeover === undefined) || finished.next.code === METER_LEFT)
       this.#ports.onOtherWord(lease.meter);
-    return finished.next.dueAt;
+    return due;
   }
 
   /** A meter that is in service has the right keys: what came over a concentrator and does not fit them was changed there. */

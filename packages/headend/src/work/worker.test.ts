@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Lease } from "./lease.ts";
+import { type Due, LANES, type Lease } from "./lease.ts";
 import { Worker, type WorkerPorts } from "./worker.ts";
+
+const NEVER: Due = { dueAt: Number.POSITIVE_INFINITY, lane: LANES.reading };
 
 /** A queue with `count` leases, each given once, and sessions that end when they are let go. */
 function bench(count: number) {
   const given: number[] = [];
-  const open = new Map<number, () => void>();
+  const open = new Map<number, (due: Due) => void>();
   const errors: unknown[] = [];
   const abandoned: (readonly number[])[] = [];
   let peak = 0;
@@ -28,13 +30,13 @@ function bench(count: number) {
       nextDue: async () => undefined,
     },
     run: ({ epoch }, signal) =>
-      new Promise<number>((resolve, reject) => {
+      new Promise<Due>((resolve, reject) => {
         if (epoch === 3n) return reject(new Error("a session that goes wrong"));
-        open.set(Number(epoch), () => resolve(Number.POSITIVE_INFINITY));
+        open.set(Number(epoch), resolve);
         peak = Math.max(peak, open.size);
         signal.addEventListener("abort", () => {
           open.delete(Number(epoch));
-          resolve(Number.POSITIVE_INFINITY);
+          resolve(NEVER);
         });
       }),
     onError: (error) => errors.push(error),
@@ -45,8 +47,8 @@ function bench(count: number) {
         signal.addEventListener("abort", () => resolve());
       }),
   };
-  const finish = (n: number): void => {
-    open.get(n)?.();
+  const finish = (n: number, due = NEVER): void => {
+    open.get(n)?.(due);
     open.delete(n);
   };
   return { ports, given, open, errors, abandoned, finish, under, peak: () => peak };
@@ -148,5 +150,19 @@ test("what waits for the database keeps its place, so that a slow database is gi
     await settle();
   }
   assert.equal(slow.given.length, 6, "one is written, one more is leased");
+  await worker.close();
+});
+
+test("who was asked for in the midst of a session is leased as soon as that ends, whatever else there is to do", async () => {
+  const under = bench(30);
+  const worker = new Worker(under.ports, OPTIONS);
+  worker.start();
+  await settle();
+  under.under.asked = 1;
+  await settle();
+  assert.equal(under.under.asked, 1, "nobody has said so yet");
+  under.finish(0, { dueAt: 0, lane: LANES.onDemand });
+  await settle();
+  assert.equal(under.under.asked, 0);
   await worker.close();
 });

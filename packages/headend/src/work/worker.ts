@@ -1,15 +1,15 @@
 import { HeadEndError } from "../errors.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import type { Lease, Places, WorkQueue } from "./lease.ts";
+import { type Due, LANES, type Lease, type Places, type WorkQueue } from "./lease.ts";
 
 /** What a worker needs: work, what to do with it, and time. */
 export interface WorkerPorts {
   readonly queue: Pick<WorkQueue, "lease" | "abandon" | "nextDue">;
   /**
-   * Holds one session and writes what it brought; it ends the lease, whatever happens. Resolves with the time at which the
-   * meter is due again.
+   * Holds one session and writes what it brought; it ends the lease, whatever happens. Resolves with when the meter is due
+   * again, and in which lane: somebody may have asked for it meanwhile.
    */
-  run(lease: Lease, signal: AbortSignal): Promise<number>;
+  run(lease: Lease, signal: AbortSignal): Promise<Due>;
   /** An error that `run` let out, or the queue's. */
   onError(error: unknown): void;
   now(): number;
@@ -30,6 +30,8 @@ export interface WorkerOptions {
 
 /** Beyond its places a worker keeps one for so many of them, for what is asked on demand. */
 const PLACES_FOR_ONE_ON_DEMAND = 8;
+/** Of a session that let an error out: its lease may stand in our name still, and looking again puts that right. */
+const FAILED: Due = { dueAt: Number.NEGATIVE_INFINITY, lane: LANES.reading };
 /** What comes due within this is leased together. */
 const SHORTEST_REST_MILLISECONDS = 50;
 
@@ -169,13 +171,13 @@ export class Worker {
       .catch((error: unknown) => {
         this.#doubtful = true;
         this.#ports.onError(error);
-        return Number.NEGATIVE_INFINITY;
+        return FAILED;
       })
-      .then((dueAt) => {
+      .then(({ dueAt, lane }) => {
         this.#sessions.delete(session);
         const free = this.#options.concurrency - this.#sessions.size;
         if (free >= (this.#waitsForPlaces ?? Number.POSITIVE_INFINITY) || dueAt < this.#restsUntil) this.#wake.abort();
-        if (this.#hasNoPlace) this.#asked.abort();
+        if (this.#hasNoPlace || lane === LANES.onDemand) this.#asked.abort();
       });
     this.#sessions.set(session, lease.meter.id);
   }
