@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { COMMANDS, type RegisterCommand } from "./commands.ts";
 import { CliError, EXIT } from "./error.ts";
+import { adviceOn } from "./line-advice.ts";
 import { type Terminal, write } from "./terminal.ts";
 
 /** The program `meterkeep` with the given commands; everything it prints goes to the terminal it was given. */
@@ -49,6 +50,6 @@ export async function run(terminal: Terminal, args: readonly string[]): Promise<
 function describe(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as { code?: unknown }).code;
-  if (typeof code === "string" && !debug) return `${error.message} [${code}]`;
+  if (typeof code === "string" && !debug) return `${error.message}${adviceOn(code)} [${code}]`;
   return error.stack ?? error.message;
 }

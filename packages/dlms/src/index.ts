@@ -447,11 +447,11 @@ export {
   type TelegramMemorySnapshot,
 } from "./telegram/memory.ts";
 export { type OpenedApdu, readOpenedTelegrams } from "./telegram/opened.ts";
-export type { RawValue, Reading, ReadingValue } from "./telegram/reading.ts";
+export type { RawValue, Reading, ReadingValue, Season } from "./telegram/reading.ts";
 export { type Refusal, TELEGRAM_ERROR_CODES, type TelegramErrorCode } from "./telegram/refusal.ts";
 export { scaled } from "./telegram/scaling.ts";
 export { type Authentication, type SecurityFacts, securityInWords } from "./telegram/security-facts.ts";
-export { shownValue } from "./telegram/shown.ts";
+export { shownTime, shownValue } from "./telegram/shown.ts";
 export type { Telegram, TelegramMeter } from "./telegram/telegram.ts";
 export { numberOf, plainValue, textOf } from "./telegram/value.ts";
 export { TELEGRAM_WARNING_CODES, type TelegramWarning, type TelegramWarningCode } from "./telegram/warning.ts";

@@ -114,7 +114,7 @@ describe("meterkeep decode", { concurrency: 2 }, () => {
     }
     const refused = await run(["decode", `tcp://127.0.0.1:${port}`]);
     assert.equal(refused.status, 1);
-    assert.match(refused.stderr, /no connection to 127\.0\.0\.1/);
+    assert.match(refused.stderr, /no connection to 127\.0\.0\.1.*; check address and port.*\[connection-failed\]/);
   });
 
   test("takes keys from a file, by system title, and from standard input", async () => {
@@ -141,7 +141,11 @@ describe("meterkeep decode", { concurrency: 2 }, () => {
 
   test("says what is wrong with a code and an offset, and gives no reading", async () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
-      [[example("damaged.hex")], /refused at octet \d+: HDLC frame check is .* \[hdlc-frame-check\]/],
+      [
+        [example("damaged.hex")],
+        /refused at octet \d+: HDLC frame check is .*; octets were changed or lost .*: capture it again, .* \[hdlc-frame-check\]/,
+      ],
+      [[octetsOf("plain.hex").subarray(0, 40).toString("hex")], /; capture longer: .*\[frame-truncated\]/],
       [[example("tagless.hex")], /key is needed.*--key.* \[key-needed\]/],
       [[example("tagless.hex"), "--key", AUTH_KEY], /\[key-does-not-fit\]/],
       [[example("authenticated.hex"), "--key", AUTH_KEY, "--auth-key", KEY], /exchange.* \[keys-swapped\]/],

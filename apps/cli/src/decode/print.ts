@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { type Refusal, securityInWords, shownValue, type Telegram } from "@meterkeep/dlms";
+import { type Refusal, securityInWords, shownTime, shownValue, type Telegram } from "@meterkeep/dlms";
 import Table from "cli-table3";
 
 /** Writes a telegram as one line of JSON (docs/formats/telegram-json.md). */
@@ -14,19 +14,46 @@ export function refusalAsJson(refusal: Refusal, input: string | undefined): stri
   return `${JSON.stringify({ ...(input === undefined ? {} : { input }), error: refusal })}\n`;
 }
 
-/** What to do about refusals on this command line, where there is something. */
-const HINTS: Partial<Record<Refusal["code"], string>> = {
+const DAMAGED = "octets were changed or lost on the way: capture it again, or wait for the next push";
+const LINE_SETTINGS = `${DAMAGED}; from a serial line, check baud rate, parity (--serial 2400-8E1) and cable`;
+const CUT = "capture longer: a telegram ends with its last octet, and may take several frames";
+const TO_REPORT = "if it comes again, report it with its octets and the type of the meter";
+const FORGED = "do not use it; somebody else can write to the line";
+
+/** What to do about each refusal, on this command line; docs/errors.md has more. */
+const ADVICE: Readonly<Record<Refusal["code"], string>> = {
+  "frame-truncated": CUT,
+  "hdlc-malformed": LINE_SETTINGS,
+  "hdlc-header-check": LINE_SETTINGS,
+  "hdlc-frame-check": LINE_SETTINGS,
+  "mbus-checksum": LINE_SETTINGS,
+  "mbus-malformed": LINE_SETTINGS,
+  "p1-not-text": DAMAGED,
+  "p1-checksum": DAMAGED,
+  "p1-too-long": "capture it again, from the / on to the line with the !",
+  "segment-missing": CUT,
+  "block-malformed": TO_REPORT,
+  "block-missing": CUT,
+  "block-conflict": FORGED,
+  "transfer-too-long": "no meter sends so much: look at what writes to the line",
+  "nothing-recognised": "give hex or octets of HDLC, M-Bus, wrapper or an APDU, or the text of P1",
+  "apdu-unknown": "it may be an answer to another client: what meters push has readings",
+  "apdu-malformed": TO_REPORT,
   "key-needed": "give it in a --key-file, or with --key for a test key",
+  "key-does-not-fit": "check that the key is the encryption key, and of the meter named",
+  "authentication-key-does-not-fit": "check --auth-key; if it is right the telegram was changed: do not use it",
   "keys-swapped": "exchange --key and --auth-key",
   "system-title-needed": "give it with --system-title",
+  "ciphering-unsupported": "read the meter with an association (npx meterkeep read)",
+  "counter-reused": FORGED,
+  "counter-replayed": FORGED,
 };
 
 /** Writes a refusal for people. */
 export function refusalAsText(refusal: Refusal, input: string | undefined): string {
   const { code, offset, message } = refusal;
   const where = input === undefined ? "" : `${input}: `;
-  const hint = HINTS[code] === undefined ? "" : `; ${HINTS[code]}`;
-  return `meterkeep: ${where}refused at octet ${offset}: ${message}${hint} [${code}]\n`;
+  return `meterkeep: ${where}refused at octet ${offset}: ${message}; ${ADVICE[code]} [${code}]\n`;
 }
 
 /** Writes a telegram for people: who sent it, what protected it, a table of readings, and what is doubtful. */
@@ -38,7 +65,7 @@ export function telegramAsText(telegram: Telegram, input: string | undefined, co
   let text = "";
   if (input !== undefined) text += heading("Input", input);
   text += heading("Meter", meterText(telegram));
-  if (telegram.notification.time !== null) text += heading("Sent", telegram.notification.time);
+  if (telegram.notification.time !== null) text += heading("Sent", shownTime(telegram.notification));
   text += heading("Link", linkText(telegram));
   text += heading("Security", style(isProven ? "green" : "yellow", securityInWords(telegram.security)));
   const facts = securityFacts(telegram);
@@ -96,8 +123,8 @@ function securityFacts({ security }: Telegram): string {
 function readingTable({ readings }: Telegram): string {
   const table = newTable(["OBIS", "what it is", "value", "unit", "time"], ["left", "left", "right", "left", "left"]);
   for (const reading of readings) {
-    const { obis, name, unit, time } = reading;
-    table.push([obis, name, String(shownValue(reading) ?? ""), unit ?? "", time ?? ""]);
+    const { obis, name, unit } = reading;
+    table.push([obis, name, String(shownValue(reading) ?? ""), unit ?? "", shownTime(reading)]);
   }
   return table.toString();
 }

@@ -113,7 +113,7 @@ describe("meterkeep read", () => {
     const title = await meterkeep("read", meter.address, ...other, "--meter", "4D4B530000000002");
     assert.match(title.err, /another meter answers/);
     const nobody = await meterkeep("read", "tcp://127.0.0.1:1");
-    assert.match(nobody.err, /no connection to 127\.0\.0\.1:1/);
+    assert.match(nobody.err, /no connection to 127\.0\.0\.1:1.*; check address and port.*\[connection-failed\]/);
     assert.equal((await meterkeep("read", "127.0.0.1:1")).status, 2);
   });
 });

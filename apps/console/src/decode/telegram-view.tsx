@@ -1,4 +1,4 @@
-import { type Reading, type Refusal, securityInWords, shownValue, type Telegram } from "@meterkeep/dlms";
+import { type Reading, type Refusal, securityInWords, shownTime, shownValue, type Telegram } from "@meterkeep/dlms";
 import { IconAlertTriangle, IconLock, IconLockOpen, IconShieldCheck } from "@tabler/icons-react";
 import { formatCount, formatGiven } from "../format/quantity.ts";
 import { asSentence } from "../format/words.ts";
@@ -25,7 +25,7 @@ export function TelegramView({ telegram }: { telegram: Telegram }) {
         </p>
         <dl className="facts telegram-facts">
           <Fact name="System title" value={meter.systemTitle} mono />
-          <Fact name="Sent at" value={notification.time} />
+          <Fact name="Sent at" value={shownTime(notification) || null} />
           <Fact
             name="Counter"
             value={security.invocationCounter === null ? null : formatCount(security.invocationCounter)}
@@ -70,7 +70,7 @@ export function TelegramView({ telegram }: { telegram: Telegram }) {
                   <td className="number">
                     <Amount of={amountOf(item)} />
                   </td>
-                  {timed ? <td className="nowrap">{item.time ?? "–"}</td> : null}
+                  {timed ? <td className="nowrap">{shownTime(item) || "–"}</td> : null}
                 </tr>
               ))}
             </tbody>

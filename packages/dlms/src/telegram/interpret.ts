@@ -6,7 +6,7 @@ import type { Notification } from "./content.ts";
 import { identifyMeter } from "./identity.ts";
 import type { Layout } from "./layout.ts";
 import { makerOf } from "./maker.ts";
-import { readP1Body } from "./p1-body.ts";
+import { capturedOf, readP1Body } from "./p1-body.ts";
 import type { SecurityFacts } from "./security-facts.ts";
 import type { Telegram } from "./telegram.ts";
 import { printableText } from "./value.ts";
@@ -76,7 +76,7 @@ export function interpretP1(frame: P1Frame, context: TelegramContext): Telegram 
     meter: identifyMeter(context.systemTitle, body.readings, body.identification),
     security: context.security,
     link: { ...context.link, checksum: frame.checksum, offset: context.offset },
-    notification: { invokeId: null, time: body.time ?? null },
+    notification: { invokeId: null, ...capturedOf(body.time) },
     layout: { kind: "p1", id: null, title: null },
     readings: body.readings,
     raw: body.raw,

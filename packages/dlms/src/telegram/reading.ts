@@ -22,7 +22,15 @@ export interface Reading {
   readonly unit: string | null;
   /** When it was captured: ISO 8601, with the offset to UTC where the meter says it; null where nothing tells. */
   readonly time: string | null;
+  /**
+   * Whether that is summer or winter time, where the meter says just this and not the offset, as P1 does: in the hour that comes twice
+   * in autumn nothing else tells which it is.
+   */
+  readonly season?: Season;
 }
+
+/** Half of a year in which clocks on walls show one of two times. */
+export type Season = "summer" | "winter";
 
 /** A value of a telegram that nothing gives a meaning: shown as it came, never guessed at. */
 export interface RawValue {
@@ -35,12 +43,16 @@ export interface RawValue {
 
 /** Builds a reading; its name comes from the code unless a layout gives one. */
 export function reading(
-  fields: Pick<Reading, "obis" | "value" | "unit"> & { readonly time?: string | null; readonly name?: string },
+  fields: Pick<Reading, "obis" | "value" | "unit"> & {
+    readonly time?: string | null;
+    readonly season?: Season;
+    readonly name?: string;
+  },
 ): Reading {
-  const { obis, value, unit, time = null } = fields;
+  const { obis, value, unit, time = null, season } = fields;
   const code = parseObis(obis);
   const name = fields.name ?? (code === undefined ? inWords(obis) : obisInWords(code));
-  return { obis, name, value, unit, time };
+  return { obis, name, value, unit, time, ...(season !== undefined && { season }) };
 }
 
 /** `time-of-day` reads as `Time of day`. */

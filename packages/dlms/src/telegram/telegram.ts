@@ -1,6 +1,6 @@
 import type { LinkFacts } from "../link/assembler.ts";
 import type { BodyKind, MeterObject } from "./body.ts";
-import type { RawValue, Reading } from "./reading.ts";
+import type { RawValue, Reading, Season } from "./reading.ts";
 import type { SecurityFacts } from "./security-facts.ts";
 import type { TelegramWarning } from "./warning.ts";
 
@@ -30,6 +30,8 @@ export interface Telegram {
     readonly invokeId: number | null;
     /** When it was sent, by the meter's clock: ISO 8601. */
     readonly time: string | null;
+    /** As in readings. */
+    readonly season?: Season;
   };
   /** How the meaning of the values was found, and the layout that gave it. */
   readonly layout: { readonly kind: BodyKind; readonly id: string | null; readonly title: string | null };

@@ -110,4 +110,20 @@ test("P1 lines: units as sent, text without one, M-Bus values with their own tim
     ],
   );
   assert.deepEqual(body.raw, [{ path: "line 9", type: "text", value: "C.1.0(77)" }]);
+  assert.deepEqual([...new Set(body.readings.map(({ season }) => season))], ["summer"]);
+});
+
+test("P1 says summer or winter time: the hour that comes twice in autumn is told apart, and what says neither has neither", () => {
+  const of = (clock: string) => {
+    const { readings } = readP1Body(
+      `/ABC5x\r\n\r\n0-0:1.0.0(${clock})\r\n0-1:24.2.1(261025020000S)(00012.345*m3)\r\n!\r\n`,
+    );
+    return readings.map((one) => [one.time, one.season]);
+  };
+  assert.deepEqual(of("261025023000W"), [
+    ["2026-10-25T02:30:00", "winter"],
+    ["2026-10-25T02:00:00", "summer"],
+  ]);
+  assert.deepEqual(of("261025023000")[0], ["2026-10-25T02:30:00", undefined]);
+  assert.deepEqual(of("20261025 02:30:00")[0], ["2026-10-25T02:30:00", undefined]);
 });
