@@ -57,7 +57,8 @@ export const clockOperation: Operation<ClockParameters> = {
       const sentence = isFine ? `${check.sentence}.` : `${check.sentence}; it was left as it is.`;
       // A run before this one may have been lost behind its correction.
       const last = (await recentAdjustments(on.memory, on.now())).at(-1);
-      const read = last !== undefined && on.now() - last.at < RECENT_MILLISECONDS ? movedOver(on, last) : {};
+      const moved = last !== undefined && on.now() - last.at < RECENT_MILLISECONDS ? movedOver(on, last) : {};
+      const read = { ...moved, clockOffsetSeconds: check.certainSeconds };
       return { outcome: isFine ? "unchanged" : "not-taken", sentence, readBack: [fact], findings, read };
     }
     if (!isAllowed(findings, mostSeconds)) {
@@ -79,7 +80,8 @@ export const clockOperation: Operation<ClockParameters> = {
       sentence: `${check.sentence}; it was corrected. ${after.check.sentence}.`,
       readBack: [{ ...after.fact, holds }],
       findings,
-      read: movedOver(on, adjustment),
+      // Else what it pushes until the next session would be disputed for what its clock was.
+      read: { ...movedOver(on, adjustment), clockOffsetSeconds: after.check.certainSeconds },
     };
   },
 };

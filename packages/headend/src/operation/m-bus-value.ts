@@ -3,6 +3,7 @@ import { type FieldValue, object, whole } from "@meterkeep/guard";
 import { logicalName } from "../profile/object-name.ts";
 import type { RegisterRecord } from "../reading/result.ts";
 import { scaledValue } from "../session/scaler-table.ts";
+import { snapshotByClock, storedRead } from "./clock-seen.ts";
 import { mBusDevice, mBusDeviceWords } from "./m-bus-install.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation } from "./operation.ts";
@@ -65,7 +66,8 @@ export const mBusValueOperation: Operation<ValueParameters> = reading({
       readBack: [who, { ...what, found: `${record.value} ${unit}`, holds: true }],
       findings: [],
       data: [{ obis: code, value: record.value, unit, at: new Date(at).toISOString() }],
-      read: { registers: [record] },
+      // The meter's clock says when it heard the device.
+      read: storedRead(on, await snapshotByClock(on, []), { registers: [record] }),
     };
   },
 });

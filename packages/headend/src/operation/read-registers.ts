@@ -3,6 +3,7 @@ import { logicalName } from "../profile/object-name.ts";
 import type { RegisterRecord } from "../reading/result.ts";
 import { counted } from "../reading/words.ts";
 import { scaledValue } from "../session/scaler-table.ts";
+import { snapshotByClock, storedRead } from "./clock-seen.ts";
 import type { Operation } from "./operation.ts";
 import { obis, reading } from "./reading.ts";
 
@@ -22,7 +23,8 @@ export const registersOperation: Operation<RegisterParameters> = reading({
   run: async (on, { registers = on.profile.registers }) => {
     await on.reader.learnScales(registers);
     on.begin();
-    const snapshot = await on.reader.snapshot(registers);
+    const seen = await snapshotByClock(on, registers);
+    const { snapshot } = seen;
     const evidence = on.evidence();
     const at = snapshot.clock ?? on.clock.atSource(on.now());
     const read = snapshot.values.map(({ obis: code, count }): RegisterRecord => {
@@ -44,7 +46,7 @@ export const registersOperation: Operation<RegisterParameters> = reading({
       readBack: facts,
       findings: [],
       data: read.map(({ obis: code, value, unit }) => ({ obis: code, value, unit, at: new Date(at).toISOString() })),
-      read: { registers: read },
+      read: storedRead(on, seen, { registers: read }),
     };
   },
 });

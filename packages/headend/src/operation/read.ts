@@ -20,6 +20,7 @@ import { readEvents, type Window } from "../session/event-reader.ts";
 import { clockOf } from "../session/meter-reader.ts";
 import { readRows } from "../session/profile-rows.ts";
 import { readQuality } from "../session/quality-reader.ts";
+import { snapshotByClock, storedRead } from "./clock-seen.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation, OperationResult, OperationSession } from "./operation.ts";
 import { obis, reading } from "./reading.ts";
@@ -106,7 +107,9 @@ export const profileOperation: Operation<ProfileParameters> = reading({
     const { rows, columns, evidence } = await rowsOf(on, found, window);
     const read = { columns, rows: rows.map((row) => row.map(plainOf)) };
     const result = resultOf(`${rows.length} rows of profile "${name}" were read.`, found, rows.length, evidence, read);
-    return name === "load" ? { ...result, read: { intervals: await intervalsOf(on, rows, evidence) } } : result;
+    if (name !== "load") return result;
+    const intervals = await intervalsOf(on, rows, evidence);
+    return { ...result, read: storedRead(on, await snapshotByClock(on, []), { intervals }) };
   },
 });
 

@@ -395,3 +395,22 @@ test("P-8: what a push dates by a clock that is ahead, or that the last session 
   assert.deepEqual(await took(-3_600, null), nothing, "it may have waited anywhere");
   assert.deepEqual(await took(200, 200, false), nothing, "anybody could have sent it");
 });
+
+test("P-8: each interval of pushes that come together is told of", async () => {
+  const { pool, inventory } = database;
+  const title = testTitle(60);
+  await inventory.add([testMeter(60)], new Date());
+  const meter = await inventory.get(title);
+  const { intake, directory, errors } = bench((_, n) =>
+    opened(title, pushOf([number(n), number(3), number(250)], AT + n * 900_000)),
+  );
+  await directory.refresh();
+  for (const n of [1, 2]) intake.take({ apdu: protectedApdu(title, n), transport: "udp", address: "10.0.0.8" });
+  await intake.settled();
+  assert.deepEqual(errors, []);
+  const { rows } = await pool.query(
+    "select to_at from plausibility_findings where meter_id = $1 and rule = 'P-8' order by to_at",
+    [meter.id],
+  );
+  assert.deepEqual(rows, [{ to_at: new Date(AT + 900_000) }, { to_at: new Date(AT + 1_800_000) }]);
+});

@@ -4,9 +4,10 @@ import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
-import type { EvidenceRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
+import type { EvidenceRecord, MisdatedStretch, ReadResult, RegisterRecord } from "../reading/result.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { isIncident, isMisdating } from "../time/clock-check.ts";
+import type { TimeZone } from "../time/time-zone.ts";
 import { ALARM_LAYOUTS, pushLayoutOf } from "./push-layout.ts";
 
 /** A push as the custodian opened it. */
@@ -40,6 +41,7 @@ export function readPush(
   receivedAtSource: number,
   knownOffSeconds: number | undefined,
 ): ReadResult {
+  const profile = findMeterProfile(meter.profile);
   const telegrams = telegramsOf(meter, push, pushLayoutOf(meter));
   const evidence: EvidenceRecord = {
     hash: evidenceHash(push.protectedApdu),
@@ -49,7 +51,7 @@ export function readPush(
     receivedAt: push.receivedAt,
   };
   const read = (from: readonly Telegram[]) =>
-    from.flatMap((telegram) => registersOf(telegram, evidence, receivedAtSource));
+    from.flatMap((telegram) => registersOf(telegram, profile?.timeZone, evidence, receivedAtSource));
   const reported = read(telegrams);
   // What does not look like a report of its profile may be an alarm.
   const registers = ALARM_LAYOUTS.reduce(
@@ -57,13 +59,13 @@ export function readPush(
     reported,
   );
   const misdated = misdatedOf(meter, push, registers, receivedAtSource, knownOffSeconds);
-  const powerW = netPowerW(registers, measuresBothWays(findMeterProfile(meter.profile)));
+  const powerW = netPowerW(registers, measuresBothWays(profile));
   const energyWh = registers.findLast(({ obis, unit }) => obis === "1-0:1.8.0" && unit === "Wh")?.value;
   return {
     registers,
     intervals: [],
     covered: [],
-    ...(misdated === undefined ? {} : { misdated }),
+    ...(misdated === undefined ? {} : { misdated: [misdated] }),
     ...(powerW === undefined ? {} : { powerW }),
     ...(typeof energyWh === "number" ? { energyWh } : {}),
   };
@@ -72,7 +74,8 @@ export function readPush(
 /**
  * P-8. The finding is about the whole interval of the newest value, so that a meter that pushes all the time is told of once in each.
  * What comes late proves nothing: a push may wait at the meter or be held up by whoever carries it, and none comes before it
- * was sent. Of what is not authenticated nothing is said: anybody could have a meter's values disputed.
+ * was sent. A local time of nobody knows where proves nothing either. Of what is not authenticated nothing is said: anybody
+ * could have a meter's values disputed.
  */
 function misdatedOf(
   meter: Meter,
@@ -80,8 +83,8 @@ function misdatedOf(
   registers: readonly RegisterRecord[],
   receivedAtSource: number,
   knownOffSeconds = 0,
-): ReadResult["misdated"] {
-  const dated = registers.filter(({ status }) => status !== TIME_OF_ARRIVAL).map(({ at }) => at);
+): MisdatedStretch | undefined {
+  const dated = registers.filter(({ status }) => status === undefined).map(({ at }) => at);
   if (!push.authenticated || dated.length === 0) return undefined;
   const newest = dated.reduce((one, other) => Math.max(one, other));
   const aheadSeconds = (newest - receivedAtSource) / 1000;
@@ -104,17 +107,20 @@ function telegramsOf(meter: Meter, push: OpenedPush, layout: Layout | undefined)
   return telegrams;
 }
 
-function registersOf(telegram: Telegram, evidence: EvidenceRecord, receivedAtSource: number): RegisterRecord[] {
+function registersOf(
+  telegram: Telegram,
+  zone: TimeZone | undefined,
+  evidence: EvidenceRecord,
+  receivedAtSource: number,
+): RegisterRecord[] {
   return telegram.readings.flatMap((reading): readonly RegisterRecord[] => {
     if (reading.value === null || !OBIS.test(reading.obis)) return [];
-    const at = reading.time === null ? Number.NaN : Date.parse(reading.time);
     return [
       {
         obis: reading.obis,
         value: typeof reading.value === "boolean" ? String(reading.value) : reading.value,
         unit: reading.unit === null || reading.unit === "" ? undefined : reading.unit,
-        at: Number.isNaN(at) ? receivedAtSource : at,
-        ...(Number.isNaN(at) ? { status: TIME_OF_ARRIVAL } : {}),
+        ...capturedAt(reading, zone, receivedAtSource),
         evidence,
       },
     ];
@@ -123,6 +129,22 @@ function registersOf(telegram: Telegram, evidence: EvidenceRecord, receivedAtSou
 
 /** The status of a value that does not say when it was. */
 const TIME_OF_ARRIVAL = "time of arrival";
+/** Of one that says it without the offset to UTC, where nobody knows in which zone the meter is: taken for this machine's. */
+const LOCAL_TIME = "local time of an unknown zone";
+const WITH_OFFSET = /(?:Z|[+-]\d\d:\d\d)$/;
+
+function capturedAt(
+  { time, season }: Telegram["readings"][number],
+  zone: TimeZone | undefined,
+  receivedAtSource: number,
+): Pick<RegisterRecord, "at" | "status"> {
+  const at = time === null ? Number.NaN : Date.parse(time);
+  if (Number.isNaN(at)) return { at: receivedAtSource, status: TIME_OF_ARRIVAL };
+  if (WITH_OFFSET.test(time ?? "")) return { at };
+  return zone === undefined
+    ? { at, status: LOCAL_TIME }
+    : { at: zone.instantAt(Date.parse(`${time}Z`), season === "summer") };
+}
 
 /** Of a meter whose profile nobody knows. */
 const QUARTER_SECONDS = 900;

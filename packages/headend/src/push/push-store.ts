@@ -136,17 +136,15 @@ function merged(pushes: readonly StoredPush[]): readonly StoredPush[] {
   for (const push of pushes) {
     const way = `${push.meter} ${push.transport} ${push.source}`;
     const before = byWay.get(way);
-    byWay.set(
-      way,
-      before === undefined
-        ? push
-        : {
-            ...push,
-            read: { ...before.read, ...push.read, registers: [...before.read.registers, ...push.read.registers] },
-          },
-    );
+    byWay.set(way, before === undefined ? push : { ...push, read: readTogether(before.read, push.read) });
   }
   return [...byWay.values()];
+}
+
+function readTogether(before: ReadResult, after: ReadResult): ReadResult {
+  const misdated = [...(before.misdated ?? []), ...(after.misdated ?? [])];
+  const registers = [...before.registers, ...after.registers];
+  return { ...before, ...after, registers, ...(misdated.length === 0 ? {} : { misdated }) };
 }
 
 /** Deals pushes out so that no meter occurs twice in a round, in the order they came. */

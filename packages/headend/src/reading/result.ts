@@ -67,6 +67,13 @@ export interface QualityAnswered {
   readonly periodSeconds: number;
 }
 
+/** A stretch that a meter dated while its clock was off by more than is let be: what is in it may be of another time. */
+export interface MisdatedStretch extends Stretch {
+  /** Meter minus reference. */
+  readonly offsetSeconds: number;
+  readonly isIncident: boolean;
+}
+
 /** What a session or a push brought in. */
 export interface ReadResult {
   readonly registers: readonly RegisterRecord[];
@@ -79,8 +86,8 @@ export interface ReadResult {
   readonly outages?: readonly Stretch[];
   /** What is to be read again, covered or not: a clock was moved there. */
   readonly uncovered?: readonly Stretch[];
-  /** A stretch that it dated while its clock was off by more than is let be: what is in it may be of another time. */
-  readonly misdated?: Stretch & { readonly offsetSeconds: number; readonly isIncident: boolean };
+  /** What it dated by a clock that is off. */
+  readonly misdated?: readonly MisdatedStretch[];
   /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
   readonly loggedTo?: number;
   /** The push set-ups of its object list, where that was read. */

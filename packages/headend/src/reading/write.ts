@@ -7,7 +7,7 @@ import { trustAt } from "../trust/trust-at.ts";
 import type { ArrivedInterval } from "./arrived-interval.ts";
 import type { ChannelTable } from "./channels.ts";
 import type { IdOf, MeterRead } from "./meter-read.ts";
-import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
+import { type EvidenceRecord, evidenceOf, type MisdatedStretch, NOTHING_READ, type ReadResult } from "./result.ts";
 import { writeCoverage } from "./write-coverage.ts";
 import { writeEvents, writeQuality } from "./write-events.ts";
 import { type Added, writeIntervals } from "./write-intervals.ts";
@@ -42,7 +42,7 @@ async function writeMisdated(sql: Sql, scope: Scope, reads: readonly MeterRead[]
   let foundAt = 0;
   for (const { meter, read } of reads) {
     if (read?.misdated === undefined) continue;
-    findings.push(misdatedFinding(meter, read.misdated));
+    findings.push(...read.misdated.map((stretch) => misdatedFinding(meter, stretch)));
     for (const { receivedAt } of evidenceOf(read)) foundAt = Math.max(foundAt, receivedAt);
   }
   await writeFindings(sql, scope, findings, foundAt);
@@ -51,7 +51,7 @@ async function writeMisdated(sql: Sql, scope: Scope, reads: readonly MeterRead[]
 /** P-8: what came by a clock that is off is kept, and disputed: it is not known to be of when it says. */
 function misdatedFinding(
   meter: MeterId,
-  { from, to, offsetSeconds, isIncident }: NonNullable<ReadResult["misdated"]>,
+  { from, to, offsetSeconds, isIncident }: MisdatedStretch,
 ): PlausibilityFinding {
   const off = `${Math.abs(offsetSeconds).toFixed(0)} s ${offsetSeconds < 0 ? "slow" : "fast"}`;
   return {

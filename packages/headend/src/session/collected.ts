@@ -3,9 +3,10 @@ import type { MeterProfile } from "../profile/meter-profile.ts";
 import { type AnsweredRows, answeredIntervals, answeredRows } from "../reading/answered-rows.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { SETTLE_SECONDS } from "../reading/gaps.ts";
+import { misdatedBy } from "../reading/misdated.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { QualityRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
-import { type ClockCheck, isIncident, isMisdating } from "../time/clock-check.ts";
+import type { ClockCheck } from "../time/clock-check.ts";
 import type { ListedObjects } from "./object-list.ts";
 import type { ReadRow } from "./profile-rows.ts";
 import type { PushDestinationRecord } from "./push-set-ups.ts";
@@ -62,16 +63,6 @@ export class Collected {
     return this.clockShown === undefined ? undefined : this.clockShown - SETTLE_SECONDS * 1000;
   }
 
-  /** Since when the clock has been off, nobody knows: all that came with it is dated by it, for all that is known. */
-  #misdated(): ReadResult["misdated"] {
-    const { certainSeconds = 0, offsetSeconds = 0 } = this.clock ?? {};
-    if (!isMisdating(certainSeconds) || this.#intervals.length === 0) return undefined;
-    const period = this.#profile.loadProfile.periodSeconds * 1000;
-    const ends = this.#intervals.map(({ at }) => at);
-    const [first, last] = [ends.reduce((one, other) => Math.min(one, other)), ends.reduce((a, b) => Math.max(a, b))];
-    return { from: first - period, to: last, offsetSeconds, isIncident: isIncident(certainSeconds) };
-  }
-
   #qualityAnswered(): Pick<ReadResult, "qualityAnswered"> {
     const { powerQuality } = this.#profile;
     if (powerQuality === undefined) return {};
@@ -80,17 +71,19 @@ export class Collected {
   }
 
   result(): ReadResult {
-    const misdated = this.#misdated();
+    const { periodSeconds } = this.#profile.loadProfile;
+    const { registers, clockShown } = this;
+    const misdated = misdatedBy(this.clock, { intervals: this.#intervals, periodSeconds, registers, clockShown });
     const powerW = netPowerW(this.registers, measuresBothWays(this.#profile));
     const energyWh = this.registers.find(({ obis }) => obis === "1-0:1.8.0")?.value;
     return {
-      registers: this.registers,
+      registers,
       intervals: this.#intervals,
       covered: this.#covered,
-      periodSeconds: this.#profile.loadProfile.periodSeconds,
+      periodSeconds,
       ...(this.#lacking.length === 0 ? {} : { lacking: this.#lacking }),
       ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
-      ...(misdated === undefined ? {} : { misdated }),
+      ...(misdated.length === 0 ? {} : { misdated }),
       ...(this.events === undefined ? {} : { events: this.events }),
       ...(this.#quality.length === 0 ? {} : { quality: this.#quality }),
       ...this.#qualityAnswered(),

@@ -404,18 +404,30 @@ test("a clock that is off is said, and how far", async () => {
   const { session, read } = await holdReadingSession(ports(late), order("range", []), never);
   assert.equal(read.clockOffsetSeconds, -7_260);
   assert.match(session.sentence, /The clock is 7260 s slow: more than 900 s is an incident/);
-  assert.equal(read.misdated, undefined, "it gave no intervals");
   const right = await holdReadingSession(ports(state(4)), order("range", []), never);
   assert.doesNotMatch(right.session.sentence, /clock/);
 });
 
-test("P-8: intervals that come by a clock that is off are told as misdated, all that came in that session", async () => {
+test("P-8: what comes by a clock that is off is told as misdated: intervals, ends of days and the registers of that moment", async () => {
   const gap = { from: NOON - 6 * QUARTER, to: NOON };
-  const read = async (offset: number) =>
-    (await holdReadingSession(ports({ ...state(40), now: NOON + 60_000 + offset }), order("range", [gap]), never)).read;
-  assert.equal((await read(59_000)).misdated, undefined);
-  assert.deepEqual((await read(200_000)).misdated, { ...gap, offsetSeconds: 200, isIncident: false });
-  assert.deepEqual((await read(3_600_000)).misdated, { ...gap, offsetSeconds: 3_600, isIncident: true });
+  const midnight = NOON - 43_200_000;
+  const read = async (offset: number, gaps = [gap], daysFrom?: number) => {
+    const meter = { ...state(40), now: NOON + 60_000 + offset, midnights: [{ at: midnight, wattHours: 900 }] };
+    const asked = { ...order("range", gaps), ...(daysFrom === undefined ? {} : { daysFrom }) };
+    return (await holdReadingSession(ports(meter), asked, never)).read;
+  };
+  assert.equal((await read(59_000, [gap], midnight)).misdated, undefined);
+  const [slow, moved] = [-200_000, 3_600_000];
+  const drifted = { offsetSeconds: -200, isIncident: false };
+  const seen = NOON + 60_000 + slow;
+  const ofNow = { from: seen - 1, to: seen, ...drifted };
+  assert.deepEqual((await read(slow, [], undefined)).misdated, [ofNow], "registers alone");
+  assert.deepEqual((await read(slow, [gap], midnight)).misdated, [
+    { from: gap.from + 1, to: gap.to, ...drifted },
+    { from: midnight - 1, to: midnight, ...drifted },
+    ofNow,
+  ]);
+  assert.ok((await read(moved)).misdated?.every(({ isIncident }) => isIncident));
 });
 
 const TEN_MINUTES = 600_000;

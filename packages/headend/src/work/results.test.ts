@@ -221,9 +221,18 @@ test("P-8: values that came by a clock that is off are held and disputed, and th
       writeReadings(sql, scope, channels, [{ meter: meter.id, trustHistory: [], read }]),
     );
   };
-  const misdated = { from: at(2), to: at(4), offsetSeconds: 3_600, isIncident: true };
+  const moved = { offsetSeconds: 3_600, isIncident: true };
+  const seen = at(4) + 60_000;
+  const misdated = [
+    { from: at(2) + 1, to: at(4), ...moved },
+    { from: seen - 1, to: seen, ...moved },
+  ];
   await store({ registers: [], intervals: [interval(1), interval(2)], covered: [] });
-  const off = { registers: [], intervals: [interval(3), interval(4)], covered: [], misdated };
+  // A push has told of the first of the quarter hours.
+  await store({ registers: [], intervals: [], covered: [], misdated: [{ from: at(2), to: at(3), ...moved }] });
+  const register = (time: number) => ({ obis: "1-0:1.8.0", value: 400, unit: "Wh", at: time, evidence: record });
+  await store({ registers: [register(at(1))], intervals: [], covered: [] });
+  const off = { registers: [register(seen)], intervals: [interval(3), interval(4)], covered: [], misdated };
   await store(off);
   // The same session written again says it once.
   await store(off);
@@ -236,7 +245,21 @@ test("P-8: values that came by a clock that is off are held and disputed, and th
     "select rule, disputes, confidence, data from plausibility_findings where meter_id = $1",
     [meter.id],
   );
-  assert.deepEqual(rows, [{ rule: "P-8", disputes: true, confidence: 1, data: { offsetSeconds: 3_600 } }]);
+  const finding = { rule: "P-8", disputes: true, confidence: 1, data: { offsetSeconds: 3_600 } };
+  assert.deepEqual(rows, [finding, finding, finding]);
+  const { readings } = await registerReadings(pool, scope, meter, {
+    from: undefined,
+    to: undefined,
+    trust: "all",
+    limit: 9,
+  });
+  assert.deepEqual(
+    readings.map((one) => [one.time, one.disputed]),
+    [
+      [new Date(seen).toISOString(), true],
+      [new Date(at(1)).toISOString(), false],
+    ],
+  );
 });
 
 test("the line shows the newest proven energy: not the highest, and not what anybody could have sent", async () => {

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Data, dateTimeAt, dateTimeOctets, encode, fromHex, systemTitle, apdu as xdlms } from "@meterkeep/dlms";
+import type { Meter } from "../inventory/meter.ts";
+import { readPush } from "./push-reading.ts";
+
+const NOON = Date.parse("2026-11-21T12:00:00Z");
+const INDIA_MS = 19_800_000;
+
+const number = (value: number): Data => ({ type: "double-long-unsigned", value });
+
+/** Name, a clock that does not say how far it is from UTC, and two registers, as meters of IS 15959 push. */
+function pushed(local: number, profile: string) {
+  const clock = encode(dateTimeOctets, { ...dateTimeAt(local), deviation: undefined });
+  const items: Data[] = [
+    { type: "octet-string", value: new TextEncoder().encode("MKV0000000001") },
+    { type: "octet-string", value: clock },
+    number(7),
+    number(250),
+  ];
+  const plainApdu = encode(xdlms, {
+    kind: "data-notification",
+    value: {
+      invokeIdAndPriority: {
+        invokeId: 1,
+        confirmed: false,
+        highPriority: false,
+        selfDescriptive: false,
+        breakOnError: false,
+      } as never,
+      dateTime: undefined,
+      body: { type: "structure", value: items },
+    },
+  });
+  const meter = {
+    systemTitle: systemTitle(fromHex("4D4B560000000001")),
+    title: "4D4B560000000001",
+    profile,
+    pushLayout: undefined,
+  } as unknown as Meter;
+  const push = {
+    protectedApdu: plainApdu,
+    plainApdu,
+    authenticated: true,
+    encrypted: true,
+    counter: 1,
+    receivedAt: NOON,
+  };
+  return readPush(meter, push, NOON, undefined);
+}
+
+test("a clock that does not say how far it is from UTC is read by the time zone of its companion profile, and proves no wrong clock", () => {
+  const { registers, misdated } = pushed(NOON + INDIA_MS, "is15959");
+  const energy = registers.find(({ obis }) => obis === "1-0:1.8.0");
+  assert.deepEqual([energy?.at, energy?.status, misdated], [NOON, undefined, undefined]);
+  assert.equal(pushed(NOON + INDIA_MS + 3_600_000, "is15959").misdated?.[0]?.offsetSeconds, 3_600);
+});
