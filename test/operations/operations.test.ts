@@ -112,6 +112,22 @@ for (const profile of PROFILES)
         return answer;
       };
       const { specialDays } = at.bench.meter.tariff;
+      const looks = async () => [
+        await at.preview(operation("special-days"), MANY_DAYS),
+        await at.preview(operation("activity-calendar"), MANY_DAY_PROFILES),
+      ];
+      const warned = async (says: RegExp) => {
+        for (const { changes, sentence, findings } of await looks()) {
+          assert.ok(changes && says.test(sentence), sentence);
+          assert.deepEqual(
+            findings.map(({ code, severity }) => [code, severity]),
+            [["request-too-long", "notice"]],
+          );
+        }
+      };
+      await warned(
+        /Longer than the \d+ octets that the meter takes at a time: .*, which the first session that writes will show/,
+      );
       const before = await at.custody.store.ledger.size();
       if (!at.bench.meter.profile.generalBlockTransfer) {
         await assert.rejects(at.run(operation("special-days"), MANY_DAYS), {
@@ -123,8 +139,14 @@ for (const profile of PROFILES)
         const { passive } = at.bench.meter.tariff.calendar;
         const long = at.run(operation("activity-calendar"), MANY_DAY_PROFILES);
         await assert.rejects(long, { code: "request-too-long" });
+        await warned(/its last session that wrote agreed on no general blocks/);
+        const short = await at.preview(operation("special-days"), ASKED["special-days"]);
+        assert.deepEqual([short.changes, short.findings], [true, []]);
         assert.deepEqual(at.bench.meter.tariff.calendar.passive, passive, "of four attributes none was written");
       } else {
+        assert.equal((await at.run(operation("limiter"), ASKED["limiter"])).outcome, "done");
+        for (const { changes, findings } of await looks()) assert.deepEqual([changes, findings], [true, []]);
+        requests.splice(0);
         assert.equal((await at.run(operation("special-days"), MANY_DAYS)).outcome, "done");
         const blocks = requests.filter(isGeneralBlock);
         assert.ok(blocks.length > 1, `${blocks.length} blocks`);

@@ -2,9 +2,10 @@ import { ActivityCalendar, dateTime, encode, remote, toHex } from "@meterkeep/dl
 import { type FieldValue, listOf, matching, object, truth, whole } from "@meterkeep/guard";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf, logicalName } from "../profile/object-name.ts";
+import { previewed } from "./long-writes.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation, OperationSession, ReadBack } from "./operation.ts";
-import { compare, compared, settle, settled, spelledBy, type Wanted } from "./settle.ts";
+import { compare, settle, settled, spelledBy, type Wanted } from "./settle.ts";
 
 const TARIFF_SCRIPTS = logicalName("0-0:10.0.100");
 const { attributes } = ActivityCalendar;
@@ -69,8 +70,8 @@ export const activityCalendarOperation: Operation<CalendarParameters> = {
   command,
 
   async preview(on, of) {
-    const facts = await compare(on, tables(of, on.profile, of.activate ? "active" : "passive"));
-    return compared("The calendar", facts);
+    const passive = tables(of, on.profile, "passive");
+    return previewed(on, "The calendar", of.activate ? tables(of, on.profile, "active") : passive, passive);
   },
 
   async run(on, of) {

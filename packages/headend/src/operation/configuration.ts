@@ -12,6 +12,7 @@ import {
   whole,
 } from "@meterkeep/guard";
 import { instanceOf, logicalName } from "../profile/object-name.ts";
+import { previewed } from "./long-writes.ts";
 import type { Finding, Operation, OperationSession, ReadBack } from "./operation.ts";
 import { compare, compared, namesOf, settle, settled, spelledBy, type Wanted } from "./settle.ts";
 
@@ -99,8 +100,8 @@ export const configurationOperation: Operation<Configuration> = {
     })),
   }),
   preview: async (on, of) => {
-    const facts = await compare(on, wanted(of));
-    return { ...compared("The configuration", facts), findings: driftOf(of.group, facts) };
+    const preview = await previewed(on, "The configuration", wanted(of));
+    return { ...preview, findings: [...driftOf(of.group, preview.readBack), ...preview.findings] };
   },
   run: async (on, of) => {
     const facts = await settle(on, wanted(of));

@@ -1,9 +1,10 @@
 import { AT_ONCE, type FieldValue, object, optional, shaped, UNTIL_RESTORED, whole } from "@meterkeep/guard";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf } from "../profile/object-name.ts";
+import { previewed } from "./long-writes.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation } from "./operation.ts";
-import { compare, compared, settle, settled, wantedOf } from "./settle.ts";
+import { settle, settled, wantedOf } from "./settle.ts";
 
 const LONGEST_MINUTES = 1_440;
 const MINUTE_SECONDS = 60;
@@ -27,7 +28,7 @@ export const gridLimitOperation: Operation<FieldValue<typeof limitParameters>> =
   words: ({ minutes }) =>
     `limit the load to the emergency threshold${minutes === undefined ? "" : ` for ${minutes} min`}`,
   command: limitCommand,
-  preview: async (on, of) => compared("The limit", await compare(on, wanted(limitCommand(of, on.profile)))),
+  preview: (on, of) => previewed(on, "The limit", wanted(limitCommand(of, on.profile))),
   run: async (on, of) => settled("The limit", await settle(on, wanted(limitCommand(of, on.profile)))),
 };
 
@@ -38,7 +39,7 @@ export const gridRestoreOperation: Operation<FieldValue<typeof restoreParameters
   example: {},
   words: () => "end the limit of the load",
   command: restoreCommand,
-  preview: async (on, of) => compared("The limit", await compare(on, wanted(restoreCommand(of, on.profile)))),
+  preview: (on, of) => previewed(on, "The limit", wanted(restoreCommand(of, on.profile))),
   run: async (on, of) => settled("The limit", await settle(on, wanted(restoreCommand(of, on.profile)))),
 };
 

@@ -1,9 +1,10 @@
 import { type FieldValue, object, oneOf, whole } from "@meterkeep/guard";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf } from "../profile/object-name.ts";
+import { previewed } from "./long-writes.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation } from "./operation.ts";
-import { compare, compared, settle, settled, wantedOf } from "./settle.ts";
+import { settle, settled, wantedOf } from "./settle.ts";
 
 const WHAT = ["normal-threshold", "emergency-threshold", "seconds-over", "seconds-under"] as const;
 const parameters = object({
@@ -23,7 +24,7 @@ export const limiterOperation: Operation<LimiterParameters> = {
   example: { what: "normal-threshold", value: 6000 },
   words: ({ what, value }) => `set ${what.replace("-", " ")} of the limiter to ${value}`,
   command,
-  preview: async (on, of) => compared("The limiter", await compare(on, wanted(of, on.profile))),
+  preview: (on, of) => previewed(on, "The limiter", wanted(of, on.profile)),
   run: async (on, of) => settled("The limiter", await settle(on, wanted(of, on.profile))),
 };
 

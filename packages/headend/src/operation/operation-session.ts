@@ -16,6 +16,7 @@ import { outcomeOf } from "../session/session-outcome.ts";
 import { SessionRecorder } from "../session/session-recorder.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { type CommandTokens, commandSeal } from "./command-seal.ts";
+import { keepAgreed } from "./long-writes.ts";
 import type { MeterMemory, Operation, OperationPreview, OperationResult, OperationSession } from "./operation.ts";
 
 export interface OperationPorts {
@@ -105,6 +106,8 @@ async function hold<P, R extends OperationResult | OperationPreview>(
         signal,
         onExchange: recorder.observe,
       });
+      const memory = ports.memoryOf(meter);
+      if (means.purpose === "configure") await keepAgreed(session, memory);
       result = await end.during(
         body({
           session,
@@ -112,7 +115,7 @@ async function hold<P, R extends OperationResult | OperationPreview>(
           meter,
           profile,
           clock,
-          memory: ports.memoryOf(meter),
+          memory,
           begin: () => recorder.begin(),
           evidence: () => recorder.evidence(),
           now,

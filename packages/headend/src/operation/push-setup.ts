@@ -2,8 +2,9 @@ import { type FieldValue, object, optional, shaped, text, Wrong, whole } from "@
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile, PushSetupFacts } from "../profile/meter-profile.ts";
 import { instanceOf } from "../profile/object-name.ts";
+import { previewed } from "./long-writes.ts";
 import type { Operation } from "./operation.ts";
-import { compare, compared, settle, settled, wantedOf } from "./settle.ts";
+import { settle, settled, wantedOf } from "./settle.ts";
 
 const TRANSPORTS = { tcp: 0, udp: 1 } as const;
 /** A-XDR. */
@@ -61,7 +62,7 @@ export function pushSetupOperation(own: OwnDestinations) {
     },
     words: ({ setup, destination }) => `let push setup ${setup} send to ${destination}`,
     command,
-    preview: async (on, of) => compared("The push setup", await compare(on, wantedOf(command(of, on.profile), NAMES))),
+    preview: (on, of) => previewed(on, "The push setup", wantedOf(command(of, on.profile), NAMES)),
     run: async (on, of) => settled("The push setup", await settle(on, wantedOf(command(of, on.profile), NAMES))),
   };
   return operation;

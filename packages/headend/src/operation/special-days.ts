@@ -2,9 +2,10 @@ import { encode, SpecialDaysTable, toHex } from "@meterkeep/dlms";
 import { type FieldValue, listOf, matching, object, whole } from "@meterkeep/guard";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf } from "../profile/object-name.ts";
+import { previewed } from "./long-writes.ts";
 import { offered } from "./not-offered.ts";
 import type { Operation } from "./operation.ts";
-import { compare, compared, settle, settled, spelledBy, type Wanted, wantedOf } from "./settle.ts";
+import { settle, settled, spelledBy, type Wanted, wantedOf } from "./settle.ts";
 
 const { entries } = SpecialDaysTable.attributes;
 
@@ -26,7 +27,7 @@ export const specialDaysOperation: Operation<SpecialDaysParameters> = {
   example: { days: [{ index: 1, date: "--12-25", dayId: 2 }] },
   words: ({ days: { length } }) => `set ${length} special days`,
   command,
-  preview: async (on, of) => compared("The special days table", await compare(on, wanted(of, on.profile))),
+  preview: (on, of) => previewed(on, "The special days table", wanted(of, on.profile)),
   run: async (on, of) => settled("The special days table", await settle(on, wanted(of, on.profile))),
 };
 
