@@ -34,6 +34,8 @@ export interface Thief extends AsyncDisposable {
    * disk, for a manifest. What is sealed goes to the meter. @returns the custodian's word for no, or `sealed`
    */
   ask(manifest?: string): Promise<string>;
+  /** Has the home begun to be read by the same credentials, as the head-end does at any moment: that takes a counter of it. */
+  beginReading(): Promise<void>;
 }
 
 /** What holds at the custodian, as the head-end is told. */
@@ -79,14 +81,25 @@ export async function stolenHeadEnd(
     }
   };
   // The head-end itself may be speaking with the meter.
-  const { session, line } = await until("the thief is associated with the home", async () => {
-    try {
-      return await associated();
-    } catch (error) {
-      if (error instanceof TransportError || (error as { code?: string }).code === "meter-busy") return undefined;
-      throw error;
-    }
-  });
+  const soon = () =>
+    until("the thief is associated with the home", async () => {
+      try {
+        return await associated();
+      } catch (error) {
+        if (error instanceof TransportError || (error as { code?: string }).code === "meter-busy") return undefined;
+        throw error;
+      }
+    });
+  let at = await soon();
+  const leave = async (): Promise<void> => {
+    await custodian.closeSession({ session: at.session, outcome: "completed" }).catch(() => undefined);
+    await at.line[Symbol.asyncDispose]();
+  };
+  const sealed = async (token: Uint8Array) => {
+    const [result] = await custodian.seal({ session: at.session, items: [{ apdu: DISCONNECT, token }] });
+    if (result?.kind === "sealed") await at.line.exchange(result.apdu, AbortSignal.timeout(60_000));
+    return result?.kind === "refused" ? result.code : (result?.kind ?? "nothing");
+  };
   return {
     async ask(manifest) {
       const token =
@@ -98,13 +111,21 @@ export async function stolenHeadEnd(
               FIRST_ACT,
               Date.now(),
             );
-      const [result] = await custodian.seal({ session, items: [{ apdu: DISCONNECT, token }] });
-      if (result?.kind === "sealed") await line.exchange(result.apdu, AbortSignal.timeout(60_000));
-      return result?.kind === "refused" ? result.code : (result?.kind ?? "nothing");
+      // Once the head-end has begun to read the home, in this session nothing critical is ever sealed again, nor judged.
+      return await until("nobody else disturbs the thief", async () => {
+        const word = await sealed(token);
+        if (word !== "request-out-of-turn") return word;
+        await leave();
+        at = await soon();
+        return undefined;
+      });
+    },
+    async beginReading() {
+      const { session } = await custodian.openSession({ meter: systemTitle(fromHex(title)), purpose: "read" });
+      await custodian.closeSession({ session, outcome: "abandoned" });
     },
     async [Symbol.asyncDispose]() {
-      await custodian.closeSession({ session, outcome: "completed" }).catch(() => undefined);
-      await line[Symbol.asyncDispose]();
+      await leave();
       await custodian.close();
     },
   };

@@ -208,6 +208,7 @@ test("the kill switch stops a campaign that is under way, and the custodian's ne
   );
   await using thief = await stolenHeadEnd(meterkeep.stateDirectory, await truthOf(home));
   assert.equal(await thief.ask(), "command-token-not-accepted");
+  await thief.beginReading();
   const began = Date.now();
   const frozen = said(meterkeep, "kill-switch", "on", "--reason", "enough");
   await until("the custodian refuses whatever comes", async () => (await thief.ask()) === "frozen", { everyMs: 20 });
