@@ -12,7 +12,7 @@ const UNCOPIED_ROOT_KEY = {
   },
   passphrase: {
     text: "Nobody has said that the passphrase is kept in a second place, from which the vault's root key follows.",
-    fix: `Keep the passphrase in two places: without it nobody opens the vault again, and there is no other way in. ${NOTE_COPY}`,
+    fix: `Keep the passphrase in two places: without it nobody opens the vault again, and there is no other way in. ${NOTE_COPY} For a root key in a file in its place, stop Meterkeep and \`npx meterkeep vault rewrap --to-root-key --passphrase-file FILE --reason …\`.`,
   },
   tokens: {
     text: "Nobody has said that a second token is kept apart: the vault's root key is inside the tokens, which nobody can take out.",

@@ -1,4 +1,13 @@
-import { type CampaignView, COMMAND_REASONS, type CommandOrder, type DryRun, URGENCIES } from "@meterkeep/api";
+import {
+  type CampaignTarget,
+  type CampaignTargetDetail,
+  type CampaignView,
+  COMMAND_REASONS,
+  type CommandOrder,
+  type DryRun,
+  TARGET_STATES,
+  URGENCIES,
+} from "@meterkeep/api";
 import { CliError } from "../error.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { runningServer } from "../operator/server.ts";
@@ -19,6 +28,7 @@ export interface AskOptions extends OperatorOptions {
   readonly emergency?: boolean;
   readonly parameters?: string;
   readonly dryRun?: boolean;
+  readonly look?: boolean;
 }
 
 /** A group of meters on the command line. */
@@ -44,7 +54,8 @@ export async function ask(
     urgency: options.emergency === true ? URGENCIES[1] : URGENCIES[0],
     ...(options.workOrder !== undefined && { workOrder: options.workOrder }),
     ...(options.note !== undefined && { note: options.note }),
-    ...(options.parameters !== undefined && { parameters: JSON.parse(options.parameters) as Record<string, unknown> }),
+    ...(options.parameters !== undefined && { parameters: parametersOf(options.parameters) }),
+    ...(options.look === true && { look: true }),
   };
   const server = runningServer(options.state, terminal);
   const [shown, text] =
@@ -54,10 +65,45 @@ export async function ask(
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(shown)}\n` : text);
 }
 
+/** @throws CliError `option-invalid` with what a JSON object looks like. */
+function parametersOf(text: string): Record<string, unknown> {
+  try {
+    const parameters: unknown = JSON.parse(text);
+    if (typeof parameters === "object" && parameters !== null && !Array.isArray(parameters))
+      return parameters as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new CliError("option-invalid", `--parameters is a JSON object such as '{"mostSeconds":60}', not ${text}`);
+}
+
+/** So many of its meters the report of a campaign has, those first of which there is something to say. */
+const MOST_TARGETS = 20;
+const SAID_FIRST = ["failed", "refused", "uncertain", "quarantined", "stale", "stopped"] as const;
+
 /** `meterkeep command show` */
 export async function show(id: string, { state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
-  const view = await runningServer(state, terminal).call("campaign", { params: { id } });
-  await write(terminal.stdout, json === true ? `${JSON.stringify(view)}\n` : campaignText(view));
+  const server = runningServer(state, terminal);
+  const view = await server.call("campaign", { params: { id } });
+  if (json === true) return write(terminal.stdout, `${JSON.stringify(view)}\n`);
+  const of = (more: object) =>
+    server.call("campaignTargets", { params: { id }, query: { limit: MOST_TARGETS, ...more } });
+  const { counts } = view.campaign;
+  const first = await Promise.all(SAID_FIRST.filter((each) => counts[each] > 0).map((each) => of({ state: each })));
+  const told = [...first.flatMap(({ targets }) => targets), ...(await of({})).targets];
+  await write(terminal.stdout, `${campaignText(view)}${reportText(view, told)}`);
+}
+
+/** `meterkeep command show` of one meter: facts before, wanted and read back, and what was read. */
+export async function showTarget(
+  id: string,
+  meter: string,
+  { state, json }: OperatorOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const params = { id, systemTitle: meter.toUpperCase() };
+  const detail = await runningServer(state, terminal).call("campaignTarget", { params });
+  await write(terminal.stdout, json === true ? `${JSON.stringify(detail)}\n` : targetText(detail));
 }
 
 /** `meterkeep command list` */
@@ -211,5 +257,36 @@ function campaignText({ campaign, manifest, dryRun }: CampaignView): string {
     `${campaign.id}  ${campaign.state}: ${campaign.sentence}`,
     ...(manifest === undefined ? [] : [`  Approve: npx meterkeep approve ${manifest.hash}`]),
     `  ${dryRunText(dryRun)}`,
+  ].join("\n");
+}
+
+/** What became of the meters of a campaign: how many of each, and up to {@link MOST_TARGETS} of them. */
+export function reportText({ campaign: { counts } }: CampaignView, targets: readonly CampaignTarget[]): string {
+  const each = TARGET_STATES.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`);
+  const told = [...new Map(targets.map((target) => [target.meter, target])).values()].slice(0, MOST_TARGETS);
+  const all = TARGET_STATES.reduce((sum, state) => sum + counts[state], 0);
+  return [
+    `  Meters: ${each.join(", ") || "none"}`,
+    ...told.map(
+      ({ meter, label, state, rule, sentence }) =>
+        `    ${meter} ${label}: ${state}${rule === undefined ? "" : ` (${rule})`}${sentence === "" ? "" : `: ${sentence}`}`,
+    ),
+    ...(all > told.length && told.length > 0 ? [`    and ${all - told.length} more`] : []),
+    "",
+  ].join("\n");
+}
+
+/** What one meter of a campaign said. */
+export function targetText({ target, losses, facts, data }: CampaignTargetDetail): string {
+  const { meter, label, state, rule, sentence } = target;
+  return [
+    `${meter} ${label}: ${state}${rule === undefined ? "" : ` (${rule})`}${sentence === "" ? "" : `: ${sentence}`}`,
+    ...(losses === 0 ? [] : [`  The line was lost ${losses} ${losses === 1 ? "time" : "times"}.`]),
+    ...facts.map(({ name, object, before, wanted, found, holds }) => {
+      const was = before === undefined ? "" : `${before} before, `;
+      return `  ${holds ? "+" : "x"} ${name} (${object}): ${was}${found}${wanted === undefined ? "" : `, wanted ${wanted}`}`;
+    }),
+    ...(data === undefined ? [] : [JSON.stringify(data, undefined, 2)]),
+    "",
   ].join("\n");
 }

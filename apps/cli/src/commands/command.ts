@@ -33,15 +33,20 @@ export function registerCommand(program: Command, terminal: Terminal): void {
     )
     .option("--parameters <json>", "the operation's parameters")
     .option("--dry-run", "say what it would do, and do nothing")
+    .option(
+      "--look",
+      "speak with each meter and change nothing: nobody has to approve, and each says what a run would change",
+    )
     .action(async (operation: string, meters: string[], options: AskOptions) => {
       const { ask } = await import("../command/run.ts");
       await ask(operation, meters, options, terminal);
     });
-  operatorCommand(command, "show", "show a campaign")
+  operatorCommand(command, "show", "show a campaign and what became of its meters, or what one of them said")
     .argument("<id>", "the campaign")
-    .action(async (id: string, options: OperatorOptions) => {
-      const { show } = await import("../command/run.ts");
-      await show(id, options, terminal);
+    .argument("[meter]", "the system title of one of its meters")
+    .action(async (id: string, meter: string | undefined, options: OperatorOptions) => {
+      const { show, showTarget } = await import("../command/run.ts");
+      await (meter === undefined ? show(id, options, terminal) : showTarget(id, meter, options, terminal));
     });
   operatorCommand(command, "list", "list campaigns, newest first").action(async (options: OperatorOptions) => {
     const { list } = await import("../command/run.ts");

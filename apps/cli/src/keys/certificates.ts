@@ -5,7 +5,7 @@ import {
   MAX_PAGE_ENROLMENTS,
 } from "@meterkeep/api/custodian";
 import { type SystemTitle, systemTitleText } from "@meterkeep/dlms";
-import Table from "cli-table3";
+import { columns, Footnotes } from "../columns.ts";
 import { CliError, EXIT } from "../error.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
@@ -85,20 +85,25 @@ function reportText({ capable, planned, underWay, enrolled, failed, policy }: En
   ].join("\n");
 }
 
-type Shown = Omit<EnrolmentState, "meter"> & { readonly meter: string };
+/** What of a meter is shown, under its system title as text. */
+export type Shown = Omit<EnrolmentState, "meter"> & { readonly meter: string };
 
-function certificatesText(states: readonly Shown[]): string {
+/** Each meter with its certificates beneath it, within 120 columns; how its enrolment stands is told once for all it is true of. */
+export function certificatesText(states: readonly Shown[]): string {
   if (states.length === 0) return "";
-  const table = new Table({
-    head: ["meter", "suite", "anchor", "use", "serial", "issued by", "until", "state", ""],
-    style: { head: [], border: [], compact: true },
+  const stands = new Footnotes();
+  const rows = states.flatMap(({ certificates: held }) => held.map(certificateRow));
+  const [head = "", ...lines] = columns(["  use", "serial", "until", "state", "issued by"], rows).split("\n");
+  let at = 0;
+  const blocks = states.map(({ meter, suite, anchor, certificates: held, sentence }) => {
+    const own = lines.slice(at, at + held.length);
+    at += held.length;
+    return [`${meter}  suite ${suite}, anchor ${anchor} ${stands.mark(sentence)}`, ...own].join("\n");
   });
-  for (const { meter, suite, anchor, certificates: held, sentence } of states) {
-    if (held.length === 0) table.push([meter, suite, anchor, "", "", "", "", "", sentence]);
-    for (const [at, { use, serial, issuedBy, notAfter, state }] of held.entries()) {
-      const until = notAfter >= NO_END_MILLISECONDS ? "no end" : new Date(notAfter).toISOString().slice(0, 10);
-      table.push([meter, suite, anchor, use, serial, issuedBy, until, state, at === 0 ? sentence : ""]);
-    }
-  }
-  return `${table.toString()}\n`;
+  return `\n${rows.length === 0 ? "" : `${head}\n`}${blocks.join("\n")}\n\n${stands.text("meter", "meters")}`;
+}
+
+function certificateRow({ use, serial, issuedBy, notAfter, state }: Shown["certificates"][number]): string[] {
+  const until = notAfter >= NO_END_MILLISECONDS ? "no end" : new Date(notAfter).toISOString().slice(0, 10);
+  return [`  ${use}`, serial, until, state, issuedBy];
 }

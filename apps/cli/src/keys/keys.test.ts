@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemTitle } from "@meterkeep/dlms";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
+import { certificatesText } from "./certificates.ts";
 import { reportText, statesText } from "./print.ts";
 import { exposedMeters, exposedText, repeatsText } from "./repeat.ts";
 import { momentOf, rotate } from "./run.ts";
@@ -102,4 +103,31 @@ test("what people agreed to by its age is the same moment when it is asked for a
   ])
     assert.equal(await momentAt(midnight + 600_000, other), later);
   assert.equal(await momentAt(midnight + 600_000 + DAY, changeAs("approved", {})), later + DAY, "it has expired");
+});
+
+test("certificates stand beneath their meters within 120 columns, and how enrolments stand is told once", () => {
+  const certificate = {
+    ...{ use: "key-agreement", subject: "CN=x", serial: "0123456789ABCDEF".repeat(2), state: "on-meter" },
+    ...{ issuedBy: "Stadtwerke Musterstadt meter CA 2026", notBefore: 0, notAfter: Date.UTC(2027, 10, 22) },
+  };
+  const of = (meter: string, certificates: readonly object[]) => ({
+    ...{ meter, suite: 1, anchor: "ordered", certificates, sentence: "It has its certificates, and has proven them." },
+  });
+  const noEnd = { ...certificate, use: "digital-signature", notAfter: Date.UTC(9999, 11, 31) };
+  const states = [of("4D4B560000000001", [certificate, noEnd]), of("4D4B560000000002", [])];
+  const lines = certificatesText(states as never)
+    .trim()
+    .split("\n");
+  assert.ok(
+    lines.every(({ length }) => length <= 120),
+    lines.join("\n"),
+  );
+  assert.deepEqual(lines.slice(1), [
+    "4D4B560000000001  suite 1, anchor ordered [1]",
+    "  key-agreement      0123456789ABCDEF0123456789ABCDEF  2027-11-22  on-meter  Stadtwerke Musterstadt meter CA 2026",
+    "  digital-signature  0123456789ABCDEF0123456789ABCDEF  no end      on-meter  Stadtwerke Musterstadt meter CA 2026",
+    "4D4B560000000002  suite 1, anchor ordered [1]",
+    "",
+    "[1] 2 meters: It has its certificates, and has proven them.",
+  ]);
 });

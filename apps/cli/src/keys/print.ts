@@ -1,5 +1,5 @@
 import type { KeyLifeReport, RotationState } from "@meterkeep/api/custodian";
-import Table from "cli-table3";
+import { columns, Footnotes } from "../columns.ts";
 
 /** How keys are in the whole, in a few lines. */
 export function reportText(report: KeyLifeReport): string {
@@ -15,14 +15,14 @@ export function reportText(report: KeyLifeReport): string {
   ].join("\n");
 }
 
-/** Rotations, one a line. */
+/** Rotations, one a line; how they stand is told beneath. */
 export function statesText(states: readonly (Omit<RotationState, "meter"> & { readonly meter: string })[]): string {
   if (states.length === 0) return "";
-  const table = new Table({
-    head: ["meter", "phase", "cause", "keys", "risk", "unproven", ""],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { meter, phase, cause, purposes, risk, unproven, sentence } of states)
-    table.push([meter, phase, cause, purposes.join(" "), risk, unproven.join(" "), sentence]);
-  return `${table.toString()}\n`;
+  const stands = new Footnotes();
+  const rows = states.map(({ meter, phase, cause, purposes, risk, unproven, sentence }) => [
+    ...[meter, phase, cause, purposes.join(" "), String(risk), unproven.join(" ")],
+    stands.mark(sentence),
+  ]);
+  const table = columns(["meter", "phase", "cause", "keys", "risk", "unproven", ""], rows);
+  return `\n${table}\n${stands.text("meter", "meters")}`;
 }

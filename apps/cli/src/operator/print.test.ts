@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MeterDetail, MeterSummary, RegisterReading } from "@meterkeep/api";
-import { metersText, meterText } from "./print.ts";
+import type { MeterDetail, MeterSummary, Overview, RegisterReading } from "@meterkeep/api";
+import { metersText, meterText, overviewText } from "./print.ts";
 
 const DETAIL = {
   meter: { systemTitle: "4D4B5000000007E9", label: "Mine", kind: "real" },
@@ -42,20 +42,54 @@ test("a meter is shown with the newest value of each register, and without words
   assert.match(meterText(DETAIL, []), /Readings: none yet/);
 });
 
-test("the list of meters says why each is trusted as it is, and marks times that are simulated", () => {
+test("the list of meters is no wider than 120 columns, marks times that are simulated, and says once why meters are trusted so", () => {
+  const why =
+    "Its keys are ours, but whoever recorded the takeover and has the factory master key has them too. ".repeat(2);
   const meter = {
     systemTitle: "4D4B5000000007E9",
-    label: "Mine",
+    label: "Linden Avenue 128 b",
     kind: "simulated",
-    trust: "held",
-    trustSentence: "Nobody has spoken with it yet.",
-    takeover: "shipped",
-    supply: "unknown",
+    trust: "provisional",
+    trustSentence: why,
+    takeover: "under-way",
+    supply: "disconnected",
+    powerW: 12_345,
     stale: true,
     lastReadingAt: "2026-11-21T12:00:00Z",
   } as unknown as MeterSummary;
-  const text = metersText([meter, { ...meter, kind: "real", stale: false }]);
-  assert.match(text, /last reading.*why/);
-  assert.match(text, /2026-11-21T12:00:00Z \(simulated time, stale\).*Nobody has spoken with it yet\./);
-  assert.match(text, /real .*2026-11-21T12:00:00Z {2,}│? *Nobody|real .*2026-11-21T12:00:00Z [^(]*Nobody/);
+  const real = {
+    ...meter,
+    kind: "real",
+    takeover: "not-applicable",
+    stale: false,
+    trustSentence: "It was added.",
+  } as const;
+  const lines = metersText([meter, meter, real]).split("\n");
+  assert.ok(
+    lines.every(({ length }) => length <= 120),
+    lines.join("\n"),
+  );
+  assert.match(lines[1] ?? "", /^4D4B5000000007E9 .* sim\. .* under-way .* 12345 W +2026-11-21 12:00 stale +\[1\]$/);
+  assert.match(lines[3] ?? "", / real .* none .* 2026-11-21 12:00 +\[2\]$/);
+  const text = lines.join("\n");
+  assert.match(text, /\n\[1\] 2 meters: Its keys are ours/);
+  assert.match(text, /\n\[2\] 1 meter: It was added\.\n/);
+  assert.match(text, /those of simulated meters \(sim\.\) are their town's/);
+  assert.doesNotMatch(metersText([real]), /sim\./);
+  assert.equal(metersText([]), "There are no such meters.\n");
+});
+
+test("the status says why there are more meters than homes", () => {
+  const overview = (atTransformers: number): Overview =>
+    ({
+      counts: { meters: 204, simulated: 204, real: 0, atTransformers, byTrust: {} },
+      clock: { now: "" },
+      custodian: {},
+      warnings: [],
+    }) as unknown as Overview;
+  assert.match(
+    overviewText(overview(4), "x"),
+    /Meters +204 \(204 simulated, 0 real\); 4 of them measure at transformers/,
+  );
+  assert.match(overviewText(overview(0), "x"), /Meters +204 \(204 simulated, 0 real\)\n/);
 });

@@ -1,5 +1,5 @@
 import type { MeterDetail, MeterSummary, Overview, RegisterReading } from "@meterkeep/api";
-import Table from "cli-table3";
+import { columns, Footnotes } from "../columns.ts";
 
 /** Numbers of a town as a few lines of text. */
 export function overviewText(overview: Overview, address: string): string {
@@ -8,7 +8,7 @@ export function overviewText(overview: Overview, address: string): string {
   const unknown = counts.meters - counts.connected - counts.disconnected;
   const lines = [
     `Console        ${address}`,
-    `Meters         ${counts.meters} (${counts.simulated} simulated, ${counts.real} real)`,
+    `Meters         ${counts.meters} (${counts.simulated} simulated, ${counts.real} real)${atTransformersText(overview)}`,
     `Trust          ${trust.map(([state, count]) => `${count} ${state}`).join(", ")}`,
     "               each with its reason: meterkeep meter list",
     `Supply         ${counts.connected} connected, ${counts.disconnected} disconnected, ${unknown} without a switch or not read yet`,
@@ -21,32 +21,40 @@ export function overviewText(overview: Overview, address: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Meters, one a line. */
-export function metersText(meters: readonly MeterSummary[]): string {
-  const table = new Table({
-    head: ["system title", "label", "kind", "trust", "takeover", "supply", "power", "last reading", "why"],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const meter of meters)
-    table.push([
-      meter.systemTitle,
-      meter.label,
-      meter.kind,
-      meter.trust,
-      meter.takeover,
-      meter.supply,
-      meter.powerW === undefined ? "" : `${Math.round(meter.powerW)} W`,
-      lastReadingText(meter),
-      meter.trustSentence,
-    ]);
-  return `${table.toString()}\n`;
+/** Why there are more meters than homes. */
+function atTransformersText({ counts: { atTransformers } }: Overview): string {
+  if (atTransformers === 0) return "";
+  return `; ${atTransformers} of them ${atTransformers === 1 ? "measures" : "measure"} at transformers what feeders take, and no home`;
 }
 
-/** A simulated meter's times are those of its town. */
-function lastReadingText({ lastReadingAt, kind, stale }: MeterSummary): string {
+/** Meters, one a line, within 120 columns where labels are no longer than an address; why each is trusted so stands beneath. */
+export function metersText(meters: readonly MeterSummary[]): string {
+  if (meters.length === 0) return "There are no such meters.\n";
+  const why = new Footnotes();
+  const head = ["system title", "label", "kind", "trust", "takeover", "supply", "power", "last reading", "why"];
+  const rows = meters.map((meter) => [
+    meter.systemTitle,
+    meter.label,
+    KINDS[meter.kind],
+    meter.trust,
+    meter.takeover === "not-applicable" ? "none" : meter.takeover,
+    meter.supply,
+    meter.powerW === undefined ? "" : `${Math.round(meter.powerW)} W`,
+    lastReadingText(meter),
+    why.mark(meter.trustSentence),
+  ]);
+  const hasSimulated = meters.some(({ kind }) => kind === "simulated");
+  const times = `Times of readings are UTC${hasSimulated ? "; those of simulated meters (sim.) are their town's" : ""}.\n`;
+  return `${columns(head, rows)}\n${why.text("meter", "meters")}${times}`;
+}
+
+const KINDS: Readonly<Record<MeterSummary["kind"], string>> = { simulated: "sim.", real: "real" };
+
+/** `2026-11-21 12:00 stale` */
+function lastReadingText({ lastReadingAt, stale }: MeterSummary): string {
   if (lastReadingAt === undefined) return "never";
-  const marks = [kind === "simulated" && "simulated time", stale && "stale"].filter((mark) => mark !== false);
-  return marks.length === 0 ? lastReadingAt : `${lastReadingAt} (${marks.join(", ")})`;
+  const minute = new Date(lastReadingAt).toISOString().slice(0, 16).replace("T", " ");
+  return stale ? `${minute} stale` : minute;
 }
 
 /** One meter: who it is, its keys, how far it is trusted and why, and the newest value of each register. */

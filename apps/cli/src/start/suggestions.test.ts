@@ -1,7 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { suggestionsFor } from "./suggestions.ts";
+
+const DECODE = "npx meterkeep decode examples/authenticated.hex --key-file examples/keys.json";
+
+test("what a start says to try next is what the README says", () => {
+  const readme = readFileSync(new URL("../../../../README.md", import.meta.url), "utf8");
+  const block = /## Try next\n\n```sh\n(.*?)```/s.exec(readme)?.[1] ?? "";
+  assert.deepEqual(
+    block
+      .trim()
+      .split("\n")
+      .map((line) => line.split(/ +# /)),
+    suggestionsFor(undefined).tryNext.map(({ command, meaning }) => [command, meaning]),
+  );
+});
 
 test("commands name the state directory unless it is the one that they look in anyway", () => {
   const commands = (state?: string): string[] => {
@@ -11,13 +26,13 @@ test("commands name the state directory unless it is the one that they look in a
   assert.deepEqual(commands(), [
     "npx meterkeep drill break-in",
     "npx meterkeep meter list",
-    "npx meterkeep decode examples/plain.hex",
+    DECODE,
     "npx meterkeep admin recover",
   ]);
   assert.deepEqual(commands("/srv/mk"), [
     "npx meterkeep drill break-in --state /srv/mk",
     "npx meterkeep meter list --state /srv/mk",
-    "npx meterkeep decode examples/plain.hex",
+    DECODE,
     "npx meterkeep admin recover --state /srv/mk",
   ]);
 });

@@ -1,6 +1,6 @@
 import type { Suggestion } from "./reporter.ts";
 
-/** Three commands that show what this is, and the one that brings back a lost login. */
+/** Commands that show what this is, as README.md has them, and the one that brings back a lost login. */
 export interface Suggestions {
   readonly tryNext: readonly Suggestion[];
   readonly recover: string;
@@ -22,12 +22,12 @@ export function suggestionsFor(state: string | undefined): Suggestions {
     tryNext: [
       {
         command: `npx meterkeep drill break-in${where}`,
-        meaning: "a stolen head-end asks for the lights of the whole town",
+        meaning: "what a thief of the head-end can do",
       },
       { command: `npx meterkeep meter list${where}`, meaning: "every meter, its trust and why" },
       {
-        command: "npx meterkeep decode examples/plain.hex",
-        meaning: "a telegram as a meter pushed it, decoded",
+        command: "npx meterkeep decode examples/authenticated.hex --key-file examples/keys.json",
+        meaning: "a telegram as a meter pushed it",
       },
     ],
     recover: `npx meterkeep admin recover${where}`,

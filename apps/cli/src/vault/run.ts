@@ -36,7 +36,10 @@ const LEAST_CHARACTERS = 12;
 export async function rewrap(options: RewrapOptions, terminal: Terminal): Promise<void> {
   const { toPassphraseFile, toRootKey = false, reason, json } = options;
   if ((toPassphraseFile !== undefined) === toRootKey)
-    throw new CliError("option-invalid", "say what shall open the vault: --to-root-key, or --to-passphrase-file FILE");
+    throw new CliError(
+      "option-invalid",
+      "say what shall open the vault from now on: --to-root-key for a new key in custodian/root.key, or --to-passphrase-file FILE (mode 0600)",
+    );
   const newPassphrase = toPassphraseFile === undefined ? undefined : longEnough(readSecret(toPassphraseFile));
   const changed = await withInstallationAtRest(options, terminal, async (installation) =>
     inRecoveryProcess<RootChanged>({
@@ -53,9 +56,9 @@ export async function rewrap(options: RewrapOptions, terminal: Terminal): Promis
       : `The former one, ${from}, is in ${former}: it opens backups from before, and nothing else. Take it off this machine.`;
   const how =
     toPassphraseFile === undefined
-      ? "Start without --passphrase-file, and back the new root key up apart from the database."
+      ? "Start without --passphrase-file. Back the new custodian/root.key up apart from the database, and say where with `npx meterkeep vault copied --where …`: until then starts warn."
       : `Start with --passphrase-file ${toPassphraseFile}.`;
-  const text = `Root key ${to} opens the vault from now on: ${vaultKeys} vault keys and ${secrets} secrets are sealed anew. ${kept}\n${how} Then make a backup, and seal meter keys anew with \`meterkeep vault reseal\` while Meterkeep is stopped, as soon as it may be: until then whoever has the former root key and a copy of the database from before opens those that lie here.\n`;
+  const text = `Root key ${to} opens the vault from now on: ${vaultKeys} vault keys and ${secrets} secrets are sealed anew. ${kept}\n${how} Then make a backup, and seal meter keys anew with \`npx meterkeep vault reseal\` while Meterkeep is stopped, as soon as it may be: until then whoever has the former root key and a copy of the database from before opens those that lie here.\n`;
   await write(terminal.stdout, json === true ? `${JSON.stringify(changed)}\n` : text);
 }
 

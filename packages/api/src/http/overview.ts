@@ -77,6 +77,9 @@ export const OverviewCounts = Type.Object({
   meters: Type.Integer(),
   simulated: Type.Integer(),
   real: Type.Integer(),
+  atTransformers: Type.Integer({
+    description: "Meters of transformers, which measure what a feeder takes and no home",
+  }),
   connected: Type.Integer(),
   disconnected: Type.Integer(),
   stale: Type.Integer(),

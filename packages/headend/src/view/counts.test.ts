@@ -56,6 +56,7 @@ test("totals that the database counts are those of the lines, whatever state met
   const lines = await meterSummaries(pool, scope, clockOf, NOW);
   const counts = await overviewCounts(pool, scope, clockOf, NOW, 3, new Date(NOW - 24 * HOUR));
   const { stale, disconnected, byTrust, byTakeover } = counts;
+  assert.equal(counts.atTransformers, 3);
   assert.ok(stale > 0 && stale < lines.length && disconnected > 0);
   assert.deepEqual(
     { ...counts, byTrust: { ...byTrust }, byTakeover: { ...byTakeover } },
@@ -63,6 +64,7 @@ test("totals that the database counts are those of the lines, whatever state met
       meters: 41,
       simulated: 40,
       real: 1,
+      atTransformers: lines.filter(({ role }) => role === "transformer").length,
       connected: lines.filter(({ supply }) => supply === "connected").length,
       disconnected: lines.filter(({ supply }) => supply === "disconnected").length,
       stale: lines.filter((line) => line.stale).length,

@@ -32,6 +32,7 @@ export async function overviewCounts(
     meters: count(() => true),
     simulated: count((row) => row.kind === "simulated"),
     real: count((row) => row.kind === "real"),
+    atTransformers: count((row) => row.at_transformer),
     connected: count((row) => row.supply === "connected"),
     disconnected: count((row) => row.supply === "disconnected"),
     stale: count((row) => row.stale),
@@ -85,6 +86,7 @@ const [ATTACHED, UNKNOWN] = ["attached", "unknown"];
 
 interface CountRow {
   readonly kind: MeterKind;
+  readonly at_transformer: boolean;
   readonly phase: TakeoverPhase;
   readonly verdict: TakeoverVerdict;
   readonly state: TrustStateName;
@@ -126,10 +128,10 @@ const IS_STALE = "(t.phase <> 'left' and (l.reading_at is null or l.reading_at <
 
 const COUNT_METERS = `
   with ${SILENCE}
-  select m.kind, t.phase, t.verdict, tr.state, ${SUPPLY} as supply,
+  select m.kind, m.role = 'transformer' as at_transformer, t.phase, t.verdict, tr.state, ${SUPPLY} as supply,
     ${IS_STALE} as stale, count(*) as meters, coalesce(sum(l.interval_count), 0) as intervals,
     coalesce(sum(l.trusted_interval_count), 0) as trusted_intervals
-  from ${LINES} group by 1, 2, 3, 4, 5, 6`;
+  from ${LINES} group by 1, 2, 3, 4, 5, 6, 7`;
 
 const COUNT_FEEDERS = `
   with ${SILENCE}, counted as (
