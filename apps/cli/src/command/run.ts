@@ -110,7 +110,8 @@ export async function showTarget(
 export async function list({ state, json }: OperatorOptions, terminal: Terminal): Promise<void> {
   const { campaigns } = await runningServer(state, terminal).call("listCampaigns");
   const lines = campaigns.map(
-    (each) => `${each.id}  ${each.state}  ${each.words}, ${each.targets} meters, ${each.requester}: ${each.sentence}`,
+    (each) =>
+      `${each.id}  ${each.state}  ${each.words}, ${each.targets} ${each.targets === 1 ? "meter" : "meters"}, ${each.requester}: ${each.sentence}`,
   );
   await write(
     terminal.stdout,

@@ -88,7 +88,7 @@ export const ProfileRow = Type.Object({
   statusWords: Type.Array(Type.String()),
   quality: words(
     INTERVAL_QUALITIES,
-    "actual: came before its day was closed; late: came after that; disputed: another value came for the same instant, and neither overwrites the other",
+    "actual: came before its day was closed; late: came after that; disputed: another value came for the same instant, and neither overwrites the other, or a finding disputes what the meter says of that time",
   ),
   ...provenance,
 });
