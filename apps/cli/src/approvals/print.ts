@@ -9,7 +9,7 @@ export function manifestText(of: ManifestStateView): string {
   return lines(
     `${of.hash}`,
     `  ${of.words} (${of.commandClass})`,
-    `  ${of.targets} meters, ${(of.loadAtRiskW / 1000).toFixed(1)} kW, from ${when(Number(notBefore))} to ${when(Number(notAfter))}`,
+    `  ${of.targets} ${of.targets === 1 ? "meter" : "meters"}, ${(of.loadAtRiskW / 1000).toFixed(1)} kW, from ${when(Number(notBefore))} to ${when(Number(notAfter))}`,
     `  asked for by ${of.requester}: ${String(reason)} ${String(workOrder)}`.trimEnd(),
     approvalText(of),
     `  done: ${executed} executed, ${open} not answered, ${refused} refused, ${superseded} never taken`,

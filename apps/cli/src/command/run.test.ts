@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CampaignTarget, type CampaignTargetDetail, type CampaignView, TARGET_STATES } from "@meterkeep/api";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
-import { ask, group, reportText, targetText } from "./run.ts";
+import { ask, campaignText, group, reportText, targetText } from "./run.ts";
 
 test("a group is not emptied by forgetting to name its meters", async () => {
   const state = "/nonexistent";
@@ -63,4 +63,25 @@ test("what one meter of a campaign said is told fact by fact, and what was read 
     "  x limit (x/4): 6000",
     "[",
   ]);
+});
+
+test("a campaign says how to approve it while it waits for that, and no longer", () => {
+  const dryRun = {
+    words: "reconnect",
+    targets: 1,
+    selected: 1,
+    loadAtRiskW: 0,
+    people: 1,
+    findings: [],
+    waves: [],
+    verdict: "goes-on",
+  };
+  const text = (state: string) =>
+    campaignText({
+      campaign: { id: "c", state, sentence: "why" },
+      manifest: { hash: "ab12" },
+      dryRun,
+    } as unknown as CampaignView);
+  assert.match(text("awaiting-approval"), /npx meterkeep approve ab12 --as ID --key FILE/);
+  assert.doesNotMatch(text("done"), /approve ab12/);
 });

@@ -253,10 +253,11 @@ function dryRunText({ words, targets, selected, loadAtRiskW, people, findings, w
   ].join("\n");
 }
 
-function campaignText({ campaign, manifest, dryRun }: CampaignView): string {
+export function campaignText({ campaign, manifest, dryRun }: CampaignView): string {
+  const waits = campaign.state === "awaiting-approval" && manifest !== undefined;
   return [
     `${campaign.id}  ${campaign.state}: ${campaign.sentence}`,
-    ...(manifest === undefined ? [] : [`  Approve: npx meterkeep approve ${manifest.hash}`]),
+    ...(waits ? [`  On the custodian's own page, or: npx meterkeep approve ${manifest.hash} --as ID --key FILE`] : []),
     `  ${dryRunText(dryRun)}`,
   ].join("\n");
 }
