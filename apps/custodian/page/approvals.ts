@@ -41,6 +41,8 @@ interface State {
   readonly trouble?: { readonly message: string };
   readonly manifests: readonly Manifest[];
   readonly changes: readonly Change[];
+  /** What journals of leases do not explain. */
+  readonly disputes: readonly string[];
 }
 
 const REFRESH_MILLISECONDS = 5000;
@@ -78,6 +80,8 @@ async function refresh(): Promise<void> {
   shown = text;
   showApprovers(state.approvers);
   showSwitch(state);
+  element("disputes").hidden = state.disputes.length === 0;
+  element("disputed").replaceChildren(...state.disputes.map((why) => listItem(new Text(why))));
   const documents = [
     ...state.manifests.map((manifest) => ({
       at: manifest.submittedAt,
@@ -238,7 +242,7 @@ function row(kind: "td" | "th", cells: readonly string[]): HTMLTableRowElement {
   return line;
 }
 
-function listItem(content: HTMLElement): HTMLLIElement {
+function listItem(content: Node): HTMLLIElement {
   const item = document.createElement("li");
   item.append(content);
   return item;

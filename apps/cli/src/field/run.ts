@@ -159,10 +159,14 @@ export async function exposure(
 function reportText({ handhelds, leases }: FieldReport): string {
   const lines = [
     ...handhelds.map(({ handheld, technician, state }) => `${handheld} of ${technician}: ${state}`),
-    ...leases.map(({ lease, technician, handheld, state, until, meters, meterHours }) => {
+    ...leases.flatMap(({ lease, technician, handheld, state, until, disputes, meters, meterHours }) => {
       const open = meters.filter(({ rotatedAt }) => rotatedAt === undefined).length;
       const after = open === 0 ? "all rotated" : `${open} of ${meters.length} not rotated yet`;
-      return `lease ${lease} to ${technician} (${handheld}) until ${new Date(until).toISOString()}: ${state}, ${meters.length} meters, ${after}, ${meterHours} meter-hours exposed`;
+      const counted = meters.flatMap(({ meter, counted: count }) =>
+        count === undefined || count.outcome === "agrees" ? [] : [`  ${meter}: ${count.outcome}, ${count.sentence}`],
+      );
+      const line = `lease ${lease} to ${technician} (${handheld}) until ${new Date(until).toISOString()}: ${state}, ${meters.length} meters, ${after}, ${meterHours} meter-hours exposed`;
+      return [line, ...disputes.map((why) => `  disputed: ${why}`), ...counted];
     }),
   ];
   return lines.length === 0 ? "No handheld is enrolled.\n" : `${lines.join("\n")}\n`;

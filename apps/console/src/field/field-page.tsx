@@ -58,11 +58,18 @@ function LeasePanel({ lease }: { lease: FieldLease }) {
         {lease.meters.length} meters, {open === 0 ? "none of them open any more" : `${open} of them still open`};{" "}
         {lease.meterHours} meter hours exposed. From <When at={lease.from} /> until <When at={lease.until} />.
       </p>
+      {lease.disputes.length === 0 ? null : (
+        <ul aria-label="What its journal does not explain">
+          {lease.disputes.map((why) => (
+            <li key={why}>{why}</li>
+          ))}
+        </ul>
+      )}
       <DataTable
         label={`Meters of the lease of ${lease.technician}`}
-        columns={["Meter", "Risk", "Hours exposed", "Keys changed", "Rotation"]}
+        columns={["Meter", "Risk", "Hours exposed", "Keys changed", "Its counter", "Rotation"]}
       >
-        {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, phase, sentence }) => (
+        {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, counted, phase, sentence }) => (
           <tr key={systemTitle}>
             <th scope="row">
               <MeterLink systemTitle={systemTitle} label={label} />
@@ -70,6 +77,7 @@ function LeasePanel({ lease }: { lease: FieldLease }) {
             <td>{risk ?? ""}</td>
             <td>{exposedHours}</td>
             <td>{rotatedAt === undefined ? "not yet" : <When at={rotatedAt} />}</td>
+            <td>{counted === undefined ? "" : `${counted.outcome}: ${counted.sentence}`}</td>
             <td>{phase === undefined ? "when the lease ends" : `${phase}: ${sentence ?? ""}`}</td>
           </tr>
         ))}

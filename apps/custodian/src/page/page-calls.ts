@@ -1,7 +1,7 @@
 import { type Custody, lossHash } from "@meterkeep/custody";
 
 type Asked = Readonly<Record<string, unknown>>;
-type Parts = Pick<Custody, "service" | "authority" | "enrolment">;
+type Parts = Pick<Custody, "service" | "authority" | "enrolment" | "disputedLeases">;
 
 /** Answers one call of the page. */
 export type PageCall = (asked: Asked, custody: Parts) => Promise<unknown>;
@@ -20,14 +20,14 @@ const SEARCHED_AT_ONCE = 1000;
 
 /** What the page can ask for: what is to be approved, and to hand in what a person has signed. */
 export const PAGE_CALLS: Readonly<Record<string, PageCall>> = {
-  "/api/state": async (_, { service }) => {
+  "/api/state": async (_, { service, disputedLeases }) => {
     const [state, { manifests }, { changes }] = await Promise.all([
       service.authorityState({}, PAGE),
       service.manifests({ limit: MOST_SHOWN }, PAGE),
       service.changes({ limit: MOST_SHOWN }, PAGE),
     ]);
     const approvers = state.approvers.map((one) => ({ ...one, credentialId: hex(one.credentialId) }));
-    return { ...state, approvers, manifests, changes };
+    return { ...state, approvers, manifests, changes, disputes: disputedLeases() };
   },
   "/api/targets": async (asked, { service }) => {
     const hash = textOf(asked, "hash");

@@ -34,7 +34,7 @@ export function pagePlace(port: number): PagePlace {
  * is in between. It has no sign-in: it shows what is to be approved, and takes nothing that a person's own key has not signed.
  */
 export async function servePage(
-  custody: Pick<Custody, "service" | "authority" | "enrolment" | "onFailure">,
+  custody: Pick<Custody, "service" | "authority" | "enrolment" | "disputedLeases" | "onFailure">,
   { origins: [origin] }: PagePlace,
   port: number,
 ): Promise<PageServer> {

@@ -28,11 +28,12 @@ function viewOf(text: string): FieldView {
   const { handhelds, leases } = JSON.parse(text) as FieldReport;
   return {
     handhelds: handhelds.map(({ handheld, technician, state }) => ({ handheld, technician, state })),
-    leases: leases.map(({ from, until, operations, meters, ...lease }) => ({
+    leases: leases.map(({ from, until, operations, disputes, meters, ...lease }) => ({
       ...lease,
       from: timeText(from),
       until: timeText(until),
       operations: [...operations],
+      disputes: [...disputes],
       meters: meters.map(({ meter, rotatedAt, ...rest }) => ({
         systemTitle: meter,
         ...rest,

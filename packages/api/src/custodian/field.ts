@@ -43,7 +43,20 @@ export const exposureRequest = record({
 /** JSON text: a list of `Exposure`, and where to go on; absent at the end. */
 export const exposureResponse = record({ exposures: c.utf8({ max: 900_000 }), next: c.optional(exposurePlace) });
 
-/** A lease as it stands. */
+/**
+ * What a meter's counter says of a lease that is over, beside the journal: `awaited` until the meter was asked, `agrees` where both say
+ * the same, `passed-over` where the meter has taken fewer, `untold` where nothing can be compared, and `finding` where it has taken
+ * more than the journal says.
+ */
+export type LeaseOutcome = "awaited" | "agrees" | "passed-over" | "untold" | "finding";
+
+/** What a meter's counter says of a lease, and in one sentence. */
+export interface LeaseCount {
+  readonly outcome: LeaseOutcome;
+  readonly sentence: string;
+}
+
+/** A lease as it stands. `disputed`: its journal does not explain what its keys were used for. */
 export interface LeaseState {
   readonly lease: string;
   readonly handheld: string;
@@ -51,7 +64,9 @@ export interface LeaseState {
   readonly from: number;
   readonly until: number;
   readonly operations: readonly LeaseOperation[];
-  readonly state: "open" | "returned" | "expired" | "lost";
+  readonly state: "open" | "returned" | "expired" | "lost" | "disputed";
+  /** Why it is disputed, a sentence each; none where it is not. */
+  readonly disputes: readonly string[];
   /** Those whose keys are still open first, the riskiest of them before the others. */
   readonly meters: readonly LeasedMeterState[];
   /** Hours that keys in the handheld open meters, summed over the meters: up to now where one is not rotated. */
@@ -66,6 +81,8 @@ export interface LeasedMeterState {
   readonly rotatedAt?: number;
   /** Hours since the lease began in which the lent keys opened the meter: up to now where they still do. */
   readonly exposedHours: number;
+  /** Beside the journal; absent while the lease is open. */
+  readonly counted?: LeaseCount;
   /** How urgent its rotation is, higher first; absent where none is planned. */
   readonly risk?: number;
   /** Where its rotation stands, and in one sentence; absent where none is planned. */

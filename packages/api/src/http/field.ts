@@ -12,6 +12,12 @@ export const FieldMeter = Type.Object({
   risk: Type.Optional(Type.Integer({ description: "Higher is rotated first" })),
   phase: Type.Optional(Type.String({ description: "Where its rotation stands" })),
   sentence: Type.Optional(Type.String()),
+  counted: Type.Optional(
+    Type.Object(
+      { outcome: words(["awaited", "agrees", "passed-over", "untold", "finding"]), sentence: Type.String() },
+      { description: "What its counter says beside the journal, once the lease is over" },
+    ),
+  ),
 });
 export type FieldMeter = Static<typeof FieldMeter>;
 
@@ -22,7 +28,8 @@ export const FieldLease = Type.Object({
   from: Timestamp,
   until: Timestamp,
   operations: Type.Array(Type.String()),
-  state: words(["open", "returned", "expired", "lost"]),
+  state: words(["open", "returned", "expired", "lost", "disputed"]),
+  disputes: Type.Array(Type.String(), { description: "What its journal does not explain, a sentence each" }),
   meterHours: Type.Number({ description: "Hours that its keys opened meters, summed over them, so far" }),
   meters: Type.Array(FieldMeter, { description: "Those that are still open first, the riskiest before the others" }),
 });

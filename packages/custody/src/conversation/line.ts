@@ -1,4 +1,4 @@
-import { accepted, type ReceiveWindow } from "../protocol/receive-window.ts";
+import { accepted, missing, type ReceiveWindow, windowOf } from "../protocol/receive-window.ts";
 import type { HeldWindow, ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { SendCounters } from "../protocol/send-counters.ts";
 import type { MeterFile, SetupPlace, WindowRecord } from "../store/records.ts";
@@ -26,6 +26,8 @@ export class Line {
   #first: number | undefined;
   /** Nothing below the meter's proof, which answered a fresh challenge, is new. */
   #floor = 0;
+  /** The first counter of its proof. */
+  #proof: number | undefined;
   /** What was accepted here alone, where the counters of the meter's proof were not new. */
   #private: ReceiveWindow | undefined;
   #isDoubtful = false;
@@ -78,10 +80,21 @@ export class Line {
 
   /** The meter has proven itself; these are the counters of its part in that, in order, under the unicast key. */
   proven(serverCounters: readonly number[]): void {
+    this.#proof ??= serverCounters[0];
     for (const counter of serverCounters) {
       if (!this.#window.accept(counter)) this.#isDoubtful = true;
       this.#floor = Math.max(this.#floor, counter);
     }
+  }
+
+  /**
+   * How many counters the meter has used under this key since one of them, and before its proof here, of which nothing was heard;
+   * undefined where that is too long ago to tell, or its counters go back.
+   */
+  unheardSince(counter: number): number | undefined {
+    const record = this.#window.record();
+    if (this.#proof === undefined || this.#isDoubtful || record === undefined) return undefined;
+    return missing(windowOf(record.highest, record.seen), counter, this.#proof);
   }
 
   /** Remembers the counter of an authentic APDU under the unicast key and says whether it is new. */

@@ -1,6 +1,6 @@
 import type { Exposure } from "@meterkeep/api/custodian";
 import type { LedgerReads } from "@meterkeep/ledger";
-import { readField } from "../lease/field-record.ts";
+import { readField, standingOf } from "../lease/field-record.ts";
 import type { LeasedMeter } from "../lease/lease-file.ts";
 import { rotatedAt } from "../lease/lent-rotation.ts";
 import type { MeterFile } from "../store/records.ts";
@@ -17,18 +17,22 @@ export type LeasedOf = readonly {
 /** Leases by meter, as the ledger has them. */
 export async function leasedMeters(ledger: Pick<LedgerReads, "ofKinds">): Promise<ReadonlyMap<string, LeasedOf>> {
   const byMeter = new Map<string, LeasedOf[number][]>();
-  for (const { terms, state } of (await readField(ledger)).leases.values()) {
-    const { technician, handheld, lease, from } = terms;
+  for (const recorded of (await readField(ledger)).leases.values()) {
+    const { technician, handheld, lease, from, meters } = recorded.terms;
+    const state = standingOf(recorded);
     const isLost = state === "lost";
-    for (const leased of terms.meters) {
+    for (const leased of meters) {
+      const own = recorded.disputes.filter(({ of }) => of === undefined || of === leased.meter);
       const of = byMeter.get(leased.meter) ?? [];
       byMeter.set(leased.meter, of);
       of.push({
         leased,
-        who: isLost ? `whoever has ${handheld} (of ${technician})` : `${technician} (${handheld})`,
+        who: isLost
+          ? `whoever has ${handheld} (of ${technician})`
+          : `${technician} (${handheld})${own.length > 0 ? ", and whoever else has used them" : ""}`,
         as: isLost ? "handheld lost" : "technician",
         from,
-        why: `lease ${lease}, ${state}`,
+        why: [`lease ${lease}, ${state}`, ...own.map(({ why }) => why)].join(": "),
       });
     }
   }

@@ -1,6 +1,13 @@
 import type { LedgerEntry, LedgerReads } from "@meterkeep/ledger";
 import { type Handheld, handheldOf } from "./handheld.ts";
 import type { LeaseTerms } from "./lease-file.ts";
+import {
+  type AnswersCounted,
+  type CounterRead,
+  type JournalWord,
+  type PassedCounters,
+  wordsOf,
+} from "./reconciliation.ts";
 
 /** Kinds of the entries that leases are: the ledger is the only place where they stand. */
 export const FIELD_KINDS = {
@@ -9,12 +16,35 @@ export const FIELD_KINDS = {
   returned: "lease-returned",
   expired: "lease-expired",
   lost: "handheld-lost",
+  /** What a meter's counter showed when a lease was over. */
+  counted: "lease-counter-read",
+  /** What its keys were used for is not what its journal says. */
+  disputed: "lease-disputed",
+  /** How many answers of its own a meter has counted since, as its next authentic one shows. */
+  answered: "lease-answers-counted",
 } as const;
+
+/** Why a lease is disputed: over one meter, or, where the journal itself does not add up, over all of them. */
+export interface Dispute {
+  readonly lease: string;
+  readonly of?: string;
+  readonly why: string;
+}
 
 /** A lease with what became of it. */
 export interface RecordedLease {
   readonly terms: LeaseTerms;
   state: "open" | "returned" | "expired" | "lost";
+  /** When it was over; absent while it is open. Milliseconds since 1970 UTC. */
+  endedAt?: number;
+  /** What its journal says, by system title; absent where none came. */
+  journal?: ReadonlyMap<string, JournalWord>;
+  /** By system title. */
+  readonly reads: Map<string, CounterRead>;
+  readonly answers: Map<string, AnswersCounted>;
+  /** The highest counter that was heard of each meter when it was lent; of none where nothing was. */
+  readonly heard: Readonly<Record<string, number>>;
+  readonly disputes: Dispute[];
 }
 
 /** What the ledger says of the field, by names of handhelds and ids of leases. */
@@ -30,12 +60,27 @@ export async function readField(ledger: Pick<LedgerReads, "ofKinds">): Promise<F
   return record;
 }
 
-interface Said {
+/** What is to be said of a lease: a handheld that is lost is worse than one whose journal is doubted. */
+export function standingOf({ state, disputes }: Pick<RecordedLease, "state" | "disputes">) {
+  return state !== "lost" && disputes.length > 0 ? "disputed" : state;
+}
+
+/** What a journal says of a meter of its lease; one that it does not name was not visited. */
+export function journalWord({ terms, journal }: RecordedLease, meter: string): JournalWord | undefined {
+  const leased = terms.meters.find((one) => one.meter === meter);
+  return journal && (journal.get(meter) ?? { next: leased?.first ?? 0, passed: [] });
+}
+
+interface Said extends CounterRead, AnswersCounted, Dispute {
   readonly publicKey: string;
   readonly technician: string;
   readonly handheld: string;
   readonly lease: string;
   readonly terms: LeaseTerms;
+  readonly used: readonly { readonly meter: string; readonly next: number }[];
+  /** Of entries from before handhelds told. */
+  readonly passed?: readonly PassedCounters[];
+  readonly heard?: Readonly<Record<string, number>>;
 }
 
 function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEntry): void {
@@ -43,15 +88,34 @@ function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEnt
   if (kind === FIELD_KINDS.enrolled) {
     const handheld = handheldOf(said.publicKey, said.technician);
     handhelds.set(handheld.recipient.name, { ...handheld, lostAt: undefined });
-  } else if (kind === FIELD_KINDS.given) leases.set(said.terms.lease, { terms: said.terms, state: "open" });
+  } else if (kind === FIELD_KINDS.given)
+    leases.set(said.terms.lease, {
+      terms: said.terms,
+      state: "open",
+      reads: new Map(),
+      answers: new Map(),
+      heard: said.heard ?? {},
+      disputes: [],
+    });
   else if (kind === FIELD_KINDS.lost) {
     const handheld = handhelds.get(said.handheld);
     if (handheld !== undefined) handheld.lostAt = at;
-    for (const lease of leases.values()) if (lease.terms.handheld === said.handheld) lease.state = "lost";
+    for (const lease of leases.values()) if (lease.terms.handheld === said.handheld) end(lease, "lost", at);
   } else {
     const lease = leases.get(said.lease);
-    // A journal that comes late is better than none.
-    if (lease !== undefined && lease.state !== "lost")
-      lease.state = kind === FIELD_KINDS.returned ? "returned" : "expired";
+    if (lease === undefined) return;
+    if (kind === FIELD_KINDS.counted) lease.reads.set(said.meter, said);
+    else if (kind === FIELD_KINDS.answered) lease.answers.set(said.meter, said);
+    else if (kind === FIELD_KINDS.disputed) lease.disputes.push(said);
+    else {
+      if (kind === FIELD_KINDS.returned) lease.journal = wordsOf(said.used, said.passed ?? []);
+      // A journal that comes late is better than none.
+      end(lease, kind === FIELD_KINDS.returned ? "returned" : "expired", at);
+    }
   }
+}
+
+function end(lease: RecordedLease, state: Exclude<RecordedLease["state"], "open">, at: number): void {
+  lease.endedAt ??= at;
+  if (lease.state !== "lost") lease.state = state;
 }

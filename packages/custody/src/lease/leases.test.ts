@@ -1,90 +1,22 @@
 import assert from "node:assert/strict";
-import { createDecipheriv, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import { createPublicKey, verify } from "node:crypto";
 import { test } from "node:test";
-import type { Exposure, FieldReport } from "@meterkeep/api/custodian";
-import { fromHex, systemTitle } from "@meterkeep/dlms";
+import type { FieldReport } from "@meterkeep/api/custodian";
+import { Crash, carryTakeover, HEAD_END, type TestCustody } from "../testing/test-custody.ts";
 import {
-  generateRecoveryKey,
-  type RecoveryPrivateKey,
-  recoveryPrivateKey,
-  unwrapContentKey,
-} from "../backup/recovery-key.ts";
-import { Crash, caller, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
-import { TestMeter } from "../testing/test-meter.ts";
-import type { LeaseTerms, LentKeys } from "./lease-file.ts";
-import { signedText } from "./lease-file.ts";
-
-const OPERATOR = caller("operator");
-const TITLES = ["5453540000000801", "5453540000000802"] as const;
-
-interface Handheld {
-  readonly publicKey: string;
-  readonly opening: RecoveryPrivateKey;
-  readonly signing: KeyObject;
-}
-
-function newHandheld(name: string): Handheld {
-  const keys = generateRecoveryKey(name);
-  const pair = generateKeyPairSync("ed25519");
-  const signing = pair.publicKey.export({ type: "spki", format: "der" }).toString("base64");
-  const publicKey = JSON.stringify({ ...(JSON.parse(keys.publicText) as object), signing });
-  return { publicKey, opening: recoveryPrivateKey(keys.privateText), signing: pair.privateKey };
-}
-
-function opened(
-  file: string,
-  { opening }: Handheld,
-): { readonly terms: LeaseTerms; readonly keys: readonly LentKeys[] } {
-  const { terms, key, sealed } = JSON.parse(file) as {
-    terms: string;
-    key: Parameters<typeof unwrapContentKey>[0];
-    sealed: string;
-  };
-  using content = unwrapContentKey(key, opening);
-  const octets = Buffer.from(sealed, "base64");
-  const keys = content.lend((bytes) => {
-    const decipher = createDecipheriv("aes-256-gcm", bytes, new Uint8Array(12));
-    decipher.setAAD(Buffer.from(terms, "utf8"));
-    decipher.setAuthTag(octets.subarray(-16));
-    return JSON.parse(Buffer.concat([decipher.update(octets.subarray(0, -16)), decipher.final()]).toString("utf8"));
-  }) as LentKeys[];
-  return { terms: JSON.parse(terms) as LeaseTerms, keys };
-}
-
-function journal({ signing }: Handheld, said: object): string {
-  const text = JSON.stringify(said);
-  const signature = sign(null, Buffer.from(`meterkeep-field-journal-1\n${text}`), signing).toString("base64");
-  return JSON.stringify({ text, signature });
-}
-
-async function withField(
-  body: (test: TestCustody, meters: readonly [TestMeter, TestMeter], handheld: Handheld) => Promise<void>,
-): Promise<void> {
-  await withTestCustody(async (custody) => {
-    const meters = TITLES.map((title) => new TestMeter({ systemTitle: title })) as [TestMeter, TestMeter];
-    for (const meter of meters) {
-      await custody.add(meter);
-      await carryTakeover(custody, meter);
-    }
-    const handheld = newHandheld("HH-7");
-    await custody.custody.service.enrolHandheld({ publicKey: handheld.publicKey, technician: "Ada" }, OPERATOR);
-    await body(custody, meters, handheld);
-  });
-}
-
-const titles = TITLES.map((title) => systemTitle(fromHex(title)));
-const give = ({ custody }: TestCustody, change: object = {}) =>
-  custody.service.giveLease(
-    { handheld: "HH-7", meters: titles, operations: ["read"], hours: 8, reason: "today's round", ...change },
-    OPERATOR,
-  );
-const reportOf = async ({ custody }: TestCustody) =>
-  JSON.parse((await custody.service.fieldReport({}, OPERATOR)).report) as FieldReport;
-const exposureOf = async ({ custody }: TestCustody, request: object) =>
-  JSON.parse(
-    (await custody.service.exposure({ meter: undefined, person: undefined, from: undefined, ...request }, OPERATOR))
-      .exposures,
-  ) as Exposure[];
+  exposureOf,
+  give,
+  type Handheld,
+  journal,
+  newHandheld,
+  OPERATOR,
+  opened,
+  reportOf,
+  TITLES,
+  titles,
+  withField,
+} from "../testing/test-field.ts";
+import { type LeaseTerms, signedText } from "./lease-file.ts";
 
 test("a lease has the meters' own keys for its handheld alone, counters that nobody else uses, and stands in the ledger before it leaves", () =>
   withField(async (custody, meters, handheld) => {

@@ -4,13 +4,16 @@ import {
   type CustodianResponse,
   type FieldReport,
   type LeaseOperation,
+  type LeaseState,
   MAX_LEASE_HOURS,
 } from "@meterkeep/api/custodian";
 import { systemTitleText, Turn } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
 import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import type { Line } from "../conversation/line.ts";
 import { DAY_MILLISECONDS } from "../day.ts";
 import type { Sender } from "../departure/sender.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
@@ -21,22 +24,29 @@ import type { CustodyStore } from "../store/store.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { journalOf } from "../takeover/view.ts";
-import { FIELD_KINDS, type FieldRecord, readField } from "./field-record.ts";
+import { disputeLines, disputesOf, visitsIn } from "./disputes.ts";
+import { type Dispute, FIELD_KINDS, type FieldRecord, journalWord, readField, standingOf } from "./field-record.ts";
 import { handheldOf } from "./handheld.ts";
 import { type LeasedMeter, type LeaseTerms, type LentKeys, leaseFile, textHash } from "./lease-file.ts";
 import { leaseState } from "./lease-state.ts";
-import type { LentMeters } from "./lent-meters.ts";
+import type { LentMeters, ReturnedMeter } from "./lent-meters.ts";
 import { rotateLent } from "./lent-rotation.ts";
+import { type CounterRead, reconciled, wordsOf } from "./reconciliation.ts";
 import { journalIn } from "./signed-journal.ts";
 
 const HOUR_MILLISECONDS = 3_600_000;
 /** Counters that a handheld gets of a meter's line: some ten visits of twenty requests. */
 const COUNTERS = 256;
+/** Leases of a report, the newest of them, and the octets that they may have as JSON. */
 const MOST_REPORTED = 50;
+const MOST_OCTETS = 700_000;
 
 /** What leases need. */
 export interface LeaseDependencies
-  extends Pick<ConversationDependencies, "files" | "vault" | "committer" | "sendCounters" | "clientTitle" | "now"> {
+  extends Pick<
+    ConversationDependencies,
+    "files" | "vault" | "committer" | "sendCounters" | "receiveWindows" | "clientTitle" | "now"
+  > {
   readonly store: Pick<CustodyStore, "ledger" | "rotations">;
   readonly authority: Pick<Authority, "changes">;
   readonly lentMeters: LentMeters;
@@ -55,12 +65,14 @@ interface SettledMeter {
  * the ledger and nothing else.
  *
  * States of a lease: *open*, then *returned* (a signed journal came back), *expired* (none came in time) or *lost* (its
- * handheld was). After each of them new working keys are planned for its meters.
+ * handheld was). After each of them new working keys are planned for its meters, each of which is asked first what it has counted
+ * (ADR 0068). What no journal explains makes the lease *disputed* as well.
  */
 export class Leases {
   readonly #dependencies: LeaseDependencies;
   /** What changes the field goes one after the other: each looks at what the ledger says, and writes what follows. */
   readonly #turn = new Turn();
+  #disputed: readonly string[] = [];
 
   constructor(dependencies: LeaseDependencies) {
     this.#dependencies = dependencies;
@@ -69,6 +81,11 @@ export class Leases {
   /** Learns which meters are lent: to be called before anybody is served. */
   async open(): Promise<void> {
     await this.#field();
+  }
+
+  /** What the journals of the last weeks' leases do not explain, the newest lease first. */
+  get disputed(): readonly string[] {
+    return this.#disputed;
   }
 
   enrol(request: CustodianRequest<"enrolHandheld">, caller: Caller): Promise<CustodianResponse<"enrolHandheld">> {
@@ -85,6 +102,19 @@ export class Leases {
 
   lose(request: CustodianRequest<"loseHandheld">, caller: Caller): Promise<CustodianResponse<"loseHandheld">> {
     return this.#turn.run(() => this.#lose(request, caller));
+  }
+
+  /** Writes down what a meter showed when its lease was over, and goes by it. */
+  count(read: CounterRead, place: CountedPlace, evidence: object, caller: Caller): Promise<void> {
+    return this.#turn.run(() => this.#count(read, place, evidence, caller));
+  }
+
+  /** A meter has proven itself since it was lent: how many answers it has sealed meanwhile is known from that. */
+  answered(line: AnsweredLine, caller: Caller): Promise<void> | undefined {
+    const over = this.#dependencies.lentMeters.returned(line.place.systemTitle);
+    if (over?.heard === undefined || over.leased.GUEK !== line.keyVersion) return undefined;
+    const unheard = line.unheardSince(over.heard);
+    return unheard === undefined ? undefined : this.#turn.run(() => this.#answered(over, unheard, line, caller));
   }
 
   /**
@@ -148,7 +178,8 @@ export class Leases {
     };
     const file = leaseFile(terms, await this.#lent(settled), handheld.recipient, await this.#dependencies.sender());
     // Before it leaves: from here on the keys count as seen.
-    await this.#write(FIELD_KINDS.given, caller, { terms, reason, file: textHash(file) });
+    const heard = Object.fromEntries(settled.flatMap((one) => this.#heard(one)));
+    await this.#write(FIELD_KINDS.given, caller, { terms, reason, file: textHash(file), heard });
     return { lease: terms.lease, file };
   }
 
@@ -161,38 +192,79 @@ export class Leases {
     const lease = leases.get(said.lease);
     if (lease === undefined || lease.state === "returned")
       throw new CallRefusal("lease-refused", `the lease ${said.lease} is ${lease?.state ?? "unknown"}`);
-    // A handheld that says it used counters of others lies, or somebody else does.
-    const beyond = said.used.filter(({ meter, next }) => {
-      const of = lease.terms.meters.find((one) => one.meter === meter);
-      return of === undefined || next < of.first || next > of.first + of.count;
-    });
-    const body = { lease: said.lease, used: said.used, journal: textHash(said.text), beyond };
-    await this.#write(FIELD_KINDS.returned, caller, body);
-    await rotateLent(
-      this.#dependencies,
-      lease,
-      beyond.length === 0 ? "exposure" : "compromise",
-      `lease ${said.lease} was returned`,
-    );
+    const { used, passed, text } = said;
+    const body = { lease: said.lease, used, passed, journal: textHash(text), visits: visitsIn(text) };
+    const returned = this.#entry(FIELD_KINDS.returned, caller, body);
+    const told = { ...lease, journal: wordsOf(used, passed) };
+    await this.#writeAll([
+      returned,
+      ...disputesOf(said, told).map((one) => this.#entry(FIELD_KINDS.disputed, CUSTODIAN, one)),
+    ]);
+    await this.#rotate(said.lease, `lease ${said.lease} was returned`);
     return this.report();
+  }
+
+  async #count(read: CounterRead, { utility, island }: CountedPlace, evidence: object, caller: Caller): Promise<void> {
+    const { leases } = await this.#field();
+    const lease = leases.get(read.lease);
+    const leased = lease?.terms.meters.find(({ meter }) => meter === read.meter);
+    if (lease === undefined || leased === undefined || lease.state === "open" || lease.reads.has(read.meter)) return;
+    const { meter } = read;
+    const of = { utility, island, meter };
+    const { outcome, sentence } = reconciled({ leased, journal: journalWord(lease, meter), read, isRotated: false });
+    const counted = this.#entry(FIELD_KINDS.counted, caller, { ...read, outcome, ...evidence });
+    const isKnown = lease.disputes.some((one) => one.of === meter);
+    const disputed: readonly Dispute[] =
+      outcome === "finding" && !isKnown ? [{ lease: read.lease, of: meter, why: sentence }] : [];
+    await this.#writeAll([
+      { ...counted, ...of },
+      ...disputed.map((one) => ({ ...this.#entry(FIELD_KINDS.disputed, CUSTODIAN, one), ...of })),
+    ]);
+    if (disputed.length > 0) await this.#rotate(read.lease, `lease ${read.lease} is disputed`);
+  }
+
+  async #answered(
+    { lease, leased }: ReturnedMeter,
+    unheard: number,
+    line: AnsweredLine,
+    caller: Caller,
+  ): Promise<void> {
+    const { utility, island, systemTitle: meter } = line.place;
+    if ((await this.#field()).leases.get(lease)?.answers.has(meter) !== false) return;
+    const since = Math.max(0, line.first - (leased.first + leased.count));
+    const answered = this.#entry(FIELD_KINDS.answered, caller, { lease, meter, unheard, since });
+    await this.#writeAll([{ ...answered, utility, island, meter }]);
+  }
+
+  /** New keys for the meters of a lease, as what the ledger says of it by now asks for. */
+  async #rotate(id: string, reason: string): Promise<void> {
+    const lease = (await this.#field()).leases.get(id);
+    if (lease !== undefined) await rotateLent(this.#dependencies, lease, reason);
   }
 
   async #lose(
     { handheld, reason }: CustodianRequest<"loseHandheld">,
     caller: Caller,
   ): Promise<CustodianResponse<"loseHandheld">> {
-    const { handhelds, leases } = await this.#field();
+    const { handhelds } = await this.#field();
     if (!handhelds.has(handheld)) throw new CallRefusal("lease-refused", `no handheld is called ${handheld}`);
     await this.#write(FIELD_KINDS.lost, caller, { handheld, reason });
-    for (const lease of leases.values())
+    for (const lease of (await this.#field()).leases.values())
       if (lease.terms.handheld === handheld)
-        await rotateLent(this.#dependencies, lease, "compromise", `handheld ${handheld} is lost`);
+        await rotateLent(this.#dependencies, lease, `handheld ${handheld} is lost`);
     return this.report();
   }
 
   async report(): Promise<CustodianResponse<"fieldReport">> {
     const { handhelds, leases } = await this.#field();
-    const newest = [...leases.values()].reverse().slice(0, MOST_REPORTED);
+    const newest: LeaseState[] = [];
+    let octets = 0;
+    for (const lease of [...leases.values()].reverse().slice(0, MOST_REPORTED)) {
+      const state = await leaseState(this.#dependencies, lease);
+      octets += Buffer.byteLength(JSON.stringify(state));
+      if (octets > MOST_OCTETS) break;
+      newest.push(state);
+    }
     const report: FieldReport = {
       handhelds: [...handhelds.values()].map(({ recipient, technician, lostAt }) => ({
         handheld: recipient.name,
@@ -200,7 +272,7 @@ export class Leases {
         technician,
         state: lostAt === undefined ? "enrolled" : "lost",
       })),
-      leases: await Promise.all(newest.map((lease) => leaseState(this.#dependencies, lease))),
+      leases: newest,
     };
     return { report: JSON.stringify(report) };
   }
@@ -210,17 +282,12 @@ export class Leases {
     for (const [id, lease] of (await this.#field()).leases) {
       if (lease.state !== "open") {
         if (now() - lease.terms.until < FOLLOWED_MILLISECONDS)
-          await rotateLent(
-            this.#dependencies,
-            lease,
-            lease.state === "lost" ? "compromise" : "exposure",
-            `lease ${id} is ${lease.state}`,
-          );
+          await rotateLent(this.#dependencies, lease, `lease ${id} is ${standingOf(lease)}`);
         continue;
       }
       if (lease.terms.until > now()) continue;
       await this.#write(FIELD_KINDS.expired, CUSTODIAN, { lease: id });
-      await rotateLent(this.#dependencies, lease, "exposure", `lease ${id} has ended`);
+      await this.#rotate(id, `lease ${id} has ended`);
     }
   }
 
@@ -228,6 +295,11 @@ export class Leases {
     const { store, lentMeters } = this.#dependencies;
     const record = await readField(store.ledger);
     lentMeters.learn(record.leases.values());
+    const since = this.#dependencies.now() - TOLD_MILLISECONDS;
+    this.#disputed = [...record.leases.values()]
+      .filter(({ disputes, endedAt = 0 }) => disputes.length > 0 && endedAt > since)
+      .reverse()
+      .flatMap(disputeLines);
     return record;
   }
 
@@ -258,6 +330,16 @@ export class Leases {
     return { meter: systemTitle, label, profile, securitySuite, clients, GUEK, GAK, first, count: COUNTERS };
   }
 
+  /** The highest counter that was ever heard of a meter under the key that is lent. */
+  #heard({ file, keys: { GUEK } }: SettledMeter): (readonly [meter: string, counter: number])[] {
+    const { utility, island, systemTitle } = file.meter;
+    const { receiveWindows } = this.#dependencies;
+    receiveWindows.learn(file.windows, file.accepted);
+    using held = receiveWindows.hold({ utility, island, systemTitle, setup: 0 }, GUEK);
+    const record = held.record();
+    return record === undefined ? [] : [[systemTitle, record.highest]];
+  }
+
   async #lent(settled: readonly SettledMeter[]): Promise<readonly LentKeys[]> {
     const lent: LentKeys[] = [];
     for (const { file, keys } of settled) {
@@ -274,14 +356,29 @@ export class Leases {
     return lent;
   }
 
-  async #write(kind: string, { name }: Pick<Caller, "name">, body: object): Promise<void> {
-    const { committer, now } = this.#dependencies;
-    await committer.submit({ entries: [installationEntry(now(), kind, name, body)] });
+  #entry(kind: string, { name }: Pick<Caller, "name">, body: object): LedgerDraft {
+    return installationEntry(this.#dependencies.now(), kind, name, body);
+  }
+
+  #write(kind: string, caller: Pick<Caller, "name">, body: object): Promise<void> {
+    return this.#writeAll([this.#entry(kind, caller, body)]);
+  }
+
+  async #writeAll(entries: readonly LedgerDraft[]): Promise<void> {
+    await this.#dependencies.committer.submit({ entries });
     await this.#field();
   }
 }
 
+/** A meter's line, once the meter has proven itself on it. */
+type AnsweredLine = Pick<Line, "place" | "keyVersion" | "first" | "unheardSince">;
+
+/** Where a meter is that was asked. */
+type CountedPlace = Pick<MeterFile["meter"], "utility" | "island">;
+
 const CUSTODIAN = { name: "custodian" } as const;
+/** How long a dispute is told to whoever opens the custodian's page. */
+const TOLD_MILLISECONDS = 30 * DAY_MILLISECONDS;
 /** So long after its end a lease's rotations are planned again where they are not through. */
 const FOLLOWED_MILLISECONDS = 400 * DAY_MILLISECONDS;
 

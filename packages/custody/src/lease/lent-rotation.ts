@@ -8,8 +8,10 @@ import { type MeterFile, PURPOSE } from "../store/records.ts";
 import { CAUSE_RISK, LOST_HANDHELD_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Candidate } from "../takeover/candidates.ts";
-import type { RecordedLease } from "./field-record.ts";
+import { openRotation } from "../takeover/plan.ts";
+import { type RecordedLease, standingOf } from "./field-record.ts";
 import type { LeasedMeter } from "./lease-file.ts";
+import type { LentMeters } from "./lent-meters.ts";
 
 const WORKING = [PURPOSE.GUEK, PURPOSE.GAK, PURPOSE.GBEK] as const;
 /** A lost handheld before all that is planned otherwise; within each, by the age of the keys. */
@@ -22,27 +24,37 @@ export interface LentRotationDependencies {
   readonly store: Pick<CustodyStore, "rotations">;
   readonly files: Pick<CheckedFiles, "load">;
   readonly committer: Pick<Committer, "submit">;
+  readonly lentMeters: Pick<LentMeters, "rotated">;
   readonly now: () => number;
 }
 
-/** New working keys for those meters of a lease that have none yet and no plan for them. The master was never lent. */
+/**
+ * New working keys for those meters of a lease that have none yet and no plan for them, as what became of the lease asks for. The
+ * master was never lent. Where one meter has counted what no journal explains all of its lease go first, and its own keys are
+ * compromised at once: the others', for what anybody on that one line can say, are not.
+ */
 export async function rotateLent(
-  { store, now, committer, files }: LentRotationDependencies,
-  { terms }: RecordedLease,
-  cause: "exposure" | "compromise",
+  { store, now, committer, files, lentMeters }: LentRotationDependencies,
+  lease: RecordedLease,
   reason: string,
 ): Promise<void> {
+  const { terms, disputes } = lease;
+  const standing = standingOf(lease);
+  const cause = standing === "lost" || standing === "disputed" ? "compromise" : "exposure";
+  const isAll = standing === "lost" || disputes.some(({ of }) => of === undefined);
   const at = now();
   const behind: MeterFile[] = [];
   const lentOf = new Map(terms.meters.map((leased) => [leased.meter, leased]));
   for (const leased of terms.meters) {
     const file = await files.load(leased.meter);
     if (file !== undefined && rotatedAt(file, leased) === undefined) behind.push(file);
+    else lentMeters.rotated(terms.lease, leased.meter);
   }
+  const suspected = behind.filter(({ meter }) => isAll || disputes.some(({ of }) => of === meter.systemTitle));
   // At once, and also where a rotation that is open keeps another from being planned.
-  if (cause === "compromise") await compromiseLent({ committer, now }, behind, lentOf, reason);
+  if (cause === "compromise") await compromiseLent({ committer, now }, suspected, lentOf, reason);
   let planned = 0;
-  for (const file of behind)
+  for (const file of behind.filter((one) => !isPlanned(one, cause)))
     planned += await store.rotations.plan({
       meters: [file.meter.systemTitle],
       madeBefore: undefined,
@@ -58,6 +70,13 @@ export async function rotateLent(
     await committer.submit({
       entries: [installationEntry(at, "rotations-planned", "lease", { cause, planned, reason })],
     });
+}
+
+/** Whether nothing would come of planning it once more. */
+function isPlanned(file: MeterFile, cause: keyof typeof RISK): boolean {
+  const rotation = openRotation(file);
+  if (rotation === undefined) return false;
+  return rotation.begunAt !== undefined || cause === "exposure" || rotation.risk >= RISK[cause];
 }
 
 /** The keys that were lent and may still be on their meters are compromised from now on. */

@@ -23,6 +23,15 @@ export function accepted(window: ReceiveWindow | undefined, counter: number): Re
   return { highest, seen: seen | (1n << behind) };
 }
 
+/** How many counters between two, neither included, were not accepted; undefined where one of them is too old to tell. */
+export function missing({ highest, seen }: ReceiveWindow, since: number, below: number): number | undefined {
+  if (highest - since > WINDOW_COUNTERS) return undefined;
+  let count = 0;
+  for (let counter = since + 1; counter < Math.min(below, highest); counter += 1)
+    if (((seen >> BigInt(highest - counter)) & 1n) === 0n) count += 1;
+  return count;
+}
+
 /** All that either of two windows has accepted, as far as one window reaches. */
 export function united(one: ReceiveWindow, other: ReceiveWindow): ReceiveWindow {
   const [low, high] = one.highest <= other.highest ? [one, other] : [other, one];

@@ -129,12 +129,16 @@ export class SendCounters {
    */
   async raise(place: SetupPlace, to: number, most: number): Promise<RaisedCounters> {
     const line = await this.#line(place);
-    const next = line.next < line.end ? line.next : line.floor;
-    const ahead = to - next;
+    const ahead = to - nextOf(line);
     if (ahead <= 0 || ahead > most) return { ahead, isFollowed: false };
     line.next = Math.min(to, line.end);
     line.floor = Math.max(line.floor, to);
     return { ahead, isFollowed: true };
+  }
+
+  /** What is given out next unless another block has to be reserved: all that was ever given out is below. */
+  async next(place: SetupPlace): Promise<number> {
+    return nextOf(await this.#line(place));
   }
 
   async #line(place: SetupPlace): Promise<Line> {
@@ -221,6 +225,10 @@ export class SendCounters {
     this.#lines.delete(name);
     this.#lines.set(name, line);
   }
+}
+
+function nextOf({ next, end, floor }: Line): number {
+  return next < end ? next : floor;
 }
 
 function takeFrom(line: Line, keyVersion: number, count: number, holder: object | undefined): number | undefined {

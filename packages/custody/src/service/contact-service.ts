@@ -1,6 +1,7 @@
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
+import type { LeaseContacts } from "../lease/lease-contacts.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Contacts } from "../takeover/contacts.ts";
 import type { CustodianService } from "./service.ts";
@@ -11,10 +12,12 @@ export interface ContactParts {
   readonly rotations: Rotations;
   readonly enrolments: Enrolments;
   readonly enrolmentContacts: EnrolmentContacts;
+  readonly leaseContacts: LeaseContacts;
 }
 
 /**
- * Contacts with meters, whatever they are for: keys come first, certificates when there is nothing to be done about those.
+ * Contacts with meters, whatever they are for: what a meter has counted under a lease comes first, since any of ours would count on
+ * above it; then keys, and certificates when there is nothing to be done about those.
  * In the depot there are none of certificates: they can wait until the meter has its place.
  */
 export function contactService({
@@ -22,10 +25,13 @@ export function contactService({
   rotations,
   enrolments,
   enrolmentContacts,
+  leaseContacts,
 }: ContactParts): Pick<CustodianService, "nextContact" | "advanceContact" | "contactsDue"> {
   return {
     nextContact: async (request, caller) => {
       const title = systemTitleText(request.meter);
+      const counting = await leaseContacts.next(request, caller);
+      if (counting !== undefined) return counting;
       const next = await contacts.next(request, caller);
       if (next.kind === "wait") rotations.rest(title, next.milliseconds);
       if (next.kind !== "nothing" || caller.role === "depot") return next;
@@ -34,6 +40,11 @@ export function contactService({
       return enrolment ?? next;
     },
     advanceContact: async (request, caller) => {
+      const counted = await leaseContacts.advance(request, caller);
+      if (counted !== undefined) {
+        if (counted.kind === "close") rotations.rest(systemTitleText(counted.state.meter), counted.milliseconds);
+        return counted;
+      }
       const enrolled = await enrolmentContacts.advance(request, caller);
       if (enrolled !== undefined) {
         if (enrolled.kind === "close") enrolments.rest(systemTitleText(enrolled.state.meter), enrolled.milliseconds);

@@ -22,6 +22,7 @@ import { enrolmentService } from "../enrolment/enrolment-service.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { HeadEnds } from "../head-ends/head-ends.ts";
 import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
+import type { LeaseContacts } from "../lease/lease-contacts.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
 import type { HeadEndLedgers } from "../ledger/head-end-ledgers.ts";
@@ -69,6 +70,7 @@ export interface CustodianParts {
   readonly backups: Backups;
   readonly holdings: CustodianService["holdings"];
   readonly leases: Leases;
+  readonly leaseContacts: LeaseContacts;
   readonly lentMeters: Pick<LentMeters, "leftOf">;
   readonly now: () => number;
   readonly exposure: CustodianService["exposure"];

@@ -71,6 +71,8 @@ export interface Custody {
   readonly recipient: RecipientKey;
   /** Who signs leases and shipments of ours. */
   readonly sender: () => Promise<Pick<Sender, "keyId">>;
+  /** What the journals of the last weeks' leases do not explain, a sentence each, the newest first. */
+  readonly disputedLeases: () => readonly string[];
   readonly rootKeyCreated: boolean;
   readonly meters: number;
   /** How the ledger is kept. */

@@ -19,6 +19,7 @@ import { openEnrolment } from "../enrolment/open-enrolment.ts";
 import type { CustodyError } from "../errors.ts";
 import { exposures } from "../exposure/exposures.ts";
 import { HeadEnds } from "../head-ends/head-ends.ts";
+import { LeaseContacts } from "../lease/lease-contacts.ts";
 import { Leases } from "../lease/leases.ts";
 import { LentMeters } from "../lease/lent-meters.ts";
 import { ForeignWatch } from "../ledger/foreign-watch.ts";
@@ -189,8 +190,11 @@ export async function openCustodyIn(
     pace,
     onFailure,
   });
+  const sender = senderWhenWanted(vault, store.installation);
+  const leases = new Leases({ ...conversation, store, authority, lentMeters, sender });
   const contacts = new Contacts({
     ...conversation,
+    leases,
     keyCache,
     escrow,
     pace,
@@ -218,7 +222,6 @@ export async function openCustodyIn(
     canAgree: (file) => canAgree({ identities }, file),
   });
   const masters = new FactoryMasters({ ledger, committer, vault, changes: authority.changes, now });
-  const sender = senderWhenWanted(vault, store.installation);
   const departures = new Departures({
     files,
     committer,
@@ -248,7 +251,7 @@ export async function openCustodyIn(
     feed,
     now,
   });
-  const leases = new Leases({ ...conversation, store, authority, lentMeters, sender });
+  const leaseContacts = new LeaseContacts({ ...conversation, lentMeters, leases });
   await secondStorage.makeGood({
     ledger,
     rotations: store.rotations,
@@ -284,6 +287,7 @@ export async function openCustodyIn(
     departures,
     backups,
     leases,
+    leaseContacts,
     lentMeters,
     now,
     exposure: (request) => exposures({ store, files }, request),
@@ -335,6 +339,7 @@ export async function openCustodyIn(
     now,
     onFailure,
     sender,
+    disputedLeases: () => leases.disputed,
     recipient: recipient.publicKeys,
     rootKeyCreated: created,
     meters,
@@ -351,6 +356,7 @@ export async function openCustodyIn(
       bursts,
       contacts,
       enrolmentContacts,
+      leaseContacts,
       sessions,
       uploads,
       backups,

@@ -9,7 +9,7 @@ test("what the PKI cannot do now, since a token is away or a revocation is stuck
   const part = (name: string) =>
     new Proxy({}, { get: (_, method) => async () => void done.push(`${name}.${String(method)}`) });
   const names = ["opened", "secondStorage", "bursts", "contacts", "enrolmentContacts", "sessions", "uploads"];
-  const others = ["backups", "rotations", "enrolments", "removals", "foreignWatch", "leases"];
+  const others = ["backups", "rotations", "enrolments", "removals", "foreignWatch", "leases", "leaseContacts"];
   const pki = { tend: () => Promise.reject(away), onFailure: (error: unknown) => void failures.push(error) };
   const parts = {
     ...Object.fromEntries([...names, ...others].map((name) => [name, part(name)])),

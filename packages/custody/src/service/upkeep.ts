@@ -5,6 +5,7 @@ import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { Removals } from "../enrolment/removals.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
+import type { LeaseContacts } from "../lease/lease-contacts.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { ForeignWatch } from "../ledger/foreign-watch.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
@@ -27,6 +28,7 @@ export interface UpkeepParts {
   readonly bursts: Pick<EntryBursts, "sweep">;
   readonly contacts: Pick<Contacts, "endOfCaller" | "sweep" | "closeAll">;
   readonly enrolmentContacts: Pick<EnrolmentContacts, "endOfCaller" | "sweep" | "closeAll">;
+  readonly leaseContacts: Pick<LeaseContacts, "endOfCaller" | "sweep" | "closeAll">;
   readonly sessions: Pick<Sessions, "endOfCaller" | "sweep" | "closeAll">;
   readonly uploads: Pick<Uploads, "sweep" | "closeAll">;
   readonly backups: Pick<Backups, "sweep" | "closeAll">;
@@ -43,16 +45,18 @@ export interface UpkeepParts {
 /** What custody does by itself: what happens when a caller has gone, every few seconds, and when it closes. */
 export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "patrol" | "close"> {
   const { opened, secondStorage, committer, keeper, bursts, now } = parts;
-  const { contacts, enrolmentContacts, sessions, uploads, backups } = parts;
+  const { contacts, enrolmentContacts, leaseContacts, sessions, uploads, backups } = parts;
   return {
     gone: async (name) => {
       contacts.endOfCaller(name);
       enrolmentContacts.endOfCaller(name);
+      leaseContacts.endOfCaller(name);
       await sessions.endOfCaller(name);
     },
     sweep: async () => {
       contacts.sweep();
       enrolmentContacts.sweep();
+      leaseContacts.sweep();
       await sessions.sweep();
       await uploads.sweep();
       await bursts.sweep();
@@ -80,6 +84,7 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
       closing.defer(() => committer.close());
       contacts.closeAll();
       enrolmentContacts.closeAll();
+      leaseContacts.closeAll();
       await sessions.closeAll();
       await uploads.closeAll();
       await backups.closeAll();

@@ -11,6 +11,7 @@ import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
 import { CARRIED_KINDS } from "../exposure/carried.ts";
+import type { Leases } from "../lease/leases.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
@@ -48,6 +49,8 @@ export interface ContactDependencies extends ConversationDependencies, Pick<Step
   readonly agreeing: (file: MeterFile) => Promise<Agreeing | undefined>;
   /** Where every new key is kept a second time before it is sent. */
   readonly escrow: Pick<KeyEscrow, "append">;
+  /** Whoever wants to know when a meter that was lent has proven itself. */
+  readonly leases: Pick<Leases, "answered">;
 }
 
 type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
@@ -278,6 +281,7 @@ export class Contacts {
           live.evidence.sent(request);
           return { kind: "send", step: stepOf(live.journal), apdu: request };
         }
+        if (outcome.event.kind === "associated") await this.#dependencies.leases.answered(live.line, live.caller);
         return this.#happened(handle, live, outcome.event);
       default:
         return outcome satisfies never;

@@ -1,5 +1,5 @@
 import type { LostReason } from "@meterkeep/api/custodian";
-import { type AssociationEffect, DecodeError, DlmsError, sealApdu } from "@meterkeep/dlms";
+import { type AssociationEffect, type DlmsError, sealApdu } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
 import type { Caller } from "../calls/caller.ts";
 import { Answers } from "../conversation/answers.ts";
@@ -7,6 +7,7 @@ import type { Association } from "../conversation/association.ts";
 import type { Line } from "../conversation/line.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
+import { readable, shownCounter } from "../protocol/readable.ts";
 import {
   type AttributeName,
   actionAnswer,
@@ -171,10 +172,7 @@ export class LiveContact {
       if (effect?.kind === "established") return { kind: "event", event: { kind: "associated" } };
       return { kind: "event", event: { kind: "counter-read", counter: undefined } };
     }
-    const value = readable(() => getResult(octets));
-    const counter = typeof value?.value === "number" ? value.value : undefined;
-    const isCounter = counter !== undefined && Number.isInteger(counter) && counter >= 0 && counter < 0xffffffff;
-    return { kind: "event", event: { kind: "counter-read", counter: isCounter ? counter : undefined } };
+    return { kind: "event", event: { kind: "counter-read", counter: shownCounter(octets) } };
   }
 
   #identityAnswer(octets: Uint8Array, asked: readonly (readonly [IdentityFact, AttributeName])[]): Outcome {
@@ -267,14 +265,4 @@ const LOST: Outcome = { kind: "event", event: { kind: "lost", reason: "closed" }
 function refusedBy(error: DlmsError): Outcome {
   const expectedCounter = (error as { expectedInvocationCounter?: number }).expectedInvocationCounter;
   return { kind: "event", event: { kind: "association-refused", detail: reasonOf(error), expectedCounter } };
-}
-
-/** What does not decode was not said. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DecodeError || error instanceof DlmsError) return undefined;
-    throw error;
-  }
 }

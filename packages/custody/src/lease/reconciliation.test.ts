@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { LostReason } from "@meterkeep/api/custodian";
+import { carryTakeover, HEAD_END, type TestCustody } from "../testing/test-custody.ts";
+import {
+  countersFrom,
+  exposureOf,
+  give,
+  type Handheld,
+  journal,
+  OPERATOR,
+  opened,
+  reportOf,
+  TITLES,
+  titles,
+  visit,
+  withField,
+} from "../testing/test-field.ts";
+import type { TestMeter } from "../testing/test-meter.ts";
+import type { LeasedMeter } from "./lease-file.ts";
+
+const [first, second] = titles as [(typeof titles)[0], (typeof titles)[0]];
+
+/** Lends both meters, has the first visited, and gives what a handheld would hand in. */
+async function visited(custody: TestCustody, [meter]: readonly [TestMeter, TestMeter], handheld: Handheld) {
+  const { file } = await give(custody);
+  const lease = opened(file, handheld);
+  const leased = lease.terms.meters.find((one) => one.meter === meter.systemTitle) as LeasedMeter;
+  const counters = countersFrom(leased.first);
+  await visit(meter, lease, counters);
+  const { lease: id } = lease.terms;
+  const handIn = (used: readonly object[], passed: readonly object[] = []) =>
+    custody.custody.service.returnLease(
+      { journal: journal(handheld, { lease: id, used, passed, acts: [{ meter: leased.meter, at: custody.now }] }) },
+      OPERATOR,
+    );
+  return { lease, leased, counters, handIn };
+}
+
+const countOf = async (custody: TestCustody, title: string) =>
+  (await reportOf(custody)).leases[0]?.meters.find(({ meter }) => meter === title)?.counted;
+const rotationOf = async ({ custody }: TestCustody, meter: (typeof titles)[0]) => {
+  const { states } = await custody.service.rotationStates(
+    { meters: [meter], filter: "all", after: undefined },
+    OPERATOR,
+  );
+  return states[0];
+};
+const kindsOf = async ({ store }: TestCustody, kind: string) =>
+  (await store.ledger.read(0, 10_000)).filter((entry) => entry.kind === kind);
+const compromisedOf = async ({ store }: TestCustody, title: string) =>
+  (await store.load(title))?.keys.filter(({ state }) => state === "compromised").map(({ purpose }) => purpose);
+
+test("a meter that has counted what the journal says is asked first, by anybody's client, before its keys change", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased, counters, handIn } = await visited(custody, meters, handheld);
+    await handIn([{ meter: leased.meter, next: counters.next }]);
+    assert.equal((await countOf(custody, TITLES[0]))?.outcome, "awaited");
+    const reading = () => custody.custody.service.openSession({ meter: first, purpose: "read" }, HEAD_END);
+    await assert.rejects(reading(), { code: "meter-lent", message: /what it has counted is asked for first/ });
+    const next = await custody.custody.service.nextContact({ meter: first }, HEAD_END);
+    assert.ok(next.kind === "connect");
+    assert.deepEqual([next.clientSap, next.step], [16, "counter-hint"]);
+    const { steps } = await carryTakeover(custody, meters[0]);
+    assert.deepEqual(steps.slice(0, 3), ["counter-hint", "counter-hint", "current-keys-association"]);
+    assert.deepEqual(await countOf(custody, TITLES[0]), {
+      outcome: "agrees",
+      sentence: "it shows what the journal says; it has answered no more than that",
+    });
+    await carryTakeover(custody, meters[1]);
+    assert.equal(
+      (await countOf(custody, TITLES[1]))?.outcome,
+      "agrees",
+      "one that was not visited has counted nothing",
+    );
+    const [lease] = (await reportOf(custody)).leases;
+    assert.deepEqual([lease?.state, lease?.disputes], ["returned", []]);
+    assert.equal((await kindsOf(custody, "lease-counter-read")).length, 2);
+    assert.deepEqual(JSON.parse((await kindsOf(custody, "lease-returned"))[0]?.body ?? "{}").visits.length, 1);
+    await reading();
+  }));
+
+test("a meter that has taken fewer counters than the journal says does no harm", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased, counters, handIn } = await visited(custody, meters, handheld);
+    await handIn([{ meter: leased.meter, next: counters.next + 30 }]);
+    await carryTakeover(custody, meters[0]);
+    assert.equal((await countOf(custody, TITLES[0]))?.outcome, "passed-over");
+    const [lease] = (await reportOf(custody)).leases;
+    assert.equal(lease?.state, "returned");
+  }));
+
+test("a meter that has taken more than the journal says disputes its lease: its keys are compromised, and all of the lease go first", () =>
+  withField(async (custody, meters, handheld) => {
+    const { lease, leased, counters, handIn } = await visited(custody, meters, handheld);
+    const honest = counters.next;
+    // Somebody has a copy of what is on the handheld.
+    await visit(meters[0], lease, countersFrom(honest));
+    await handIn([{ meter: leased.meter, next: honest }]);
+    assert.deepEqual((await rotationOf(custody, second))?.cause, "exposure");
+    await carryTakeover(custody, meters[0]);
+    const count = await countOf(custody, TITLES[0]);
+    assert.equal(count?.outcome, "finding");
+    assert.match(count?.sentence ?? "", /the journal ends at \d+; it has used \d+ counters of its own since/);
+    const [state] = (await reportOf(custody)).leases;
+    assert.equal(state?.state, "disputed");
+    assert.match(state?.disputes[0] ?? "", new RegExp(`^${TITLES[0]}: it has taken counter`));
+    assert.match(custody.custody.disputedLeases()[0] ?? "", /^Ada \(HH-7\), meter \w+: it has taken counter/);
+    const [entry, ...others] = await kindsOf(custody, "lease-disputed");
+    assert.deepEqual([entry?.meter, others.length], [TITLES[0], 0]);
+    assert.deepEqual(await compromisedOf(custody, TITLES[0]), [0, 2]);
+    assert.deepEqual(
+      await compromisedOf(custody, TITLES[1]),
+      [],
+      "what one line says takes no trust from other meters",
+    );
+    const waiting = await rotationOf(custody, second);
+    assert.deepEqual([waiting?.cause, (waiting?.risk ?? 0) >= 10_000], ["compromise", true]);
+    const [technician] = await exposureOf(custody, { person: "whoever else has used them" });
+    assert.match(technician?.why ?? "", /disputed: it has taken counter/);
+    await custody.restart();
+    assert.equal((await reportOf(custody)).leases[0]?.state, "disputed", "the ledger is what remembers");
+    const planned = (await kindsOf(custody, "rotations-planned")).length;
+    for (let round = 0; round < 3; round += 1) await custody.custody.sweep();
+    assert.equal((await kindsOf(custody, "rotations-planned")).length, planned, "what is planned is not planned again");
+    await carryTakeover(custody, meters[1]);
+  }));
+
+test("a counter that nobody here was ever given is a finding without any journal", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased } = await visited(custody, meters, handheld);
+    meters[0].usedUpTo(leased.first + leased.count + 500);
+    custody.now += 9 * 3_600_000;
+    await custody.custody.sweep();
+    await carryTakeover(custody, meters[0]);
+    assert.match((await countOf(custody, TITLES[0]))?.sentence ?? "", /none above \d+ was ever given out here/);
+    assert.equal((await reportOf(custody)).leases[0]?.state, "disputed");
+  }));
+
+test("a journal that comes when its meters have been asked is compared with what they showed", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased, counters, handIn } = await visited(custody, meters, handheld);
+    custody.now += 9 * 3_600_000;
+    await custody.custody.sweep();
+    await carryTakeover(custody, meters[0]);
+    assert.match(
+      (await countOf(custody, TITLES[0]))?.sentence ?? "",
+      /^no journal came; it has taken counters of the lease/,
+    );
+    assert.equal((await reportOf(custody)).leases[0]?.state, "expired");
+    await handIn([{ meter: leased.meter, next: counters.next - 3 }]);
+    assert.equal((await reportOf(custody)).leases[0]?.state, "disputed");
+  }));
+
+test("a handheld that found counters used of which it knew nothing says so, and its lease is disputed", () =>
+  withField(async (custody, meters, handheld) => {
+    const { lease, leased, counters, handIn } = await visited(custody, meters, handheld);
+    const from = counters.next;
+    await visit(meters[0], lease, counters);
+    const passed = { meter: leased.meter, first: from, next: counters.next };
+    await visit(meters[0], lease, counters);
+    await handIn([{ meter: leased.meter, next: counters.next }], [passed]);
+    const [state] = (await reportOf(custody)).leases;
+    assert.match(state?.disputes[0] ?? "", /of which this handheld knew nothing/);
+    assert.deepEqual(await compromisedOf(custody, TITLES[0]), [0, 2]);
+    await carryTakeover(custody, meters[0]);
+    assert.equal((await reportOf(custody)).leases[0]?.disputes.length, 1, "it is said once");
+  }));
+
+test("whoever speaks for a meter that was used more than the journal says cannot make its own answers fewer", () =>
+  withField(async (custody, meters, handheld) => {
+    const { lease, leased, counters, handIn } = await visited(custody, meters, handheld);
+    const honest = counters.next;
+    await visit(meters[0], lease, countersFrom(honest));
+    const used = meters[0].lowestCounter - 1;
+    await handIn([{ meter: leased.meter, next: honest }]);
+    // To anybody the line says what the journal does.
+    const liar = meters[0];
+    const real = liar.connect.bind(liar);
+    liar.connect = (clientSap, serverSap) => {
+      if (clientSap === 16) liar.usedUpTo(honest - 1);
+      else if (liar.lowestCounter <= used) liar.usedUpTo(used);
+      return real(clientSap, serverSap);
+    };
+    await carryTakeover(custody, liar);
+    const count = await countOf(custody, TITLES[0]);
+    assert.equal(count?.outcome, "agrees");
+    assert.match(
+      count?.sentence ?? "",
+      /it has used 6 counters of its own since that neither the journal nor anything/,
+    );
+  }));
+
+for (const [why, reason, contacts] of [
+  ["a meter that shows nobody its counter", undefined, 1],
+  ["a meter whose line is lost three times when it is asked", "timed-out", 3],
+] as const)
+  test(`${why} changes its keys all the same, and that is said`, () =>
+    withField(async (custody, meters, handheld) => {
+      const { leased, counters, handIn } = await visited(custody, meters, handheld);
+      await handIn([{ meter: leased.meter, next: counters.next }]);
+      for (let round = 0; round < contacts; round += 1) {
+        const next = await custody.custody.service.nextContact({ meter: first }, HEAD_END);
+        assert.ok(next.kind === "connect" && next.clientSap === 16);
+        const closed = await custody.custody.service.advanceContact(
+          { contact: next.contact, event: eventOf(reason) },
+          HEAD_END,
+        );
+        assert.equal(closed.kind, "close");
+      }
+      const { steps } = await carryTakeover(custody, meters[0]);
+      assert.equal(steps[0], "current-keys-association");
+      assert.equal((await countOf(custody, TITLES[0]))?.outcome, "untold");
+      assert.equal((await reportOf(custody)).leases[0]?.state, "returned");
+    }));
+
+function eventOf(reason: LostReason | undefined) {
+  // An exception-response: it associates with nobody who has no keys.
+  if (reason === undefined) return { kind: "received", apdu: Uint8Array.of(0xd8, 0x01, 0x01) } as const;
+  return { kind: "lost", reason } as const;
+}
+
+test("a reading does not wait for ever for a meter that nobody asks", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased, counters, handIn } = await visited(custody, meters, handheld);
+    await handIn([{ meter: leased.meter, next: counters.next }]);
+    custody.now += 900_000;
+    const { apdu } = await custody.custody.service.openSession({ meter: first, purpose: "read" }, HEAD_END);
+    assert.ok(apdu.length > 0);
+    const line = meters[0].connect(1, 1);
+    line.exchange(apdu);
+    await carryTakeover(custody, meters[0]);
+    assert.match((await countOf(custody, TITLES[0]))?.sentence ?? "", /others of ours have used counters above/);
+  }));
