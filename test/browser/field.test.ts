@@ -244,6 +244,25 @@ test("it takes a lease from a file, opens without a network, and reads a real me
   await page.locator(`#read-${title}`).tap();
   await notice(page, /not what this handheld has signed/);
   await rewriteKept(page, "lease", { journal: kept.journal });
+  // One that it has signed and is older is put back: the meter is asked, and no counter is used again.
+  const readAgain = async () => {
+    await page.locator("#notice").evaluate((element) => {
+      element.textContent = "";
+    });
+    await page.locator(`#read-${title}`).tap();
+    await notice(page, /is read/);
+  };
+  await readAgain();
+  await rewriteKept(page, "lease", { journal: kept.journal });
+  await readAgain();
+  const { lease: putBack } = await page.evaluate(readKept);
+  const told = JSON.parse((JSON.parse(putBack.journal) as { readonly text: string }).text) as {
+    readonly passed: readonly { readonly meter: string }[];
+  };
+  assert.deepEqual(
+    told.passed.map(({ meter }) => meter),
+    [title],
+  );
   const custodians = field.requests.slice(asked).filter(({ url }) => url.startsWith(origin));
   assert.deepEqual(custodians, [], "a visit asks nothing of the custodian");
   const card = page.getByRole("article").filter({ hasText: title });

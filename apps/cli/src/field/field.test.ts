@@ -146,6 +146,19 @@ test("a handheld reads a meter under its lease, offline, with the lease's own co
   await refused(/not what this handheld has signed/, "read");
   writeFileSync(`${lease}.journal`, "{}");
   await refused(/not what this handheld has signed/, "read");
+  // A journal that is put back is signed as well: the meter is asked, and what it has taken since is told and not used again.
+  writeFileSync(`${lease}.journal`, whole);
+  assert.equal((await visit("read")).status, 0);
+  writeFileSync(`${lease}.journal`, whole);
+  const again = await visit("read");
+  assert.equal(again.status, 0, again.err);
+  const later = JSON.parse((JSON.parse(readFileSync(`${lease}.journal`, "utf8")) as { text: string }).text) as {
+    used: { next: number }[];
+    passed: { meter: string; first: number; next: number }[];
+  };
+  const [passed] = later.passed;
+  assert.deepEqual([passed?.meter, passed?.first], [METER, next]);
+  assert.ok((passed?.next ?? 0) > next && (later.used[0]?.next ?? 0) > (passed?.next ?? 0));
   writeFileSync(`${lease}.journal`, whole);
   writeFileSync(`${join(folder, "renamed.lease")}.journal`, whole);
   writeFileSync(join(folder, "renamed.lease"), seal(`${key}.pub`, { ...terms, lease: "0100" }, keys));

@@ -56,7 +56,9 @@ export interface OpenLease {
 
 interface Journal {
   readonly lease: string;
-  readonly used: { readonly meter: string; readonly next: number }[];
+  readonly used: readonly { readonly meter: string; readonly next: number }[];
+  /** Counters that meters had taken and this journal knew nothing of. */
+  readonly passed?: readonly { readonly meter: string; readonly first: number; readonly next: number }[];
   readonly acts: readonly FieldAct[];
 }
 
@@ -116,7 +118,10 @@ export function openLease(file: string, key: HandheldKey, pinFile: string): Open
               `the counters of meter ${meter.meter} go up to ${meter.first + meter.count - 1}, and ${first + count - 1} is wanted: a new lease is needed`,
             );
           const others = journal.used.filter((one) => one.meter !== meter.meter);
-          keep({ ...journal, used: [...others, { meter: meter.meter, next: first + count }] });
+          const used = [...others, { meter: meter.meter, next: first + count }];
+          // Nobody but this handheld should have used them: this journal was put back, or somebody else has the keys.
+          const passed = first > known ? [{ meter: meter.meter, first: known, next: first }] : [];
+          keep({ ...journal, used, passed: [...(journal.passed ?? []), ...passed] });
           return first;
         },
       }),

@@ -181,7 +181,7 @@ export async function journalText({ verifying }: Pick<OpenHandheld, "verifying">
 }
 
 /** A text with the handheld's signature, as JSON. */
-export async function signedJournal({ keys }: OpenHandheld, text: string): Promise<string> {
+export async function signedJournal({ keys }: Pick<OpenHandheld, "keys">, text: string): Promise<string> {
   const signature = toBase64(
     await crypto.subtle.sign(ROLES.signing.algorithm, keys.signing, utf8(JOURNAL_DOMAIN + text)),
   );

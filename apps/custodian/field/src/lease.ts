@@ -63,6 +63,8 @@ interface LeaseFile {
 interface Journal {
   readonly lease: string;
   readonly used: readonly { readonly meter: string; readonly next: number }[];
+  /** Counters that meters had taken and this journal knew nothing of. */
+  readonly passed?: readonly { readonly meter: string; readonly first: number; readonly next: number }[];
   readonly acts: readonly FieldAct[];
 }
 
@@ -143,35 +145,46 @@ export async function keysFor(handheld: OpenHandheld, file: string, title: strin
 
 /**
  * The journal of a lease while its handheld is open: counters are in it, signed and on the disk, before they are used. What lies in
- * the browser's storage is believed as this handheld has signed it, for this lease; that it is the newest nothing here can tell.
+ * the browser's storage is believed as this handheld has signed it, for this lease; that it is the newest nothing here can tell, so
+ * that the meter is asked before each visit.
  *
  * States of the counters of a visit: *taken* (written down, up to `end`), then *settled* (what was not used is given back).
  */
 export class FieldJournal {
-  readonly #memory: FieldMemory;
-  readonly #handheld: OpenHandheld;
+  readonly #memory: Pick<FieldMemory, "get" | "keep">;
+  readonly #handheld: Pick<OpenHandheld, "keys" | "verifying">;
 
-  constructor(memory: FieldMemory, handheld: OpenHandheld) {
+  constructor(memory: Pick<FieldMemory, "get" | "keep">, handheld: Pick<OpenHandheld, "keys" | "verifying">) {
     this.#memory = memory;
     this.#handheld = handheld;
   }
 
-  /** Counters for one visit to a meter. @throws FieldError where none are left */
-  async take({ meter, first, count }: LeasedMeter): Promise<{ readonly first: number; readonly end: number }> {
+  /**
+   * Counters for one visit to a meter, above the last that it shows. What it has taken that the journal does not know is told in it:
+   * the device was put back to an older state, or somebody else has the keys.
+   *
+   * @param shown the last counter that the meter has taken; undefined where it shows none
+   * @throws FieldError where none are left
+   */
+  async take(
+    { meter, first, count }: LeasedMeter,
+    shown: number | undefined,
+  ): Promise<{ readonly first: number; readonly end: number }> {
     const { used } = await this.#journalOf(await this.#lease());
-    const from = used.find((one) => one.meter === meter)?.next ?? first;
+    const known = used.find((one) => one.meter === meter)?.next ?? first;
+    const from = Math.max(known, shown === undefined ? 0 : shown + 1);
     const end = Math.min(from + COUNTERS_A_VISIT, first + count);
     if (from >= end) throw new FieldError("The lease has no counters left for this meter: a new lease is needed.");
-    await this.settle(meter, end);
+    await this.#write((journal) => ({
+      ...withNext(journal, meter, end),
+      ...(from > known && { passed: [...(journal.passed ?? []), { meter, first: known, next: from }] }),
+    }));
     return { first: from, end };
   }
 
   /** Writes down which counter of a meter comes next. */
   async settle(meter: string, next: number): Promise<void> {
-    await this.#write((journal) => ({
-      ...journal,
-      used: [...journal.used.filter((one) => one.meter !== meter), { meter, next }],
-    }));
+    await this.#write((journal) => withNext(journal, meter, next));
   }
 
   /** Writes the journal as it is: nobody was visited. */
@@ -202,6 +215,10 @@ export class FieldJournal {
     if (lease === undefined) throw new FieldError("No lease is on this device.");
     return lease;
   }
+}
+
+function withNext(journal: Journal, meter: string, next: number): Journal {
+  return { ...journal, used: [...journal.used.filter((one) => one.meter !== meter), { meter, next }] };
 }
 
 function fileOf(text: string): LeaseFile {

@@ -11,12 +11,13 @@ import {
   termsOf,
   verifiedTerms,
 } from "./lease.ts";
+import { visitLeased } from "./leased-visit.ts";
 import { openBridge } from "./line/bridge.ts";
 import type { ByteLine } from "./line/byte-line.ts";
 import { hasWebSerial, openOpticalHead } from "./line/web-serial.ts";
 import { FieldMemory } from "./memory.ts";
+import type { MeterReading } from "./meter-reading.ts";
 import { element, type FieldView, notice, save, show } from "./page.ts";
-import { visitMeter } from "./visit.ts";
 
 /** One thing at a time: a second tap waits for nothing and does nothing. */
 let isBusy = false;
@@ -88,35 +89,18 @@ async function visit(meter: LeasedMeter, operation: FieldOperation): Promise<str
   // First, while the tap still counts: a browser asks for a port only then.
   await using line = await lineToMeter();
   const opened = await openHandheld(handheld);
-  const journal = new FieldJournal(memory, opened);
-  const { first, end } = await journal.take(meter);
-  let next = first;
-  const counters = {
-    take: (count: number) => {
-      if (next + count > end) throw new FieldError("This visit has used up its counters.");
-      next += count;
-      return next - count;
-    },
-  };
-  const done = { meter: meter.meter, at: Date.now(), operation, address: line.address };
   const keys = await keysFor(opened, lease.file, meter.meter);
+  let reading: MeterReading | undefined;
   try {
-    const reading = await visitMeter(line, operation, meter, terms.client, keys, counters);
-    await journal.settle(meter.meter, next);
-    await journal.note({ ...done, outcome: "done" });
-    if (reading === undefined) return `The clock of ${meter.label} is set.`;
-    const now = await memory.get("lease");
-    if (now !== undefined)
-      await memory.keep("lease", { ...now, readings: { ...now.readings, [meter.meter]: reading } });
-    return `${meter.label} is read.`;
-  } catch (error) {
-    await journal.settle(meter.meter, next);
-    await journal.note({ ...done, outcome: error instanceof Error ? error.message : String(error) });
-    throw error;
+    reading = await visitLeased({ memory, handheld: opened, terms, keys, line }, operation, meter);
   } finally {
     keys.encryptionKey.fill(0);
     keys.authenticationKey.fill(0);
   }
+  if (reading === undefined) return `The clock of ${meter.label} is set.`;
+  const now = await memory.get("lease");
+  if (now !== undefined) await memory.keep("lease", { ...now, readings: { ...now.readings, [meter.meter]: reading } });
+  return `${meter.label} is read.`;
 }
 
 async function lineToMeter(): Promise<ByteLine & AsyncDisposable> {

@@ -4,6 +4,7 @@ import {
   Clock,
   type Data,
   DataClass,
+  DecodeError,
   data,
   dateTimeAt,
   decode,
@@ -13,13 +14,16 @@ import {
   type MeterFacts,
   numberOf,
   obisInWords,
+  obisOctets,
   openSession,
   parseObis,
   plainValue,
+  readCounterHint,
   remote,
   risingCountersFrom,
   type SecuritySuiteId,
   type Session,
+  SessionError,
   type SoftwareKey,
   scaled,
   securityOf,
@@ -42,6 +46,7 @@ export interface VisitCounters {
 
 const STANDARD: MeterFacts = { id: "standard", title: "clients of the Green Book" };
 const SERVER_SAP = 1;
+const PUBLIC_SAP = 16;
 const MOST_PDU_BYTES = 0xffff;
 const CHALLENGE_BYTES = 32;
 const REGISTER = 3;
@@ -50,6 +55,52 @@ const MOST_REGISTERS = 40;
 const OBJECT_LIST = { classId: 15, logicalName: "0.0.40.0.0.255", attributeId: 2 } as const;
 const DEVICE_NAME = "0.0.42.0.0.255";
 const CLOCK = "0.0.1.0.0.255";
+
+/**
+ * The last counter that a meter has taken, as it shows it to anybody: asked before each visit, since this device may have been put back
+ * to an older state. Undefined where it shows none. It is plain: on the line somebody may say a higher one, which is no harm but to
+ * the lease, or keep the meter's from being heard, which ends the visit.
+ */
+export async function readShownCounter(
+  line: ByteLine,
+  operation: FieldOperation,
+  meter: Pick<LeasedMeter, "profile" | "clients">,
+): Promise<number | undefined> {
+  const profile = profileOf(meter);
+  const { clients = [] } = profile;
+  const own = clients.find(({ sap }) => sap === meter.clients[operation])?.counter;
+  const clientSap = clients.find(({ name }) => name === "public")?.sap ?? PUBLIC_SAP;
+  const link = await openLink(line, { profile, clientSap, serverSap: profile.serverSap ?? SERVER_SAP });
+  try {
+    const config: AssociationConfig<SoftwareKey> = {
+      authentication: { kind: "none" },
+      profile: securityOf(profile),
+      maxReceivePduSize: MOST_PDU_BYTES,
+    };
+    const { signal } = new AbortController();
+    const session = await openSession({
+      exchange: link.exchange,
+      associator: localAssociator(config, undefined),
+      signal,
+    });
+    try {
+      const code = own === undefined ? undefined : parseObis(own);
+      const shown = code && (await readCounterHint(session, [...obisOctets(code)].join(".")).catch(unshown));
+      return shown ?? (await readCounterHint(session).catch(unshown));
+    } finally {
+      await session[Symbol.asyncDispose]();
+    }
+  } catch (error) {
+    return unshown(error);
+  } finally {
+    await link.close();
+  }
+}
+
+/** A meter without a public client is none that cannot be read; one that does not answer at all is. */
+function unshown(error: unknown): undefined {
+  if (!(error instanceof SessionError || error instanceof DecodeError)) throw error;
+}
 
 /** Reads a meter, or sets its clock, as the client that the lease names for it: mechanism 5, authenticated and encrypted. */
 export async function visitMeter(
@@ -60,7 +111,7 @@ export async function visitMeter(
   keys: LentKeys,
   counters: VisitCounters,
 ): Promise<MeterReading | undefined> {
-  const profile = BUILT_IN_PROFILES.find(({ id }) => id === meter.profile) ?? STANDARD;
+  const profile = profileOf(meter);
   const clientSap = meter.clients[operation];
   if (clientSap === undefined) throw new FieldError("The lease names no client of the meter for this.");
   const link = await openLink(line, { profile, clientSap, serverSap: profile.serverSap ?? SERVER_SAP });
@@ -83,6 +134,10 @@ export async function visitMeter(
   } finally {
     await link.close();
   }
+}
+
+function profileOf({ profile }: Pick<LeasedMeter, "profile">): MeterFacts {
+  return BUILT_IN_PROFILES.find(({ id }) => id === profile) ?? STANDARD;
 }
 
 function configOf(

@@ -45,29 +45,44 @@ async function serveBridge(port: Duplex, settings: string[], written: string[]) 
   };
 }
 
-test("through a bridge the page opens an optical port in mode E, and speaks HDLC on the same line, APDU after APDU", async () => {
+test("through a bridge the page opens an optical port in mode E, and speaks HDLC on the same line, one client after the other", async () => {
   const [ours, theirs] = duplexPair();
   const settings: string[] = [];
   const written: string[] = [];
   await using bridge = await serveBridge(ours, settings, written);
+  const port = { manufacturer: "MKP", identification: "m", baudRate: 9600 } as const;
+  /** HDLC is over on the port: it waits for an opening again. */
+  let closed = Promise.withResolvers<void>();
   const server: ApduServer<string> = {
     connect: () => "the port",
     handle: (_, apdu) => apdu,
     following: () => [],
-    disconnect: () => {},
+    disconnect: () => closed.resolve(),
   };
-  const opened = awaitModeE(theirs, async () => {}, { manufacturer: "MKP", identification: "m", baudRate: 9600 }).then(
-    () => serveHdlc(theirs, { server, logicalDevices: [1] }),
+  const opened = awaitModeE(theirs, async () => {}, port).then(() =>
+    serveHdlc(theirs, { server, logicalDevices: [1] }),
   );
   const line = await openBridge(bridge.port);
   try {
-    const link = await openLink(line, { profile: METER, clientSap: 1, serverSap: 1 });
-    await opened;
-    const { signal } = new AbortController();
-    for (const apdu of ["c001", "c002", "c003"]) assert.equal(toHex(await link.exchange(fromHex(apdu), signal)), apdu);
-    await link.close();
-    assert.deepEqual(settings, ["even", "none"]);
-    assert.equal(new Set(written).size, written.length, "nothing is sent again: no octet was lost on its way here");
+    // The public client, which is asked for the counter, then the one that was lent.
+    for (const clientSap of [16, 1]) {
+      written.length = 0;
+      const link = await openLink(line, { profile: METER, clientSap, serverSap: 1 });
+      await opened;
+      const { signal } = new AbortController();
+      for (const apdu of ["c001", "c002", "c003"])
+        assert.equal(toHex(await link.exchange(fromHex(apdu), signal)), apdu);
+      await link.close();
+      await closed.promise;
+      closed = Promise.withResolvers();
+      // HDLC is still served: it is only paused by the opening.
+      void awaitModeE(theirs, async () => {}, port).then(
+        () => theirs.resume(),
+        () => {},
+      );
+      assert.equal(new Set(written).size, written.length, "nothing is sent again: no octet was lost on its way here");
+    }
+    assert.deepEqual(settings, ["even", "none", "even", "none"]);
   } finally {
     await line.close();
   }
