@@ -34,7 +34,6 @@ export interface BackupDependencies {
 
 interface LiveBackup {
   readonly caller: Caller;
-  lastUsed: number;
   readonly id: string;
   readonly createdAt: number;
   readonly snapshot: Snapshot;
@@ -78,9 +77,8 @@ export class Backups {
     await feed.begin(await this.#dependencies.reads.size());
     const snapshot = await snapshots.open();
     const sealer = new BackupSealer(id, createdAt, recipients);
-    const backup = this.#live.add({
+    const live: LiveBackup = {
       caller,
-      lastUsed: now(),
       id,
       createdAt,
       snapshot,
@@ -89,7 +87,8 @@ export class Backups {
       octets: sealer.header.length,
       isDone: false,
       busy: false,
-    });
+    };
+    const backup = this.#live.add(live, now());
     return { backup, id, header: sealer.header };
   }
 

@@ -4,20 +4,26 @@ export interface BucketSize {
   readonly perSecond: number;
 }
 
-interface Bucket {
-  tokens: number;
-  at: number;
-}
+/** What was left of a bucket, and when. */
+const NUMBERS_A_BUCKET = 2;
+const FIRST_BUCKETS = 16;
 
 /**
  * Buckets of tokens by name, each full until somebody takes from it. A bucket that is full again is forgotten. With `since`
  * all of them were empty then: whoever counts by them and remembers nothing from before starts there.
+ *
+ * Who takes from one again and again holds it, and takes by its number: of very many each is then one look at memory.
  */
 export class TokenBuckets {
   readonly #size: BucketSize;
   readonly #now: () => number;
   readonly #since: number;
-  readonly #held = new Map<string, Bucket>();
+  readonly #numbers = new Map<string, number>();
+  /** Of each number what was left, and when. */
+  #levels = new Float64Array(FIRST_BUCKETS * NUMBERS_A_BUCKET);
+  /** Of each number how many hold it; it is not forgotten before nobody does. */
+  readonly #holders: number[] = [];
+  readonly #free: number[] = [];
 
   constructor(size: BucketSize, now: () => number, since?: number) {
     this.#size = size;
@@ -27,30 +33,66 @@ export class TokenBuckets {
 
   /** Takes so many tokens, or none where there are not as many. */
   take(name: string, tokens: number): boolean {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return this.takeHeld(known, tokens);
+    const isThere = this.#left(0, this.#since, this.#now()) >= tokens;
+    return isThere && this.takeHeld(this.#made(name), tokens);
+  }
+
+  /** Keeps a bucket from being forgotten; gives its number. Each time it is held it has to be let go of. */
+  hold(name: string): number {
+    const bucket = this.#numbers.get(name) ?? this.#made(name);
+    this.#holders[bucket] = (this.#holders[bucket] as number) + 1;
+    return bucket;
+  }
+
+  /** `take` of a bucket that is held. */
+  takeHeld(bucket: number, tokens: number): boolean {
     const now = this.#now();
-    const held = this.#held.get(name);
-    const left = this.#left(held, now);
+    const at = bucket * NUMBERS_A_BUCKET;
+    const left = this.#left(this.#levels[at] as number, this.#levels[at + 1] as number, now);
     if (left < tokens) return false;
-    // In place: one made for each call would outlive the young generation, and very many meters are taken from in turns.
-    if (held === undefined) this.#held.set(name, { tokens: left - tokens, at: now });
-    else {
-      held.tokens = left - tokens;
-      held.at = now;
-    }
+    this.#levels[at] = left - tokens;
+    this.#levels[at + 1] = now;
     return true;
+  }
+
+  letGo(bucket: number): void {
+    this.#holders[bucket] = (this.#holders[bucket] as number) - 1;
   }
 
   /** Forgets buckets that are full again. */
   sweep(): void {
     const now = this.#now();
-    for (const [name, held] of this.#held) if (this.#left(held, now) >= this.#size.burst) this.#held.delete(name);
+    for (const [name, bucket] of this.#numbers) {
+      const at = bucket * NUMBERS_A_BUCKET;
+      if (this.#holders[bucket] !== 0) continue;
+      if (this.#left(this.#levels[at] as number, this.#levels[at + 1] as number, now) < this.#size.burst) continue;
+      this.#numbers.delete(name);
+      this.#free.push(bucket);
+    }
   }
 
-  /** What is in a bucket; of one that nobody has taken from, what came since it was empty. */
-  #left(held: Bucket | undefined, now: number): number {
+  /** One that nobody has taken from: what is in it came since all were empty. */
+  #made(name: string): number {
+    const bucket = this.#free.pop() ?? this.#holders.length;
+    const at = bucket * NUMBERS_A_BUCKET;
+    if (at === this.#levels.length) {
+      const levels = new Float64Array(at * 2);
+      levels.set(this.#levels);
+      this.#levels = levels;
+    }
+    this.#levels[at] = 0;
+    this.#levels[at + 1] = this.#since;
+    this.#holders[bucket] = 0;
+    this.#numbers.set(name, bucket);
+    return bucket;
+  }
+
+  #left(tokens: number, at: number, now: number): number {
     const { burst, perSecond } = this.#size;
     // A clock that was set back gives nothing and takes nothing.
-    const seconds = Math.max(0, now - (held?.at ?? this.#since)) / 1000;
-    return Math.min(burst, (held?.tokens ?? 0) + seconds * perSecond);
+    const seconds = Math.max(0, now - at) / 1000;
+    return Math.min(burst, tokens + seconds * perSecond);
   }
 }

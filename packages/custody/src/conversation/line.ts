@@ -1,11 +1,11 @@
 import { accepted, missing, type ReceiveWindow, windowOf } from "../protocol/receive-window.ts";
 import type { HeldWindow, ReceiveWindows } from "../protocol/receive-windows.ts";
-import type { SendCounters } from "../protocol/send-counters.ts";
+import type { SendCounters, SendLine } from "../protocol/send-counters.ts";
 import type { MeterFile, SetupPlace, WindowRecord } from "../store/records.ts";
 
 /** What a line needs. */
 export interface LineDependencies {
-  readonly sendCounters: Pick<SendCounters, "take" | "takeAtHand" | "isHeld">;
+  readonly sendCounters: Pick<SendCounters, "take" | "atHand" | "takeAtHand" | "isHeld">;
   readonly receiveWindows: Pick<ReceiveWindows, "learn" | "hold">;
 }
 
@@ -21,6 +21,8 @@ export class Line {
   readonly keyVersion: number;
   readonly #dependencies: LineDependencies;
   readonly #window: HeldWindow;
+  /** What it takes from; one that was forgotten meanwhile gives nothing. */
+  #sending: SendLine | undefined;
   /** What came under the dedicated key, which counts from 0. */
   #own: ReceiveWindow | undefined;
   #first: number | undefined;
@@ -68,14 +70,17 @@ export class Line {
 
   /** Takes counters in a row, durably reserved; gives the first. @throws CustodyError as `SendCounters.take` */
   async take(count: number, canWait = false): Promise<number> {
-    const first = await this.#dependencies.sendCounters.take(this.place, this.keyVersion, count, canWait, this);
+    const { sendCounters } = this.#dependencies;
+    const first = await sendCounters.take(this.place, this.keyVersion, count, canWait, this);
+    this.#sending = sendCounters.atHand(this.place);
     this.#first ??= first;
     return first;
   }
 
   /** The same where they are reserved already. */
   takeAtHand(count: number): number | undefined {
-    return this.#dependencies.sendCounters.takeAtHand(this.place, this.keyVersion, count, this);
+    const sending = this.#sending;
+    return sending && this.#dependencies.sendCounters.takeAtHand(sending, this.keyVersion, count, this);
   }
 
   /** The meter has proven itself; these are the counters of its part in that, in order, under the unicast key. */

@@ -196,7 +196,7 @@ export class EnrolmentContacts {
     const association = await this.#association(file, journal, keys, associate.by);
     const place = placeOf(file);
     const line = new Line(this.#dependencies, place, keys.GUEK, file);
-    const common = { caller, lastUsed: now(), meter, place, line };
+    const common = { caller, meter, place, line };
     const live = new LiveEnrolment({ ...common, association, chain, plan, journal, record });
     try {
       const opened = entry(live, now(), "enrolment-contact-opened", {
@@ -207,7 +207,7 @@ export class EnrolmentContacts {
         GAK: keys.GAK,
       });
       const apdu = await this.#perform(live, journal, [], associate, [opened]);
-      const contact = this.#contacts.add(live);
+      const contact = this.#contacts.add(live, now());
       this.#byMeter.set(meter.systemTitle, contact);
       const signing = facts.signingClientSap ?? facts.managementClientSap;
       const clientSap = associate.by === "signature" ? signing : facts.managementClientSap;

@@ -30,7 +30,6 @@ const LOST: Outcome = { kind: "event", event: { kind: "lost", reason: "closed" }
 /** One contact of an enrolment, as long as it lasts in this process. The journal survives it, this does not. */
 export class LiveEnrolment {
   readonly caller: Caller;
-  lastUsed: number;
   readonly meter: MeterRecord;
   readonly place: SetupPlace;
   readonly line: Line;
@@ -48,11 +47,10 @@ export class LiveEnrolment {
   constructor(
     parts: Pick<
       LiveEnrolment,
-      "caller" | "lastUsed" | "meter" | "place" | "line" | "association" | "chain" | "plan" | "journal" | "record"
+      "caller" | "meter" | "place" | "line" | "association" | "chain" | "plan" | "journal" | "record"
     >,
   ) {
     this.caller = parts.caller;
-    this.lastUsed = parts.lastUsed;
     this.meter = parts.meter;
     this.place = parts.place;
     this.line = parts.line;

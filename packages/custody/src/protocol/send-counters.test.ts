@@ -152,6 +152,12 @@ for (const [why, again] of [
       await take(1);
       const { rows } = await pool.query("select next, mac from send_counters");
       await take(5000);
+      await take(1);
+      // Whoever has the line by reference takes what is left of it at once, and nothing once it is forgotten.
+      const atHand = counters.atHand(place);
+      assert.ok(atHand);
+      last = counters.takeAtHand(atHand, 1, 1) ?? 0;
+      assert.ok(last > 5000);
       await again({
         foreign,
         fail: async () => {
@@ -161,6 +167,7 @@ for (const [why, again] of [
         },
         forget: () => counters.take({ ...other.meter, setup: 0 }, 1, 1),
       });
+      assert.equal(counters.takeAtHand(atHand, 1, 1), undefined);
       await asOwner(adminUrl, async (owner) => {
         const where = "where system_title = (select system_title from send_counters order by next desc limit 1)";
         await owner.query(`update send_counters set next = $1, mac = $2 ${where}`, [rows[0].next, rows[0].mac]);
@@ -170,4 +177,5 @@ for (const [why, again] of [
         );
       });
       await take(1);
+      assert.equal(counters.takeAtHand(atHand, 1, 1), undefined, "what is read again is another line");
     }));

@@ -23,7 +23,8 @@ const NONE: readonly Finding[] = [];
 
 const MAX_COUNTER = 0xffff_ffff;
 
-interface Line {
+/** What is at hand of a setup's counters. Whoever takes from it again and again has it by reference; `SendCounters` alone changes it. */
+export interface SendLine {
   readonly place: SetupPlace;
   /** What was foreign in the ledger when it was read: once more is, it may rest on that, and is read again. */
   readonly foreign: readonly Finding[];
@@ -74,8 +75,8 @@ export interface SendCounterDependencies {
 export class SendCounters {
   readonly #dependencies: SendCounterDependencies;
   /** In the order of their last reservation, the oldest first. */
-  readonly #lines = new Map<string, Line>();
-  readonly #loading = new Map<string, Promise<Line>>();
+  readonly #lines = new Map<string, SendLine>();
+  readonly #loading = new Map<string, Promise<SendLine>>();
   /** Up to where this process has tried to reserve of each line: a number a meter, kept also of lines that are forgotten. */
   readonly #tried = new Map<string, number>();
 
@@ -109,10 +110,14 @@ export class SendCounters {
     }
   }
 
-  /** The same where they are reserved already, else undefined. */
-  takeAtHand(place: SetupPlace, keyVersion: number, count: number, holder?: object): number | undefined {
-    const line = this.#lines.get(nameOf(place));
-    return line && !this.#isTainted(line) ? takeFrom(line, keyVersion, count, holder) : undefined;
+  /** The line of a setup, to take from it without looking for it; undefined where it is not remembered. */
+  atHand(place: SetupPlace): SendLine | undefined {
+    return this.#lines.get(nameOf(place));
+  }
+
+  /** The same of a line that is at hand, where they are reserved already; a line that was forgotten has none. */
+  takeAtHand(line: SendLine, keyVersion: number, count: number, holder?: object): number | undefined {
+    return this.#isTainted(line) ? undefined : takeFrom(line, keyVersion, count, holder);
   }
 
   /** Whether nobody else has taken any counter of the line since `holder` took `since`. */
@@ -141,7 +146,7 @@ export class SendCounters {
     return nextOf(await this.#line(place));
   }
 
-  async #line(place: SetupPlace): Promise<Line> {
+  async #line(place: SetupPlace): Promise<SendLine> {
     const name = nameOf(place);
     const known = this.#lines.get(name);
     if (known !== undefined && !this.#isTainted(known)) return known;
@@ -158,11 +163,11 @@ export class SendCounters {
     return this.#dependencies.foreign?.findings ?? NONE;
   }
 
-  #isTainted(line: Line): boolean {
+  #isTainted(line: SendLine): boolean {
     return line.foreign !== this.#foreign;
   }
 
-  async #load(place: SetupPlace): Promise<Line> {
+  async #load(place: SetupPlace): Promise<SendLine> {
     const { utility, island, systemTitle, setup } = place;
     const { files } = this.#dependencies;
     const foreign = this.#foreign;
@@ -173,7 +178,7 @@ export class SendCounters {
     const name = nameOf(place);
     const reserved = Math.max(this.#lines.get(name)?.floor ?? 0, this.#tried.get(name) ?? 0);
     const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
-    const line: Line = {
+    const line: SendLine = {
       place: { utility, island, systemTitle, setup },
       foreign,
       keyVersion: 0,
@@ -186,13 +191,27 @@ export class SendCounters {
       holder: undefined,
       heldFrom: next,
     };
-    this.#lines.set(name, line);
+    this.#keep(name, line);
     if (this.#lines.size > (this.#dependencies.mostLines ?? Number.POSITIVE_INFINITY))
-      this.#lines.delete(this.#lines.keys().next().value as string);
+      this.#forget(this.#lines.keys().next().value as string);
     return line;
   }
 
-  async #reserve(line: Line, keyVersion: number, count: number, canWait: boolean): Promise<void> {
+  /** As the one that was reserved last. */
+  #keep(name: string, line: SendLine): void {
+    if (this.#lines.get(name) !== line) this.#forget(name);
+    this.#lines.delete(name);
+    this.#lines.set(name, line);
+  }
+
+  /** What it had at hand is skipped: whoever still has it must not give out what is below another's. */
+  #forget(name: string): void {
+    const line = this.#lines.get(name);
+    this.#lines.delete(name);
+    if (line !== undefined) line.end = line.next;
+  }
+
+  async #reserve(line: SendLine, keyVersion: number, count: number, canWait: boolean): Promise<void> {
     const { committer, vault, now } = this.#dependencies;
     const at = now();
     line.block = at - line.reservedAt < QUICK_MILLISECONDS ? Math.min(line.block * 2, LARGEST_BLOCK) : COUNTER_BLOCK;
@@ -215,23 +234,23 @@ export class SendCounters {
       });
     } catch (error) {
       // What is stored may be ahead of it: it is read again.
-      this.#lines.delete(name);
+      this.#forget(name);
+      line.end = line.next;
       line.floor = next;
       throw error;
     }
     // A hint may have come between: the floor never goes down.
     line.floor = Math.max(line.floor, next);
     Object.assign(line, { keyVersion, next: from, end: next, reservedAt: at });
-    this.#lines.delete(name);
-    this.#lines.set(name, line);
+    this.#keep(name, line);
   }
 }
 
-function nextOf({ next, end, floor }: Line): number {
+function nextOf({ next, end, floor }: SendLine): number {
   return next < end ? next : floor;
 }
 
-function takeFrom(line: Line, keyVersion: number, count: number, holder: object | undefined): number | undefined {
+function takeFrom(line: SendLine, keyVersion: number, count: number, holder: object | undefined): number | undefined {
   if (line.keyVersion !== keyVersion || line.next + count > line.end) return undefined;
   const first = line.next;
   if (line.holder !== holder || holder === undefined) {

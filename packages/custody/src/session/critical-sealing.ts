@@ -65,7 +65,7 @@ export async function sealCritical(
   try {
     const permit = await critical.judge(place, verdict, token);
     if ("code" in permit) return await refuse(permit);
-    const beyond = await budget.spend(caller, place, 1);
+    const beyond = await budget.spend(session, 1);
     if (beyond !== undefined) {
       session.refused += 1;
       return { kind: "refused", ...beyond };

@@ -6,6 +6,7 @@ import { fromHex, systemTitle, toHex } from "@meterkeep/dlms";
 import { importPrivateKey } from "@meterkeep/dlms-node";
 import { LEAST_FACTS } from "../protocol/meter-facts.ts";
 import { withTestCustody } from "../testing/test-custody.ts";
+import { KeptKeys } from "./kept-keys.ts";
 import { SessionAssociation } from "./session-association.ts";
 import { SessionKeys } from "./session-keys.ts";
 
@@ -82,7 +83,12 @@ async function converse(trace: Trace, body: (session: SessionAssociation, last: 
           },
         },
       },
-      await SessionKeys.open(custody.vault, file.keys, { GUEK: 1, GAK: 1 }, "session"),
+      await SessionKeys.open(
+        custody.vault,
+        file.keys,
+        { GUEK: 1, GAK: 1 },
+        { keeping: "session", kept: new KeptKeys() },
+      ),
     );
     let effect = await session.take({ kind: "associate", invocationCounter: 1000 });
     for (const { apdu } of apdus.filter(({ dir }) => dir === "s>c").slice(0, 2)) {

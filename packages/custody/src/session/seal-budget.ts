@@ -25,6 +25,14 @@ const SESSION_PRICE = 8;
  */
 const START_MILLISECONDS = 16_000;
 
+/** Who spends what of a meter's budget. */
+export interface Spending {
+  readonly caller: Caller;
+  readonly place: SetupPlace;
+  /** The bucket of both, as `hold` gave it. */
+  readonly bucket: number;
+}
+
 /**
  * A budget of counters for each meter and principal. What is beyond it is refused and uses none; the ledger has one entry
  * when a budget is used up, and the next only after it has recovered.
@@ -55,9 +63,18 @@ export class SealBudget {
     return this.#refused;
   }
 
+  /** The bucket that a session spends from, until it lets go of it. */
+  hold(caller: Caller, place: SetupPlace): number {
+    return this.#bucketsOf(caller).hold(bucketOf(place));
+  }
+
+  letGo({ caller, bucket }: Pick<Spending, "caller" | "bucket">): void {
+    this.#bucketsOf(caller).letGo(bucket);
+  }
+
   /** Takes the price of so many APDUs, at once; or says why not, when that is in the ledger. */
-  spend(caller: Caller, place: SetupPlace, apdus: number): Promise<SealRefusal> | undefined {
-    if (this.#take(caller, place, apdus)) return undefined;
+  spend({ caller, place, bucket }: Spending, apdus: number): Promise<SealRefusal> | undefined {
+    if (this.#bucketsOf(caller).takeHeld(bucket, apdus)) return undefined;
     return this.#refuse(caller, place, apdus).then((message) => ({
       code: "seal-budget-exhausted",
       effect: "none",
@@ -67,7 +84,7 @@ export class SealBudget {
 
   /** Takes the price of a session. @throws CallRefusal `seal-budget-exhausted`. */
   async spendOnSession(caller: Caller, place: SetupPlace): Promise<void> {
-    if (this.#take(caller, place, SESSION_PRICE)) return;
+    if (this.#bucketsOf(caller).take(bucketOf(place), SESSION_PRICE)) return;
     throw new CallRefusal("seal-budget-exhausted", await this.#refuse(caller, place, 1));
   }
 
@@ -77,13 +94,13 @@ export class SealBudget {
     for (const [name, at] of this.#exhausted) if (at < recovered) this.#exhausted.delete(name);
   }
 
-  #take({ name }: Caller, { systemTitle, setup }: SetupPlace, counters: number): boolean {
+  #bucketsOf({ name }: Caller): TokenBuckets {
     let buckets = this.#buckets.get(name);
     if (buckets === undefined) {
       buckets = new TokenBuckets(this.#size, this.#now, this.#since);
       this.#buckets.set(name, buckets);
     }
-    return buckets.take(setup === 0 ? systemTitle : `${systemTitle}/${setup}`, counters);
+    return buckets;
   }
 
   async #refuse(caller: Caller, place: SetupPlace, apdus: number): Promise<string> {
@@ -108,6 +125,10 @@ export class SealBudget {
     const { burst, perSecond } = this.#size;
     return (burst / 10 / perSecond) * 1000;
   }
+}
+
+function bucketOf({ systemTitle, setup }: SetupPlace): string {
+  return setup === 0 ? systemTitle : `${systemTitle}/${setup}`;
 }
 
 function nameOf({ name }: Caller, { systemTitle, setup }: SetupPlace): string {

@@ -70,7 +70,7 @@ export class Sealing {
     const judged = verdicts.map((verdict, at) => refusalOf(verdict, items[at]?.token !== undefined, open));
     const refused = judged.filter((refusal) => refusal !== undefined);
     const passing = judged.length - refused.length;
-    const beyond = passing === 0 ? undefined : this.#dependencies.budget.spend(caller, open.place, passing);
+    const beyond = passing === 0 ? undefined : this.#dependencies.budget.spend(open, passing);
     const counted = beyond === undefined ? passing : 0;
     const counters = counted === 0 ? 0 : this.#dependencies.counters(open, counted);
     // At once, whatever they wait for: a critical request must not begin between their judging and their sealing.

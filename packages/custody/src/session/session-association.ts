@@ -13,7 +13,6 @@ import {
   type OpenedResponse,
   openApdu,
   PROPOSED_CONFORMANCE,
-  partiesOf,
   SECURITY_SUITES,
   type SystemTitle,
   sealApdu,
@@ -62,6 +61,16 @@ export interface SessionParties {
 }
 
 type Ciphering = NonNullable<AssociationConfig<CipherKey>["ciphering"]>;
+type KeylessCiphering = Omit<Ciphering, keyof KeysAtWork>;
+
+const FORMS = ["global", "general-global"] as const;
+const PROTECTION = { authenticated: true, encrypted: true } as const;
+
+/** What associations without keys of their own have in common: one object for very many, which then lies in a cache. */
+const COMMON_CIPHERINGS: readonly KeylessCiphering[] = Object.keys(SECURITY_SUITES)
+  .map(Number)
+  .filter(isSecuritySuiteId)
+  .flatMap((suite) => FORMS.map((form) => ({ ...PROTECTION, suite, form })));
 
 /**
  * A crypto session's end of an association: HLS mechanism 5 or 7 with authenticated encryption. The machine is the protocol
@@ -69,10 +78,12 @@ type Ciphering = NonNullable<AssociationConfig<CipherKey>["ciphering"]>;
  */
 export class SessionAssociation {
   readonly #keys: SessionKeys;
-  readonly #ciphering: Omit<Ciphering, keyof KeysAtWork>;
+  readonly #ciphering: KeylessCiphering;
+  readonly #client: SystemTitle;
+  /** Who has proven itself: an APDU that was asked for before the release is still protected for it. */
+  #server: SystemTitle | undefined;
+  #isEstablished = false;
   #state: AssociationState<CipherKey>;
-  /** What was agreed: an APDU that was asked for before the release is still protected by it. */
-  #settled: Extract<AssociationState<CipherKey>, { kind: "established" }> | undefined;
   /** Steps go one after the other. */
   readonly #turn = new Turn();
 
@@ -80,20 +91,24 @@ export class SessionAssociation {
     const suite = signing?.suite ?? (isSecuritySuiteId(meter.securitySuite) ? meter.securitySuite : 0);
     const proof = signing && signedProof(signing, random);
     this.#keys = keys;
-    this.#ciphering = {
-      suite,
-      authenticated: true,
-      encrypted: true,
-      ...(isDedicated ? dedicated(facts, random(SECURITY_SUITES[suite].keyBytes)) : { form: facts.form }),
-      // The platform is Node's: what agrees and signs is a key of this process, whatever holds the encryption key.
-      ...(proof && { general: proof.general as unknown as NonNullable<Ciphering["general"]> }),
-    };
+    this.#client = signing?.title ?? client;
+    const common = COMMON_CIPHERINGS.find((each) => each.suite === suite && each.form === facts.form);
+    this.#ciphering =
+      common !== undefined && proof === undefined && !isDedicated
+        ? common
+        : {
+            ...PROTECTION,
+            suite,
+            ...(isDedicated ? dedicated(facts, random(SECURITY_SUITES[suite].keyBytes)) : { form: facts.form }),
+            // The platform is Node's: what agrees and signs is a key of this process, whatever holds the encryption key.
+            ...(proof && { general: proof.general as unknown as NonNullable<Ciphering["general"]> }),
+          };
     const config: AssociationConfig<CipherKey> = {
       authentication:
         proof === undefined
           ? { kind: "gmac", challenge: random(CHALLENGE_BYTES) }
           : { ...proof.authentication, mechanism: answeringOnce(proof.mechanism) },
-      systemTitle: signing?.title ?? client,
+      systemTitle: this.#client,
       serverSystemTitle: systemTitle(fromHex(meter.systemTitle)),
       maxReceivePduSize: MAX_RECEIVE_PDU_BYTES,
       ...(writes && { conformance: WRITING }),
@@ -102,7 +117,7 @@ export class SessionAssociation {
   }
 
   get established(): boolean {
-    return this.#state.kind === "established";
+    return this.#isEstablished;
   }
 
   /** Whether both ends have key pairs: what is critical then goes signed. */
@@ -116,7 +131,8 @@ export class SessionAssociation {
       const state = this.#state;
       const [next, effect] = await this.#keys.use((keys) => stepAssociation(this.#withKeys(state, keys), event));
       this.#state = withoutKeys(next);
-      if (this.#state.kind === "established") this.#settled = this.#state;
+      this.#isEstablished = next.kind === "established";
+      if (next.kind === "established") this.#server = next.negotiated.serverSystemTitle;
       return effect;
     });
   }
@@ -162,12 +178,9 @@ export class SessionAssociation {
 
   /** Both ends. @throws RangeError where nothing is established */
   #parties(keys: KeysAtWork): CipheredParties<CipherKey> {
-    const settled = this.#settled;
-    const parties =
-      settled &&
-      partiesOf({ ciphering: this.#cipheringWith(keys), systemTitle: settled.config.systemTitle }, settled.negotiated);
-    if (parties === undefined) throw new RangeError("the association is not established");
-    return parties;
+    const server = this.#server;
+    if (server === undefined) throw new RangeError("the association is not established");
+    return { ciphering: this.#cipheringWith(keys), client: this.#client, server };
   }
 
   #withKeys(state: AssociationState<CipherKey>, keys: KeysAtWork): AssociationState<CipherKey> {

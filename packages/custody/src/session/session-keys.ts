@@ -1,9 +1,11 @@
 import type { Ciphers } from "@meterkeep/dlms";
 import { octetKeyCiphers, type SecretKey } from "@meterkeep/dlms-node";
 import { type CipherKey, withTokens } from "../conversation/token-ciphers.ts";
-import { placedKeys, type WorkingKeys, workingKeys } from "../protocol/meter-keys.ts";
+import { placedKeys } from "../protocol/meter-keys.ts";
 import { type KeyRecord, type MeterPlace, PURPOSE } from "../store/records.ts";
 import type { PlacedRecord, TokenKey, Unsealer, Vault } from "../vault/vault.ts";
+import type { KeptKeys } from "./kept-keys.ts";
+import { sessionUnknown } from "./session-refusals.ts";
 
 /**
  * How long a session has the working keys of its meter in clear: as long as it is open, or for each call anew. Where the
@@ -16,26 +18,29 @@ export type KeyKeeping = (typeof KEY_KEEPING)[number];
 /** How keys are kept in an island. */
 export type KeepingOf = (place: Pick<MeterPlace, "utility" | "island">) => KeyKeeping;
 
-/** Keys and ciphers for one piece of work. */
+/** Keys and ciphers for one piece of work: the octets are wiped with its end. */
 export interface KeysAtWork {
   readonly ciphers: Ciphers<CipherKey>;
   readonly encryptionKey: CipherKey;
   readonly authenticationKey: Uint8Array;
 }
 
-/** Unsealed for a while: both keys, or the one that a token does not keep. */
-type Unsealed = WorkingKeys | { readonly authentication: Uint8Array };
+const CIPHERS = octetKeyCiphers as Ciphers<CipherKey>;
+
+/** Lends octets of keys to a call: both, or the authentication key alone. */
+type Lender = <T>(use: (first: Uint8Array, second: Uint8Array) => T) => T;
 
 /** The working keys of a session's meter. */
 export class SessionKeys {
-  /** Unseals both keys, or the authentication key alone. Nothing else of the meter's file stays with a session. */
-  readonly #unseal: Unsealer;
   readonly #tokenKey: TokenKey | undefined;
-  #held: Unsealed | undefined;
+  readonly #kept: KeptKeys;
+  /** Where they are in clear, or what unseals both, or the authentication key alone; neither once the session is over. */
+  #held: number | Unsealer | undefined;
 
-  private constructor(unseal: Unsealer, tokenKey: TokenKey | undefined) {
-    this.#unseal = unseal;
+  private constructor(tokenKey: TokenKey | undefined, kept: KeptKeys, held: number | Unsealer) {
     this.#tokenKey = tokenKey;
+    this.#kept = kept;
+    this.#held = held;
   }
 
   /** @throws CustodyError `vault-key-unknown`, `vault-record-not-authentic`, `vault-unavailable` */
@@ -43,7 +48,7 @@ export class SessionKeys {
     vault: Vault,
     keys: readonly KeyRecord[],
     versions: { readonly GUEK: number; readonly GAK: number },
-    keeping: KeyKeeping,
+    { keeping, kept }: { readonly keeping: KeyKeeping; readonly kept: KeptKeys },
   ): Promise<SessionKeys> {
     const [unicast, authentication] = placedKeys(keys, [
       { purpose: PURPOSE.GUEK, version: versions.GUEK },
@@ -51,60 +56,76 @@ export class SessionKeys {
     ]) as [PlacedRecord, PlacedRecord];
     const tokenKey = await vault.tokenKey(unicast);
     const sealed = tokenKey === undefined ? [unicast, authentication] : [authentication];
-    if (keeping === "call") return new SessionKeys(vault.unsealer(sealed), tokenKey);
-    const opened = new SessionKeys(() => vault.unseal(sealed), tokenKey);
-    opened.#held = opened.#working(await opened.#unseal());
-    return opened;
+    if (keeping === "call") return new SessionKeys(tokenKey, kept, vault.unsealer(sealed));
+    const unsealed = await vault.unseal(sealed);
+    try {
+      return new SessionKeys(tokenKey, kept, kept.keep(unsealed));
+    } finally {
+      wipe(unsealed);
+    }
   }
 
-  /** Does work with the keys. It must be pure: where a token has to answer it is done more than once. */
+  /**
+   * Does work with the keys. It must be pure: where a token has to answer it is done more than once.
+   *
+   * @throws CallRefusal `session-unknown` once the session is over
+   */
   use<T>(work: (keys: KeysAtWork) => T): T | Promise<T> {
-    if (this.#held !== undefined) return this.#useWith(this.#held, work);
-    const unsealed = this.#unseal();
-    return unsealed instanceof Promise || this.#tokenKey !== undefined
-      ? this.#useOnce(unsealed, work)
-      : useAtOnce(unsealed, work);
+    const held = this.#held;
+    if (held === undefined) throw sessionUnknown();
+    if (typeof held === "number") return this.#work((use) => this.#lend(held, use), work);
+    const unsealed = held.unseal();
+    if (unsealed instanceof Promise || this.#tokenKey !== undefined) return this.#workLater(unsealed, work);
+    try {
+      return lenderOf(unsealed)((encryptionKey, authenticationKey) =>
+        work({ ciphers: CIPHERS, encryptionKey, authenticationKey }),
+      );
+    } finally {
+      wipe(unsealed);
+    }
   }
 
   dispose(): void {
-    if (this.#held !== undefined) wipe(this.#held);
+    const held = this.#held;
     this.#held = undefined;
+    if (typeof held === "number") this.#kept.drop(held);
+    else held?.[Symbol.dispose]();
   }
 
-  async #useOnce<T>(unsealed: Promise<SecretKey[]> | SecretKey[], work: (keys: KeysAtWork) => T): Promise<T> {
-    const keys = this.#working(await unsealed);
+  /** A token may have been asked meanwhile, and the session be over: its place is then another's. */
+  #lend<T>(place: number, use: (first: Uint8Array, second: Uint8Array) => T): T {
+    if (this.#held !== place) throw sessionUnknown();
+    return this.#kept.lend(place, use);
+  }
+
+  async #workLater<T>(unsealed: Promise<SecretKey[]> | SecretKey[], work: (keys: KeysAtWork) => T): Promise<T> {
+    const keys = await unsealed;
     try {
-      return await this.#useWith(keys, work);
+      return await this.#work(lenderOf(keys), work);
     } finally {
       wipe(keys);
     }
   }
 
-  #useWith<T>(keys: Unsealed, work: (keys: KeysAtWork) => T): T | Promise<T> {
-    if ("encryptionKey" in keys) return work({ ciphers: octetKeyCiphers as Ciphers<CipherKey>, ...keys });
-    const [encryptionKey, authenticationKey] = [this.#tokenKey as TokenKey, keys.authentication];
-    return withTokens((ciphers) => work({ ciphers, encryptionKey, authenticationKey }));
-  }
-
-  #working(keys: readonly SecretKey[]): Unsealed {
-    if (this.#tokenKey === undefined) return workingKeys(...(keys as [SecretKey, SecretKey]));
-    using authentication = keys[0] as SecretKey;
-    return { authentication: authentication.lend((octets) => Uint8Array.from(octets)) };
+  #work<T>(lend: Lender, work: (keys: KeysAtWork) => T): T | Promise<T> {
+    const encryptionKey = this.#tokenKey;
+    if (encryptionKey === undefined)
+      return lend((unicast, authenticationKey) =>
+        work({ ciphers: CIPHERS, encryptionKey: unicast, authenticationKey }),
+      );
+    // Lent anew for each round, and not while the token is asked.
+    return withTokens((ciphers) => lend((authenticationKey) => work({ ciphers, encryptionKey, authenticationKey })));
   }
 }
 
-/** Does work with keys that are wiped the moment it is done. */
-function useAtOnce<T>(keys: readonly SecretKey[], work: (keys: KeysAtWork) => T): T {
-  using unicast = keys[0] as SecretKey;
-  using authentication = keys[1] as SecretKey;
-  return unicast.lend((encryptionKey) =>
-    authentication.lend((authenticationKey) =>
-      work({ ciphers: octetKeyCiphers as Ciphers<CipherKey>, encryptionKey, authenticationKey }),
-    ),
-  );
+function lenderOf([first, second]: readonly SecretKey[]): Lender {
+  const none = new Uint8Array(0);
+  return (use) =>
+    (first as SecretKey).lend((octets) =>
+      second === undefined ? use(octets, none) : second.lend((others) => use(octets, others)),
+    );
 }
 
-function wipe(keys: Unsealed): void {
-  if ("authentication" in keys) keys.authentication.fill(0);
-  else keys[Symbol.dispose]();
+function wipe(keys: readonly SecretKey[]): void {
+  for (const key of keys) key[Symbol.dispose]();
 }

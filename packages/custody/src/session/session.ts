@@ -9,7 +9,6 @@ import type { SessionAssociation } from "./session-association.ts";
 /** One crypto session, as long as it is open. */
 export interface Session {
   readonly caller: Caller;
-  lastUsed: number;
   readonly place: SetupPlace;
   readonly purpose: CustodianRequest<"openSession">["purpose"];
   readonly keyVersion: number;
@@ -21,6 +20,8 @@ export interface Session {
   readonly isDedicated: boolean;
   readonly association: SessionAssociation;
   readonly evidence: EvidenceHash;
+  /** What the caller may still seal for the meter is in this bucket. */
+  readonly bucket: number;
   refused: number;
   /** How many calls may still seal something: the closing entry waits for them. */
   underWay: number;

@@ -18,14 +18,16 @@ import { Line } from "../conversation/line.ts";
 import type { ClientKeys } from "../enrolment/client-keys.ts";
 import { believedKeys, signingJournal } from "../enrolment/identity.ts";
 import type { MeterAuthority } from "../enrolment/meter-authority.ts";
-import { EvidenceHash } from "../evidence/evidence-hash.ts";
+import { EVIDENCE_PLACE_BYTES, EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
+import { OctetPlaces } from "../memory/octet-places.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { keepWindows } from "../records/kept-windows.ts";
 import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn, type Shown } from "./critical-turn.ts";
 import { hear, mustBeSigned } from "./heard-answers.ts";
+import { KeptKeys } from "./kept-keys.ts";
 import type { RefusingMeters } from "./refusing-meters.ts";
 import type { SealBudget } from "./seal-budget.ts";
 import { type CriticalPort, Sealing } from "./sealing.ts";
@@ -65,6 +67,8 @@ export class Sessions {
   readonly #critical: CriticalPort;
   readonly #sealing: Sealing;
   readonly #sessions = new Handles<Session>();
+  readonly #kept = new KeptKeys();
+  readonly #evidence = new OctetPlaces(EVIDENCE_PLACE_BYTES);
   /** Openings under way, by principal. */
   readonly #opening = new Counts();
 
@@ -108,12 +112,17 @@ export class Sessions {
     const isDedicated = ciphering === "dedicated";
     const client = clientTitle(place.utility);
     const signing = await this.#signing(file, client);
-    const keys = await SessionKeys.open(vault, file.keys, { GUEK, GAK }, keeping(place)).catch(asRefused);
+    const held = { keeping: keeping(place), kept: this.#kept };
+    const keys = await SessionKeys.open(vault, file.keys, { GUEK, GAK }, held).catch(asRefused);
+    // Whatever comes between, keys in clear and places go back.
+    using made = new DisposableStack();
+    made.defer(() => keys.dispose());
     const association = new SessionAssociation(
       { meter: file.meter, facts, client, random, isDedicated, writes: purpose === "configure", signing },
       keys,
     );
-    const line = new Line(this.#dependencies, place, GUEK, file);
+    made.defer(() => association.dispose());
+    const line = made.use(new Line(this.#dependencies, place, GUEK, file));
     const mechanism = signing === undefined ? 5 : 7;
     const clientSap = signing === undefined ? facts.managementClientSap : (facts.signingClientSap as number);
     try {
@@ -128,11 +137,10 @@ export class Sessions {
       ]);
       const effect = await association.take({ kind: "associate", invocationCounter: first });
       if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no AARQ could be made");
-      const evidence = new EvidenceHash();
+      const evidence = made.use(new EvidenceHash(this.#evidence));
       evidence.sent(effect.apdu);
-      const session = this.#sessions.add({
+      const open: Session = {
         caller,
-        lastUsed: now(),
         place,
         purpose,
         keyVersion: GUEK,
@@ -142,14 +150,15 @@ export class Sessions {
         isDedicated,
         association,
         evidence,
+        bucket: this.#budget.hold(caller, place),
         refused: 0,
         underWay: 0,
         waiting: [],
-      });
+      };
+      const session = this.#sessions.add(open, now());
+      made.move();
       return { session, clientSap, serverSap: facts.serverSap, apdu: effect.apdu };
     } catch (error) {
-      association.dispose();
-      line[Symbol.dispose]();
       throw asCallRefusal(error);
     }
   }
@@ -338,7 +347,9 @@ export class Sessions {
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     if (session.underWay > 0) await new Promise<void>((resolve) => session.waiting.push(resolve));
     session.association.dispose();
-    const { place, line, refused, evidence, caller } = session;
+    this.#budget.letGo(session);
+    const { place, line, refused, caller } = session;
+    using evidence = session.evidence;
     using _ = line;
     const stored = line.record();
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };

@@ -13,7 +13,6 @@ const IDLE_MILLISECONDS = 10 * 60_000;
 
 interface Upload {
   readonly caller: Caller;
-  lastUsed: number;
   readonly place: { readonly utility: string; readonly island: string };
   readonly path: string;
   readonly file: FileHandle;
@@ -56,15 +55,15 @@ export class Uploads {
     try {
       const path = join(this.#folder, `${randomBytes(12).toString("hex")}.mks`);
       const file = await open(path, "wx", 0o600);
-      return this.#uploads.add({
+      const upload: Upload = {
         caller,
-        lastUsed: this.#now(),
         place,
         path,
         file,
         bytes: 0,
         writing: Promise.resolve(),
-      });
+      };
+      return this.#uploads.add(upload, this.#now());
     } finally {
       this.#beginning -= 1;
     }

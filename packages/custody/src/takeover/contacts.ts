@@ -140,7 +140,9 @@ export class Contacts {
       return { kind: "nothing", state: state() };
     const handle = this.#byMeter.get(title);
     const running = handle === undefined ? undefined : this.#contacts.peek(handle);
-    if (running !== undefined && running.caller.name !== caller.name && now() - running.lastUsed < IDLE_MILLISECONDS)
+    const lastUsed = handle === undefined ? undefined : this.#contacts.lastUsed(handle);
+    const isInUse = lastUsed !== undefined && now() - lastUsed < IDLE_MILLISECONDS;
+    if (running !== undefined && running.caller.name !== caller.name && isInUse)
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() };
     if (handle !== undefined && running !== undefined) this.#drop(handle, running);
     const carrier = caller.role === "depot" ? "depot" : "head-end";
@@ -204,7 +206,6 @@ export class Contacts {
     const secret = exchange.kind === "associate-secret" ? exchange : undefined;
     const live = new LiveContact({
       caller,
-      lastUsed: now(),
       meter: file.meter,
       place,
       association: await this.#association(file, journal, exchange),
@@ -227,7 +228,7 @@ export class Contacts {
       // A password goes to the meter in clear: whoever carries it has it from then on.
       const lent = isLent ? [contactEntry(live, now(), CARRIED_KINDS.lent, { key: secret.key })] : [];
       const apdu = await this.#perform(live, journal, effects, exchange, [opened, ...lent]);
-      const contact = this.#contacts.add(live);
+      const contact = this.#contacts.add(live, now());
       this.#byMeter.set(systemTitle, contact);
       const clientSap =
         secret?.key.client ?? (associate === undefined ? facts.publicClientSap : facts.managementClientSap);

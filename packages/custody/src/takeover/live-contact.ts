@@ -56,7 +56,6 @@ export type Outcome =
 /** One contact with one meter, as long as it lasts in this process. The journal survives it, this does not. */
 export class LiveContact {
   readonly caller: Caller;
-  lastUsed: number;
   readonly meter: MeterRecord;
   readonly place: SetupPlace;
   readonly line: Line;
@@ -80,11 +79,10 @@ export class LiveContact {
   constructor(
     parts: Pick<
       LiveContact,
-      "caller" | "lastUsed" | "meter" | "place" | "line" | "association" | "journal" | "record" | "keys" | "rotation"
+      "caller" | "meter" | "place" | "line" | "association" | "journal" | "record" | "keys" | "rotation"
     > & { readonly agreeing?: Agreeing | undefined },
   ) {
     this.caller = parts.caller;
-    this.lastUsed = parts.lastUsed;
     this.meter = parts.meter;
     this.place = parts.place;
     this.line = parts.line;

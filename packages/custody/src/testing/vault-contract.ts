@@ -88,10 +88,11 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
         vault.unsealer([{ place: elsewhere["meter"]!, sealed: records[0]!.sealed }]),
       ];
       for (let time = 0; time < 3; time += 1) {
-        assert.deepEqual((await both()).map(hex), keys.map(hex));
-        for (const key of await first()) key[Symbol.dispose]();
-        await assert.rejects(async () => moved(), notAuthentic);
+        assert.deepEqual((await both.unseal()).map(hex), keys.map(hex));
+        for (const key of await first.unseal()) key[Symbol.dispose]();
+        await assert.rejects(async () => moved.unseal(), notAuthentic);
       }
+      for (const unsealer of [both, first, moved]) unsealer[Symbol.dispose]();
     },
   );
 
@@ -102,7 +103,7 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
       const spoilt = new Uint8Array(sealed);
       spoilt[at] = (spoilt[at] as number) ^ 1;
       await assert.rejects(async () => vault.unseal([{ place, sealed: spoilt }]), CustodyError);
-      await assert.rejects(async () => vault.unsealer([{ place, sealed: spoilt }])(), CustodyError);
+      await assert.rejects(async () => vault.unsealer([{ place, sealed: spoilt }]).unseal(), CustodyError);
     }
     await assert.rejects(async () => vault.unseal([{ place, sealed: sealed.subarray(0, 10) }]), notAuthentic);
   });

@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { memoryCustodyStore } from "../store/memory-store.ts";
-import { HeldKeys } from "./held-keys.ts";
+import { type HeldEnvelope, HeldKeys } from "./held-keys.ts";
 import { freshRootKeys, RootKeyRing } from "./root-keys.ts";
 import { softwareVault } from "./software-vault.ts";
 
@@ -35,11 +35,12 @@ test("keys that are held open as often as they are asked for, each in octets of 
   for (const lengths of [[16, 16], [32, 32], [16], [16, 32, 16]]) {
     const keys = lengths.map((bytes) => SecretKey.random(bytes));
     const told = keys.map(hex);
-    const open = held.hold(own, keys);
+    const envelope = held.hold(own, keys);
+    assert.ok(envelope);
     // What is held is another's to keep: the caller's keys end where it wants them to.
     for (const key of keys) key[Symbol.dispose]();
     for (let time = 0; time < 3; time += 1) {
-      const opened = open();
+      const opened = held.open(envelope);
       assert.deepEqual(opened.map(hex), told);
       const octets = opened.map((key) => key.lend((bytes) => bytes));
       for (const key of opened) key[Symbol.dispose]();
@@ -51,12 +52,31 @@ test("keys that are held open as often as they are asked for, each in octets of 
   }
 });
 
+test("keys that were dropped leave nothing behind, and more than a place has room for are not held", () => {
+  const held = new HeldKeys();
+  const keys = [SecretKey.random(16), SecretKey.random(16)];
+  const [one, other] = [held.hold(vaultKey(), keys), held.hold(vaultKey(), keys)];
+  assert.ok(one && other);
+  held.drop(one);
+  assert.throws(() => held.drop(one), RangeError);
+  assert.throws(() => held.open(one), { code: "vault-record-not-authentic" });
+  assert.deepEqual(held.open(other).map(hex), keys.map(hex));
+  const many = Array.from({ length: 4 }, () => SecretKey.random(32));
+  assert.equal(held.hold(vaultKey(), many), undefined);
+  assert.equal(held.size, 1);
+});
+
 test("no nonce is used twice under a key, and each vault key and each process has a key of its own", async () => {
   const [one, other] = [vaultKey(), vaultKey()];
   const keys = [SecretKey.random(16), SecretKey.random(16)];
   const [held, again] = [new HeldKeys(), new HeldKeys()];
-  const openers = [held.hold(one, keys), held.hold(one, keys), held.hold(other, keys), again.hold(one, keys)];
-  const asked = await decipheredIn(() => openers.map((open) => open()));
+  const envelopes = [
+    [held, held.hold(one, keys)],
+    [held, held.hold(one, keys)],
+    [held, held.hold(other, keys)],
+    [again, again.hold(one, keys)],
+  ] as const;
+  const asked = await decipheredIn(() => envelopes.map(([by, envelope]) => by.open(envelope as HeldEnvelope)));
   assert.equal(new Set(asked.map(({ key, nonce }) => `${key}/${nonce}`)).size, 4);
   assert.deepEqual(
     asked.map(({ key }) => asked.findIndex((first) => first.key === key)),
@@ -79,18 +99,18 @@ test("a vault opens each row once, and from then on one envelope for all; rows o
     }));
     const sealed = await vault.seal(keys);
     const records = keys.map((key, at) => ({ place: key.place, sealed: sealed[at] as Uint8Array }));
-    return { told: keys.map(({ key }) => hex(key)), open: vault.unsealer(records) };
+    return { told: keys.map(({ key }) => hex(key)), unsealer: vault.unsealer(records) };
   };
   for (const [islands, ciphers] of [
     [["i", "i"], 1],
     [["i", "k"], 2],
   ] as const) {
-    const { told, open } = await sealedAt(...islands);
-    await open();
+    const { told, unsealer } = await sealedAt(...islands);
+    await unsealer.unseal();
     for (let time = 0; time < 2; time += 1) {
       let opened: readonly SecretKey[] = [];
       const asked = await decipheredIn(async () => {
-        opened = await open();
+        opened = await unsealer.unseal();
       });
       assert.deepEqual(opened.map(hex), told);
       assert.equal(asked.length, ciphers);

@@ -1,13 +1,23 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
+import { OctetPlaces } from "../memory/octet-places.ts";
 
-// AES-256-GCM, under a key of this process that counts its nonces: nonce(12) ‖ ciphertext of all keys ‖ tag(16).
+// AES-256-GCM, under a key of this process that counts its nonces: nonce(12) ‖ ciphertext of all keys ‖ tag(16). It stands in
+// a place after the number of keys and the length of each.
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const PLACE_BYTES = 128;
 const OPTIONS = { authTagLength: TAG_BYTES } as const;
 const WORD = 0x1_0000_0000;
+
+/** Keys that are held, as whoever has them held names them. */
+export interface HeldEnvelope {
+  /** What they are sealed under: that of all meters of a utility and island. */
+  readonly key: KeyObject;
+  readonly place: number;
+}
 
 /**
  * Keys of one meter that were unsealed, sealed again together for as long as this process wants to unseal them again and
@@ -19,23 +29,55 @@ const WORD = 0x1_0000_0000;
 export class HeldKeys {
   readonly #salt = randomBytes(KEY_BYTES);
   readonly #derived = new WeakMap<KeyObject, KeyObject>();
+  readonly #places = new OctetPlaces(PLACE_BYTES);
   #sealed = 0;
   // Where an envelope stands while it is opened, with views that are kept while envelopes have one length: small arrays live in
   // V8's own heap, and each that is handed to OpenSSL would be moved out of it first.
-  #place = new Uint8Array(0);
-  #nonce = this.#place;
-  #text = this.#place;
-  #tag = this.#place;
+  #desk = new Uint8Array(0);
+  #nonce = this.#desk;
+  #text = this.#desk;
+  #tag = this.#desk;
 
-  /** Seals keys again, which stay the caller's. What it gives opens them as often as it is called. */
-  hold(vaultKey: KeyObject, keys: readonly SecretKey[]): () => SecretKey[] {
+  /** How many envelopes are held. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /**
+   * Seals keys again, which stay the caller's, for `open` as often as it is asked and until `drop`. Undefined where there are
+   * more of them than a place has room for.
+   */
+  hold(vaultKey: KeyObject, keys: readonly SecretKey[]): HeldEnvelope | undefined {
+    const text = keys.reduce((sum, { length }) => sum + length, 0);
+    if (1 + keys.length + NONCE_BYTES + text + TAG_BYTES > PLACE_BYTES) return undefined;
     const key = this.#keyFrom(vaultKey);
-    const ends = endsOf(keys);
-    const envelope = this.#seal(key, keys);
-    return () => {
-      const plain = this.#open(key, envelope);
-      return ends.map((end, at) => SecretKey.take(plain.subarray(ends[at - 1] ?? 0, end)));
-    };
+    const place = this.#places.take();
+    const lengths = keys.map(({ length }) => length);
+    this.#places.page(place).set([keys.length, ...lengths, ...this.#seal(key, keys)], this.#places.at(place));
+    return { key, place };
+  }
+
+  /** Opens keys that are held, each in octets of its own; the caller disposes of them. */
+  open({ key, place }: HeldEnvelope): SecretKey[] {
+    const page = this.#places.page(place);
+    const lengthsAt = this.#places.at(place) + 1;
+    const count = page[lengthsAt - 1] as number;
+    if (count === 0) throw notOpened();
+    let text = 0;
+    for (let at = lengthsAt; at < lengthsAt + count; at += 1) text += page[at] as number;
+    const plain = this.#open(key, page, lengthsAt + count, text);
+    const keys: SecretKey[] = [];
+    for (let at = lengthsAt, from = 0; at < lengthsAt + count; at += 1) {
+      const end = from + (page[at] as number);
+      keys.push(SecretKey.take(plain.subarray(from, end)));
+      from = end;
+    }
+    return keys;
+  }
+
+  /** Forgets keys that were held. */
+  drop({ place }: HeldEnvelope): void {
+    this.#places.giveBack(place);
   }
 
   #seal(key: KeyObject, keys: readonly SecretKey[]): Uint8Array {
@@ -46,13 +88,12 @@ export class HeldKeys {
     const cipher = createCipheriv("aes-256-gcm", key, nonce, OPTIONS);
     const text = keys.map((one) => one.lend((octets) => cipher.update(octets)));
     cipher.final();
-    // A copy of the exact length, in V8's own heap: hundreds of thousands are held.
-    return Uint8Array.from(Buffer.concat([nonce, ...text, cipher.getAuthTag()]));
+    return Buffer.concat([nonce, ...text, cipher.getAuthTag()]);
   }
 
-  #open(key: KeyObject, envelope: Uint8Array): Uint8Array {
-    if (this.#place.length !== envelope.length) this.#divide(envelope.length);
-    this.#place.set(envelope);
+  #open(key: KeyObject, page: Uint8Array, from: number, text: number): Uint8Array {
+    if (this.#text.length !== text) this.#divide(text);
+    for (let at = 0; at < this.#desk.length; at += 1) this.#desk[at] = page[from + at] as number;
     const decipher = createDecipheriv("aes-256-gcm", key, this.#nonce, OPTIONS);
     decipher.setAuthTag(this.#tag);
     const plain = decipher.update(this.#text);
@@ -60,19 +101,17 @@ export class HeldKeys {
       decipher.final();
     } catch (cause) {
       plain.fill(0);
-      throw new CustodyError("vault-record-not-authentic", "keys that this process holds sealed do not open any more", {
-        cause,
-      });
+      throw notOpened(cause);
     }
     return plain;
   }
 
-  #divide(length: number): void {
-    const tagAt = length - TAG_BYTES;
-    this.#place = new Uint8Array(new ArrayBuffer(length));
-    this.#nonce = this.#place.subarray(0, NONCE_BYTES);
-    this.#text = this.#place.subarray(NONCE_BYTES, tagAt);
-    this.#tag = this.#place.subarray(tagAt);
+  #divide(text: number): void {
+    const tagAt = NONCE_BYTES + text;
+    this.#desk = new Uint8Array(new ArrayBuffer(tagAt + TAG_BYTES));
+    this.#nonce = this.#desk.subarray(0, NONCE_BYTES);
+    this.#text = this.#desk.subarray(NONCE_BYTES, tagAt);
+    this.#tag = this.#desk.subarray(tagAt);
   }
 
   #keyFrom(vaultKey: KeyObject): KeyObject {
@@ -86,11 +125,7 @@ export class HeldKeys {
   }
 }
 
-/** Where each key ends in the text of them all. */
-function endsOf(keys: readonly SecretKey[]): readonly number[] {
-  let end = 0;
-  return keys.map(({ length }) => {
-    end += length;
-    return end;
-  });
+function notOpened(cause?: unknown): CustodyError {
+  const message = "keys that this process holds sealed do not open any more";
+  return new CustodyError("vault-record-not-authentic", message, { cause });
 }

@@ -4,7 +4,7 @@ import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord, VaultKeys } from "../store/store.ts";
 import { counterTexts, derivedKeys } from "./derivation.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
-import { HeldKeys } from "./held-keys.ts";
+import { type HeldEnvelope, HeldKeys } from "./held-keys.ts";
 import { keyPlaceData } from "./key-place.ts";
 import {
   MASTERS,
@@ -38,7 +38,7 @@ export function softwareVault(ring: RootKeyRing, vaultKeys: VaultKeys): Vault {
       const wanted = records.map(({ place, sealed }) => opened.atHand(place, envelopeKeyVersion(sealed)));
       return wanted.includes(undefined) ? unsealAll(records, opened) : openAll(records, wanted as KeyObject[]);
     },
-    unsealer: (records) => unsealerOf(records, opened, held),
+    unsealer: (records) => new RowsUnsealer(records, opened, held),
     tokenKey: async () => undefined,
     checkValues: async (keys) =>
       keys.map((key) =>
@@ -81,22 +81,43 @@ async function openedFor(records: readonly PlacedRecord[], opened: OpenedVaultKe
 }
 
 /** Opens the records the first time, and from then on what it holds of them instead, where they have one vault key. */
-function unsealerOf(records: readonly PlacedRecord[], opened: OpenedVaultKeys, held: HeldKeys): Unsealer {
-  for (const { sealed } of records) envelopeKeyVersion(sealed);
+class RowsUnsealer implements Unsealer {
+  readonly #opened: OpenedVaultKeys;
+  readonly #held: HeldKeys;
   /** Let go of once their keys are held: a session may be open for long, and there are many. */
-  let rows = records;
-  let open: Unsealer | undefined;
-  const first = async (asked: readonly PlacedRecord[]): Promise<SecretKey[]> => {
-    const objects = await openedFor(asked, opened);
-    const keys = openAll(asked, objects);
+  #rows: readonly PlacedRecord[];
+  #envelope: HeldEnvelope | undefined;
+  #isOver = false;
+
+  constructor(records: readonly PlacedRecord[], opened: OpenedVaultKeys, held: HeldKeys) {
+    for (const { sealed } of records) envelopeKeyVersion(sealed);
+    this.#rows = records;
+    this.#opened = opened;
+    this.#held = held;
+  }
+
+  unseal(): Promise<SecretKey[]> | SecretKey[] {
+    return this.#envelope === undefined ? this.#first(this.#rows) : this.#held.open(this.#envelope);
+  }
+
+  async #first(rows: readonly PlacedRecord[]): Promise<SecretKey[]> {
+    const objects = await openedFor(rows, this.#opened);
+    const keys = openAll(rows, objects);
     const [object] = objects;
-    if (object !== undefined && objects.every((other) => other === object)) {
-      open = held.hold(object, keys);
-      rows = [];
-    }
+    const isOne = object !== undefined && objects.every((other) => other === object);
+    // Several may be under way at once: the first of them that is done holds the keys.
+    if (!isOne || this.#isOver || this.#envelope !== undefined) return keys;
+    this.#envelope = this.#held.hold(object, keys);
+    if (this.#envelope !== undefined) this.#rows = [];
     return keys;
-  };
-  return () => (open === undefined ? first(rows) : open());
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#envelope !== undefined) this.#held.drop(this.#envelope);
+    this.#envelope = undefined;
+    this.#rows = [];
+    this.#isOver = true;
+  }
 }
 
 interface OpenedVaultKey {

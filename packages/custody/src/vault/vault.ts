@@ -32,8 +32,11 @@ export class TokenKey {
   }
 }
 
-/** Unseals the records it was made for; the caller disposes of the keys. */
-export type Unsealer = () => Promise<SecretKey[]> | SecretKey[];
+/** Unseals the records it was made for, until it is disposed of. */
+export interface Unsealer extends Disposable {
+  /** The caller disposes of the keys. */
+  unseal(): Promise<SecretKey[]> | SecretKey[];
+}
 
 /**
  * Keeps keys under keys: what leaves it is sealed, what it lends is a `SecretKey`.

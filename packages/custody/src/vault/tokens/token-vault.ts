@@ -93,7 +93,7 @@ export async function tokenVault(
       return opened;
     },
     // A token makes the envelope's key each time: nothing is known before.
-    unsealer: (records) => () => vault.unseal(records),
+    unsealer: (records) => ({ unseal: () => vault.unseal(records), [Symbol.dispose]: () => undefined }),
     tokenKey: async (record) => (isOfTokens(record.sealed) ? encryptionKeys.key(record) : undefined),
     checkValues: async (keys) => keys.map((key) => key.lend((bytes) => hmac(checking!, bytes))),
     authenticate: async (texts) => texts.map((text) => hmac(authenticating!, text)),
