@@ -36,7 +36,6 @@ const MOST_ITEMS = 4;
 const idle: Worker[] = [];
 const busy = new Map<Worker, Piece>();
 const waiting: Piece[] = [];
-let most = 1;
 
 process.on("disconnect", () => process.exit(0));
 process.on("message", (message: ToToken) => {
@@ -63,7 +62,6 @@ function begin({ library: path, label, pin, sessions, isLastTry }: ToToken & { r
     leave(code, error);
     return;
   }
-  most = sessions;
   for (let at = 0; at < sessions; at += 1) idle.push(startWorker(path, label));
   // Whoever asked may be gone by now: then the line's end is told, and that is enough.
   process.send?.({ kind: "ready" } satisfies FromToken, undefined, undefined, () => undefined);
@@ -102,10 +100,11 @@ function hand(): void {
   }
 }
 
+/** Shared out among the sessions that are idle; where none is, in the largest pieces: each costs two messages. */
 function split(work: Work): readonly Work[] {
   const [secret, texts, isChecked] = work.args as [unknown, readonly unknown[], boolean | undefined];
   if (!SPLIT.has(work.operation) || texts.length < 2) return [work];
-  const size = Math.min(MOST_ITEMS, Math.ceil(texts.length / most));
+  const size = Math.min(MOST_ITEMS, Math.ceil(texts.length / Math.max(1, idle.length - waiting.length)));
   const count = Math.ceil(texts.length / size);
   return Array.from({ length: count }, (_, at) => ({
     ...work,
