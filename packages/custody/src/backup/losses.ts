@@ -40,7 +40,7 @@ export async function lossesOf({
   const said = own.filter(({ kind }) => kind === RESTORED);
   const restored = (await restorations.list()).map(({ backup, restoredAt, knownUntil }) => ({
     name: `backup ${backup} at ${restoredAt}`,
-    words: `backup ${backup}, put back at ${new Date(restoredAt).toISOString()}`,
+    words: `backup ${backup}, put back at ${timeOf(restoredAt)}`,
     since: knownUntil,
     sequence: said.find(({ body }) => {
       const one = JSON.parse(body) as { readonly backup: string; readonly restoredAt: number };
@@ -60,6 +60,12 @@ export async function lossesOf({
   return [...restored, ...resumed, ...behind]
     .filter(({ name }) => !made.has(name))
     .map((loss) => ({ ...loss, isTold: told.has(loss.name) }));
+}
+
+/** The row that says so carries no MAC, and may say anything. */
+function timeOf(milliseconds: number): string {
+  const time = new Date(milliseconds);
+  return Number.isNaN(time.getTime()) ? `${milliseconds}, which is no time` : time.toISOString();
 }
 
 /** What the entries of a kind name as lost. */

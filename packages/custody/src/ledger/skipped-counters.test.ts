@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EMPTY_EDGE, growthOf, type LedgerEntry } from "@meterkeep/ledger";
 import { FIRST_COUNTER, LARGEST_BLOCK, SendCounters } from "../protocol/send-counters.ts";
-import { countersOfWindow, skippedAfterLoss, UNCLEAN_START } from "./skipped-counters.ts";
+import { countersOfWindow, MOST_OF_A_LOSS, RESTORED, skippedAfterLoss, UNCLEAN_START } from "./skipped-counters.ts";
 
 const place = { utility: "u", island: "i", systemTitle: "5453540000000007", setup: 0 };
 const resumed = (lost: number) => ({
@@ -57,4 +57,10 @@ test("a start after a crash leaves out what a line may have used since the last 
   assert.equal(await firstCounter(entries, undefined), FIRST_COUNTER + 64 + 2 * counters);
   assert.equal(await firstCounter(entries, 1), FIRST_COUNTER + 64 + counters);
   assert.equal(await firstCounter(entries, 2), FIRST_COUNTER + 64);
+});
+
+test("no loss leaves out more than a sixteenth of a line, whatever an entry says of it", async () => {
+  const said = { ...resumed(0), kind: RESTORED, body: { counters: 2 ** 40 } };
+  const { entries } = growthOf(EMPTY_EDGE, [said, said]);
+  assert.equal(await firstCounter(entries, undefined), FIRST_COUNTER + 64 + 2 * MOST_OF_A_LOSS);
 });

@@ -44,7 +44,7 @@ export function countersOfWindow({ budget, settings }: UseOfCounters = DEFAULT_U
  * (`ledger-resumed`), and those that may have been (`ledger-unclean-start`). A line whose mark was written after is
  * known again.
  *
- * Bounded by what the budgets allow in the time that was lost, so that no loss exhausts a line.
+ * Bounded by what the budgets allow in the time that was lost, and by a sixteenth of a line, so that no loss exhausts one.
  */
 export function skippedAfterLoss(
   ledger: Pick<LedgerStore, "ofItself">,
@@ -59,13 +59,16 @@ export function skippedAfterLoss(
         readonly since?: number | null;
         readonly counters?: number;
       };
-      if (kind === UNCLEAN_START || kind === RESTORED) sum += said.counters ?? 0;
+      if (kind === UNCLEAN_START || kind === RESTORED) sum += Math.min(said.counters ?? 0, MOST_OF_A_LOSS);
       if (kind === RESUMED)
-        sum += Math.min((said.lost ?? 0) * LARGEST_BLOCK, countersSince(at - (said.since ?? 0), use));
+        sum += Math.min((said.lost ?? 0) * LARGEST_BLOCK, countersSince(at - (said.since ?? 0), use), MOST_OF_A_LOSS);
     }
     return sum;
   };
 }
+
+/** Of the 2^32 - 1 that a line has: no meter has used as many in the time of a loss, whatever its callers were allowed. */
+export const MOST_OF_A_LOSS: number = 2 ** 28;
 
 /** What one line may have used in so long, whatever its callers wanted. */
 export function countersSince(milliseconds: number, { budget }: UseOfCounters): number {
