@@ -40,7 +40,8 @@ export interface LedgerEntry {
 /** What an entry says: everything but its hash. */
 export type UnhashedEntry = Omit<LedgerEntry, "leaf">;
 
-const MAX_BODY_OCTETS = 64 * 1024;
+/** Of the longest body. */
+export const MOST_BODY_OCTETS: number = 64 * 1024;
 
 /**
  * The one line of JSON that an entry is, in the tree and in exports: its members in this order, its body as it was
@@ -70,8 +71,8 @@ export function entryOf(sequence: number, { at, kind, principal, utility, island
 /** Refuses a draft that cannot be written, before it can spoil a group. @throws LedgerError `ledger-entry-invalid`. */
 export function checkDraft(draft: LedgerDraft): void {
   const { at, kind, principal, utility, island, meter = "", body } = draft;
-  if (Buffer.byteLength(bodyText(body)) > MAX_BODY_OCTETS)
-    throw new LedgerError("ledger-entry-invalid", `the body of ${kind} is over ${MAX_BODY_OCTETS} octets`);
+  if (Buffer.byteLength(bodyText(body)) > MOST_BODY_OCTETS)
+    throw new LedgerError("ledger-entry-invalid", `the body of ${kind} is over ${MOST_BODY_OCTETS} octets`);
   if (!Number.isSafeInteger(at) || at < 0)
     throw new LedgerError("ledger-entry-invalid", `${at} is not a time in milliseconds`);
   if (!/^[a-z][a-z0-9-]*$/.test(kind))

@@ -1,16 +1,12 @@
+import { LedgerError } from "./errors.ts";
+import { type EntryRange, Ranges, rangesOf } from "./ranges.ts";
 import type { StoredEntry } from "./stored-entry.ts";
-
-/** Entries one after the other, both ends included. */
-export interface EntryRange {
-  readonly from: number;
-  readonly to: number;
-}
 
 /**
  * What is wrong with entries of a ledger: nobody here has written them (behind its end, or behind a gap in its numbers), they were
- * changed since, they are gone, or one of them is of another history.
+ * changed since, they are gone, one of them is of another history, or what is stored above them is not the hash over them.
  */
-export type EntryFault = "appended" | "beyond" | "altered" | "missing" | "replaced";
+export type EntryFault = "appended" | "beyond" | "altered" | "missing" | "replaced" | "rehashed";
 
 /** Entries that are not what their writer wrote. */
 export interface Finding extends EntryRange {
@@ -32,14 +28,25 @@ export type LeafJudge = (leaves: readonly BoundLeaf[]) => Promise<readonly boole
  * (`counting`).
  */
 export class ForeignEntries {
-  #findings: readonly Finding[] = [];
+  /** What people should hear of, by what is wrong. */
+  readonly #told = new Map<EntryFault, Told>();
+  #findings: readonly Finding[] | undefined = [];
   #found = 0;
-  #excluded: readonly Finding[] = [];
+  /** What counts nowhere, by why, and in all. */
+  readonly #excluded = new Map<EntryFault, Ranges>();
+  readonly #nowhere = new Ranges();
+  #listed: string | undefined;
   #beyond: bigint | undefined;
   #judge: LeafJudge | undefined;
 
-  /** What people should hear of, in the order in which it was found: another list each time more is. */
+  /**
+   * What people should hear of: another list each time more is. Those that meet are one, and of very many with one thing wrong the
+   * blocks are told in which they are.
+   */
   get findings(): readonly Finding[] {
+    this.#findings ??= [...this.#told].flatMap(([fault, { ranges }]) =>
+      ranges.all.map((range) => ({ ...range, fault })),
+    );
     return this.#findings;
   }
 
@@ -55,19 +62,25 @@ export class ForeignEntries {
 
   /** Entries that count nowhere from now on. */
   add(finding: Finding): void {
-    if (!this.#excluded.some((one) => isWithin(finding, one))) this.#excluded = [...this.#excluded, finding];
+    checkRange(finding);
+    const { from, to, fault } = finding;
+    const of = this.#excluded.get(fault) ?? new Ranges();
+    this.#excluded.set(fault, of);
+    of.add({ from, to });
+    if (this.#nowhere.add({ from, to })) this.#listed = undefined;
     this.tell(finding);
   }
 
   /** What people should hear of. */
-  tell({ from, to, fault }: Finding): void {
-    if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from > to)
-      throw new RangeError(`entries ${from} to ${to} are no range`);
-    const finding = { from, to, fault };
-    if (this.#findings.some((one) => one.fault === fault && isWithin(finding, one))) return;
+  tell(finding: Finding): void {
+    checkRange(finding);
+    const { from, to, fault } = finding;
+    const told = this.#told.get(fault) ?? { ranges: new Ranges(), width: 1 };
+    if (!told.ranges.add({ from, to })) return;
+    this.#told.set(fault, asFew(told));
     // Somebody may have read one of them before it was known to be appended: its MAC alone does not tell.
-    const isOf = (one: Finding) => fault === "appended" && one.fault === "altered" && isWithin(one, finding);
-    this.#findings = [...this.#findings.filter((one) => !isOf(one)), finding];
+    if (fault === "appended") this.#told.get("altered")?.ranges.removeWithin({ from, to });
+    this.#findings = undefined;
     this.#found += 1;
   }
 
@@ -83,6 +96,7 @@ export class ForeignEntries {
 
   endBefore(beyond: bigint | undefined): void {
     this.#beyond = beyond;
+    this.#listed = undefined;
   }
 
   has(sequence: number): boolean {
@@ -91,23 +105,31 @@ export class ForeignEntries {
 
   /** Among which entries that count nowhere this one is; for this fault where it is given. */
   at(sequence: number, fault?: EntryFault): Finding | undefined {
-    return this.#excluded.find(
-      (one) => one.from <= sequence && sequence <= one.to && (fault === undefined || one.fault === fault),
-    );
+    for (const [of, ranges] of this.#excluded) {
+      const range = fault === undefined || fault === of ? ranges.at(sequence) : undefined;
+      if (range !== undefined) return { ...range, fault: of };
+    }
+    return undefined;
   }
 
   /**
    * Reads entries to decide by them, again without those that turn out to be changed: the newest of something is the newest that
    * is as it was written.
    *
-   * @param read reads without those that are listed: the value of the parameter that `countingOnly` names
+   * @param read reads without those that are listed: the value of the parameter that `countingOnly` names; `time` is how often it
+   *   was read before, so that a reading of the newest can look at more of them
    * @param entriesOf all entries of what was read
+   * @throws LedgerError `ledger-altered` where too much was changed to be left out
    */
-  async counting<T>(read: (listed: string) => Promise<T>, entriesOf: (found: T) => readonly StoredEntry[]): Promise<T> {
-    for (;;) {
-      const found = await read(this.listed);
+  async counting<T>(
+    read: (listed: string, time: number) => Promise<T>,
+    entriesOf: (found: T) => readonly StoredEntry[],
+  ): Promise<T> {
+    for (let time = 0; time < MOST_TIMES; time += 1) {
+      const found = await read(this.listed, time);
       if ((await this.#alteredIn(entriesOf(found))).size === 0) return found;
     }
+    throw tooMuch();
   }
 
   /**
@@ -118,13 +140,14 @@ export class ForeignEntries {
     read: (listed: string) => Promise<T>,
     entriesOf: (found: T) => readonly StoredEntry[],
   ): Promise<{ readonly found: T; readonly altered: ReadonlySet<number> }> {
-    const found = await read(this.#listOf(this.#excluded.filter(({ fault }) => fault === "appended")));
+    const found = await read(this.#listOf(this.#excluded.get("appended")?.all ?? []));
     return { found, altered: await this.#alteredIn(entriesOf(found)) };
   }
 
   /** Those that count nowhere. */
   get listed(): string {
-    return this.#listOf(this.#excluded);
+    this.#listed ??= this.#listOf(this.#nowhere.all);
+    return this.#listed;
   }
 
   #listOf(ranges: readonly EntryRange[]): string {
@@ -136,6 +159,7 @@ export class ForeignEntries {
     const holds = await this.hold(entries.map(({ entry: { leaf }, mac }) => ({ leaf, mac })));
     const altered = entries.flatMap(({ entry }, at) => (holds[at] === true ? [] : [entry.sequence]));
     for (const range of rangesOf(altered)) this.add({ ...range, fault: "altered" });
+    if (this.#nowhere.all.length > MOST_RANGES) throw tooMuch();
     return new Set(altered);
   }
 
@@ -145,23 +169,45 @@ export class ForeignEntries {
   }
 }
 
-function isWithin(one: EntryRange, other: EntryRange): boolean {
-  return other.from <= one.from && one.to <= other.to;
+interface Told {
+  readonly ranges: Ranges;
+  /** Entries of the blocks in which they are told: each alone where it is 1. */
+  readonly width: number;
 }
+
+/** Of very many, the blocks in which they are. */
+function asFew({ ranges, width }: Told): Told {
+  let [few, wide] = [width === 1 ? ranges : ranges.widened(width), width];
+  while (few.all.length > MOST_TOLD) {
+    wide *= WIDER;
+    few = few.widened(wide);
+  }
+  return { ranges: few, width: wide };
+}
+
+function checkRange({ from, to }: EntryRange): void {
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from > to)
+    throw new RangeError(`entries ${from} to ${to} are no range`);
+}
+
+function tooMuch(): LedgerError {
+  return new LedgerError(
+    "ledger-altered",
+    "so many entries were changed since this custodian wrote them that what is left cannot be read without them: put the database back from before",
+  );
+}
+
+/** Findings of one kind that are told one by one. */
+const MOST_TOLD = 1000;
+/** So many times as many entries have the blocks in which they are told then. */
+const WIDER = 256;
+/** What counts nowhere goes with every statement. */
+const MOST_RANGES = 50_000;
+/** How often a reading is made again: each time it reads more of what is older. */
+const MOST_TIMES = 4096;
 
 /** A condition over the column `sequence` for a `where` clause, with its `and`; the parameter is `listed`, as text. */
 export function countingOnly(parameter: number): string {
   // Entries are counted from 1: a row below that, where the table's own check was dropped, is in no tree and in no export.
   return `and sequence >= 1 and not (sequence <@ $${parameter}::int8multirange)`;
-}
-
-/** Numbers as ranges, in order. */
-export function rangesOf(numbers: readonly number[]): readonly EntryRange[] {
-  const ranges: { from: number; to: number }[] = [];
-  for (const number of [...new Set(numbers)].sort((one, other) => one - other)) {
-    const last = ranges.at(-1);
-    if (last?.to === number - 1) last.to = number;
-    else ranges.push({ from: number, to: number });
-  }
-  return ranges;
 }

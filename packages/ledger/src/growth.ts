@@ -16,6 +16,8 @@ export interface Growth {
   readonly from: LedgerEdge;
   readonly to: LedgerEdge;
   readonly entries: readonly LedgerEntry[];
+  /** Of somebody else, stored already among them: hashed where they stand, and not written. */
+  readonly adopted?: readonly LedgerEntry[];
   /** Those of the stored levels above the leaves. */
   readonly nodes: readonly CompletedNode[];
   /** What the writer's key made over them; none where a ledger is not bound to its writer. */
@@ -32,16 +34,21 @@ export interface GrowthMacs {
 
 /** What a ledger becomes by drafts, in their order. */
 export function growthOf(from: LedgerEdge, drafts: readonly LedgerDraft[]): Growth {
-  const entries: LedgerEntry[] = [];
+  return growthBy(
+    from,
+    drafts.map((draft, at) => entryOf(from.frontier.size + 1 + at, draft)),
+  );
+}
+
+/** What a ledger becomes by entries that follow on from where it ends. */
+export function growthBy(from: LedgerEdge, entries: readonly LedgerEntry[]): Growth {
   const nodes: CompletedNode[] = [];
   let { frontier, lastLeaf } = from;
-  for (const draft of drafts) {
-    const entry = entryOf(frontier.size + 1, draft);
-    const next = append(frontier, entry.leaf);
+  for (const { leaf } of entries) {
+    const next = append(frontier, leaf);
     nodes.push(...next.completed.filter(isStored));
-    entries.push(entry);
     frontier = next.frontier;
-    lastLeaf = entry.leaf;
+    lastLeaf = leaf;
   }
   return { from, to: { frontier, lastLeaf }, entries, nodes };
 }

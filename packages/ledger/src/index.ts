@@ -37,6 +37,7 @@ export {
   checkDraft,
   entryLeaf,
   entryLine,
+  entryOf,
   HASH_BYTES,
   type LedgerDraft,
   type LedgerEntry,
@@ -45,19 +46,18 @@ export {
 } from "./entry.ts";
 export { LEDGER_ERROR_CODES, LedgerError, type LedgerErrorCode } from "./errors.ts";
 export { EXPORT_FORMAT, type ExportSource, exportLines } from "./export/export.ts";
+export { GrowingTree } from "./export/growing-tree.ts";
 export type { Resumption } from "./export/signatures.ts";
 export { type ExportFault, type Verification, type VerifyOptions, verifyExport } from "./export/verify.ts";
 export {
   type BoundLeaf,
   countingOnly,
   type EntryFault,
-  type EntryRange,
   type Finding,
   ForeignEntries,
   type LeafJudge,
-  rangesOf,
 } from "./foreign-entries.ts";
-export { EMPTY_EDGE, type Growth, type GrowthMacs, growthOf, type LedgerEdge } from "./growth.ts";
+export { EMPTY_EDGE, type Growth, type GrowthMacs, growthBy, growthOf, type LedgerEdge } from "./growth.ts";
 export {
   APPROVALS_NEEDED,
   type ApprovedChange,
@@ -84,20 +84,31 @@ export {
   postgresLedgerStore,
   type SqlClient,
 } from "./postgres-store.ts";
+export { type EntryRange, Ranges, rangesOf } from "./ranges.ts";
 export {
   allEntries,
   type BoundEnd,
   countingReads,
   edgeOf,
+  grownFrom,
   type LedgerReads,
   type LedgerStore,
   newestEntry,
 } from "./store.ts";
-export { ENTRY_COLUMNS, ENTRY_JSON, type EntryJson, type StoredEntry, storedEntryOfJson } from "./stored-entry.ts";
+export {
+  ENTRY_COLUMNS,
+  ENTRY_JSON,
+  type EntryJson,
+  type EntryRow,
+  entryAsStored,
+  type StoredEntry,
+  storedEntryOfJson,
+} from "./stored-entry.ts";
+export { type DerivedNodes, derivedNodes, judgedLeaves, type LeafSource } from "./tree/derived-nodes.ts";
 export { append, type CompletedNode, EMPTY_FRONTIER, type Frontier, rootOf } from "./tree/frontier.ts";
 export { EMPTY_ROOT, leafHash, nodeHash } from "./tree/node-hash.ts";
 export { consistencyProof, inclusionProof, type ReadNode } from "./tree/proofs.ts";
-export { frontierAt, readerOf, type StoredNodes } from "./tree/stored-nodes.ts";
+export { frontierAt, readerOf, rootAt, type StoredNodes } from "./tree/stored-nodes.ts";
 export { includes, isGrownFrom, type TreeHead } from "./tree/verify-proofs.ts";
 export { fileWitness } from "./witness/file-witness.ts";
 export { type InstanceOptions, instanceWitness } from "./witness/instance-witness.ts";

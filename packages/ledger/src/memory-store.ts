@@ -35,9 +35,12 @@ export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
         ends.push({ size: growth.to.frontier.size, mac: growth.macs.end });
       for (const { level, index, hash } of growth.nodes) listed(nodes, level)[index] = hash;
     },
-    addNodes: async (more) => {
-      for (const { level, index, hash } of more) listed(nodes, level)[index] ??= hash;
+    putNodes: async (more) => {
+      for (const { level, index, hash } of more) listed(nodes, level)[index] = hash;
     },
+    kinds: async ({ from, to }, limit) => [
+      ...new Set(entries.slice(from - 1, Math.min(to, from - 1 + limit)).map(({ kind }) => kind)),
+    ],
     ofItself: async () => countingOf([...byKind.keys()].filter((kind) => kind.startsWith("ledger-"))),
     ofKinds: async (kinds) => countingOf(kinds),
     ofMeters: async (meters, kinds) => {
@@ -49,6 +52,7 @@ export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
     read: async (after, limit) => entries.slice(after, after + limit),
     rows: async (after, limit) => entries.slice(after, after + limit).map((entry) => ({ entry, mac: undefined })),
     follow: async () => ({ last: entries.length, next: undefined }),
+    scattered: async (after, limit) => entries.slice(after, after + limit),
     counted: async (after, limit) =>
       counting(entries)
         .filter(({ sequence }) => sequence > after)

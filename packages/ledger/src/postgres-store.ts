@@ -17,10 +17,10 @@ export interface SqlClient {
 /** The folder of this package's migrations, for the databases that hold a ledger. */
 export const LEDGER_MIGRATIONS = new URL("../migrations/", import.meta.url);
 
-/** What the role at run time may do with a ledger: neither change nor remove what was written. */
+/** What the role at run time may do with a ledger: neither change nor remove what was written; nodes are derived from it. */
 export const LEDGER_GRANTS = {
   ledger: "select, insert",
-  ledger_nodes: "select, insert",
+  ledger_nodes: "select, insert, update (hash)",
   ledger_checkpoints: "select, insert",
   ledger_cosignatures: "select, insert",
 } as const;
@@ -67,11 +67,19 @@ export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntr
     },
     append: async (growth) => {
       await appendEntries(client, growth, foreign);
-      await insertNodes(client, growth.nodes);
+      await putNodes(client, growth.nodes);
     },
-    addNodes: (nodes) => insertNodes(client, nodes),
+    putNodes: (nodes) => putNodes(client, nodes),
     read: async (after, limit) => (await rowsOf(after, limit)).map(entryOfRow),
     rows: async (after, limit) => (await rowsOf(after, limit)).map(entryAsStored),
+    kinds: async ({ from, to }, limit) => {
+      const { rows } = await client.query(
+        `select kind from (select sequence, left(kind, ${MOST_KIND_CHARACTERS}) as kind from ledger
+           where sequence between $1 and $2 order by sequence limit $3) first group by kind order by min(sequence)`,
+        [from, to, limit],
+      );
+      return (rows as readonly { readonly kind: string }[]).map(({ kind }) => kind);
+    },
     follow: async (after) => {
       for (let last = after; ; ) {
         const { rows } = await client.query(
@@ -91,8 +99,26 @@ export function postgresLedgerStore(client: SqlClient, foreign = new ForeignEntr
     ofMeters: (meters, kinds) =>
       counting(`kind = any($1) and meter = any($2) ${countingOnly(3)} order by sequence`, [...kinds], [...meters]),
     lastOf: async (kinds, principal, utility) => {
-      const where = `kind = any($1) and principal = $2 and utility = $3 ${countingOnly(4)} order by sequence desc limit 1`;
-      return (await counting(where, [...kinds], principal, utility))[0];
+      const text = `select ${ENTRY_COLUMNS} from ledger where kind = any($1) and principal = $2 and utility = $3
+        ${countingOnly(5)} order by sequence desc limit $4`;
+      const found = await foreign.counting(
+        async (listed, time) => {
+          // Where the newest were changed, ever more of them at once.
+          const limit = Math.min(4 ** time, MOST_OF_LAST);
+          const { rows } = await client.query(text, [[...kinds], principal, utility, limit, listed]);
+          return (rows as readonly EntryRow[]).map(storedEntryOf);
+        },
+        (entries) => entries,
+      );
+      return found[0]?.entry;
+    },
+    scattered: async (after, limit) => {
+      const { rows } = await client.query(
+        `select ${ENTRY_COLUMNS} from ledger where sequence > greatest($1::bigint, 0) and sequence <= ${Number.MAX_SAFE_INTEGER}
+         order by sequence limit $2`,
+        [after, limit],
+      );
+      return (rows as readonly EntryRow[]).map(entryOfRow);
     },
     ends: async (size, limit) => {
       const { rows } = await client.query(
@@ -162,14 +188,20 @@ function octets(bytes: Uint8Array | undefined): Buffer | null {
   return bytes === undefined ? null : Buffer.from(bytes);
 }
 
-async function insertNodes(client: SqlClient, nodes: readonly CompletedNode[]): Promise<void> {
+/** Whatever is stored in their place: somebody may have put another there before its time. */
+async function putNodes(client: SqlClient, nodes: readonly CompletedNode[]): Promise<void> {
   if (nodes.length === 0) return;
   await client.query(
     `insert into ledger_nodes (level, index, hash)
-     select * from unnest($1::smallint[], $2::bigint[], $3::bytea[]) on conflict do nothing`,
+     select * from unnest($1::smallint[], $2::bigint[], $3::bytea[])
+     on conflict (level, index) do update set hash = excluded.hash where ledger_nodes.hash <> excluded.hash`,
     [nodes.map(({ level }) => level), nodes.map(({ index }) => index), nodes.map(({ hash }) => Buffer.from(hash))],
   );
 }
+
+const MOST_KIND_CHARACTERS = 64;
+/** Entries that are read to find the newest. */
+const MOST_OF_LAST = 4096;
 
 const UNIQUE_VIOLATION = "23505";
 

@@ -1,10 +1,11 @@
 import type { LedgerEntry } from "./entry.ts";
 import type { ForeignEntries } from "./foreign-entries.ts";
 import type { Growth, LedgerEdge } from "./growth.ts";
+import type { EntryRange } from "./ranges.ts";
 import type { StoredEntry } from "./stored-entry.ts";
-import type { CompletedNode } from "./tree/frontier.ts";
+import { append, type CompletedNode } from "./tree/frontier.ts";
 import { nodeHash } from "./tree/node-hash.ts";
-import { frontierAt, readerOf, STORED_EVERY, type StoredNodes } from "./tree/stored-nodes.ts";
+import { frontierAt, isStored, readerOf, STORED_EVERY, type StoredNodes } from "./tree/stored-nodes.ts";
 
 /** Where a commit has ended, and what its writer's key made over that. */
 export interface BoundEnd {
@@ -14,7 +15,7 @@ export interface BoundEnd {
 
 /**
  * What can be read of a ledger: whole, as far as its numbers follow on, by `size`, `read`, `rows`, `nodes` and `ends`; by the rest
- * without what is foreign or was changed. `follow` alone looks behind a gap.
+ * without what is foreign or was changed. `follow` and `scattered` alone look behind a gap.
  */
 export interface LedgerReads extends StoredNodes {
   /** Entries that count nowhere; whoever finds some adds them. */
@@ -27,11 +28,15 @@ export interface LedgerReads extends StoredNodes {
   counted(after: number, limit: number): Promise<LedgerEntry[]>;
   /** As they are stored, leaf and MAC, whatever they say. */
   rows(after: number, limit: number): Promise<StoredEntry[]>;
+  /** What the first `limit` entries of a range call themselves, 64 characters of each: an entry may be of any length. */
+  kinds(range: EntryRange, limit: number): Promise<string[]>;
   /**
    * How far numbers follow on from that of an entry: the last of them, and the first row that stands behind a gap after it, which
    * may be of any number.
    */
   follow(after: number): Promise<{ readonly last: number; readonly next: bigint | undefined }>;
+  /** At most `limit` rows after sequence `after`, as they are stored, in order and whatever stands between them. */
+  scattered(after: number, limit: number): Promise<LedgerEntry[]>;
   /** The last ends of at most `size` entries that say that they are bound, the newest first. */
   ends(size: number, limit: number): Promise<BoundEnd[]>;
   /** The entries that say how the ledger itself is kept (their kind begins with `ledger-`), in order. */
@@ -53,8 +58,8 @@ export interface LedgerStore extends LedgerReads {
    * or an older one was put back.
    */
   append(growth: Growth): Promise<void>;
-  /** Adds stored nodes that are missing, as of a ledger from before there was a tree. */
-  addNodes(nodes: readonly CompletedNode[]): Promise<void>;
+  /** Stores nodes whatever is in their place: they are derived from the entries, and believed of nobody. */
+  putNodes(nodes: readonly CompletedNode[]): Promise<void>;
 }
 
 /** Where a stored ledger ends. */
@@ -68,8 +73,36 @@ export async function edgeOf(store: LedgerReads): Promise<LedgerEdge> {
   return { frontier, lastLeaf };
 }
 
+/**
+ * Where a stored ledger ends that goes on from where it is known: by the leaves of what follows, whoever has written it, and by no
+ * node that is stored. Nodes that this completes are stored on the way.
+ */
+export async function grownFrom(
+  store: Pick<LedgerReads, "rows"> & Pick<LedgerStore, "putNodes">,
+  known: LedgerEdge,
+  onEntry: (edge: LedgerEdge) => Promise<void> = async () => undefined,
+): Promise<LedgerEdge> {
+  let edge = known;
+  for (;;) {
+    const rows = await store.rows(edge.frontier.size, ROWS_AT_ONCE);
+    const completed: CompletedNode[] = [];
+    for (const { entry } of rows) {
+      if (entry.sequence !== edge.frontier.size + 1) break;
+      const next = append(edge.frontier, entry.leaf);
+      completed.push(...next.completed.filter(isStored));
+      edge = { frontier: next.frontier, lastLeaf: entry.leaf };
+      await onEntry(edge);
+    }
+    if (completed.length > 0) await store.putNodes(completed);
+    if (rows.at(-1)?.entry.sequence !== edge.frontier.size || rows.length < ROWS_AT_ONCE) return edge;
+  }
+}
+
+/** Few, since each may be of some length. */
+const ROWS_AT_ONCE = 256;
+
 /** Computes what is missing of the stored levels: once, for a ledger from before there was a tree. */
-export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "addNodes">): Promise<void> {
+export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "putNodes">): Promise<void> {
   const width = 2 ** STORED_EVERY;
   const read = readerOf(store);
   let wanted = Math.floor((await store.size()) / width);
@@ -79,7 +112,7 @@ export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "addN
       if ((await store.nodes(level, index, 1)).length === 1) continue;
       // The two halves are computed from the stored level below.
       const halves = await Promise.all([read(level - 1, 2 * index), read(level - 1, 2 * index + 1)]);
-      await store.addNodes([{ level, index, hash: nodeHash(...halves) }]);
+      await store.putNodes([{ level, index, hash: nodeHash(...halves) }]);
     }
   }
 }

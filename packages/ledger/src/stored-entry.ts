@@ -1,4 +1,4 @@
-import { entryLeaf, type LedgerEntry, type UnhashedEntry } from "./entry.ts";
+import { entryLeaf, type LedgerEntry, MOST_BODY_OCTETS, type UnhashedEntry } from "./entry.ts";
 
 /** An entry, its leaf made of what it says where that is not said otherwise; and what its writer's key made over the leaf that it had. */
 export interface StoredEntry {
@@ -6,12 +6,18 @@ export interface StoredEntry {
   readonly mac: Uint8Array | undefined;
 }
 
+/**
+ * A text of an entry as it is read. One that this writer has written is shorter than that; of whatever somebody else has put there,
+ * half a gigabyte perhaps, no more is taken into memory: what is cut has another leaf, and counts nowhere.
+ */
+const cut = (column: string): string => `left(${column}, ${MOST_BODY_OCTETS + 1})`;
+const TEXTS = ["kind", "principal", "utility", "island", "meter", "body"] as const;
+
 /** What is read of the table `ledger`, in a statement of its own. */
-export const ENTRY_COLUMNS = "sequence, at_ms, kind, principal, utility, island, meter, body, leaf, mac";
+export const ENTRY_COLUMNS: string = `sequence, at_ms, ${TEXTS.map((text) => `${cut(text)} as ${text}`).join(", ")}, leaf, mac`;
 
 /** The same as a value of JSON, in a statement that reads other things with it: without the leaf, which follows. */
-export const ENTRY_JSON =
-  "json_build_array(sequence, at_ms, kind, principal, utility, island, meter, body, encode(mac, 'hex'))";
+export const ENTRY_JSON: string = `json_build_array(sequence, at_ms, ${TEXTS.map(cut).join(", ")}, encode(mac, 'hex'))`;
 
 /** What `ENTRY_COLUMNS` come to. */
 export interface EntryRow {

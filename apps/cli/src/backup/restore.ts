@@ -5,7 +5,7 @@ import { type AtRestOptions, withInstallationAtRest } from "../start/at-rest.ts"
 import { escrowFolder, writePrivate } from "../start/directories.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { inRecoveryProcess } from "./recovery-process.ts";
-import { filesOf } from "./run.ts";
+import { filesOf, ledgerWords } from "./run.ts";
 
 /** What `meterkeep restore` is told; the rest is what `meterkeep start` takes. */
 export interface RestoreOptions extends AtRestOptions {
@@ -21,6 +21,8 @@ interface Restored {
   readonly backupEntries: number;
   readonly knownUntil: number;
   readonly replayed?: { readonly broken?: string };
+  /** What of the ledger is not as it was written. */
+  readonly faults?: { readonly words: string };
 }
 
 /**
@@ -45,12 +47,12 @@ export async function restore(folder: string, options: RestoreOptions, terminal:
       ...(feedFolder !== undefined && { feedFolder }),
     });
   });
-  const { backup, entries, backupEntries, knownUntil, replayed } = restored;
+  const { backup, entries, backupEntries, knownUntil, replayed, faults } = restored;
   const after =
     replayed === undefined
       ? "No change feed was given (--escrow-directory): what was done since the backup is known by the escrow alone."
       : `The change feed gave ${entries - backupEntries} entries more${replayed.broken === undefined ? "" : `, and then broke off: ${replayed.broken}`}.`;
-  const text = `Backup ${backup} is restored, as of ${new Date(knownUntil).toISOString()}, ledger up to entry ${entries}. ${after}\nStart with \`npx meterkeep start\` and the same options: it adopts the escrow and leaves out counters first. Where people are enrolled it starts frozen, and mostly doubts its clock: \`npx meterkeep approvers list\` says so, two people end it by \`npx meterkeep kill-switch thaw\` and \`npx meterkeep clock trust\` (docs/guides/resilience.md).\n`;
+  const text = `Backup ${backup} is restored, as of ${new Date(knownUntil).toISOString()}, ledger up to entry ${entries}. ${after}${ledgerWords(faults)}\nStart with \`npx meterkeep start\` and the same options: it adopts the escrow and leaves out counters first. Where people are enrolled it starts frozen, and mostly doubts its clock: \`npx meterkeep approvers list\` says so, two people end it by \`npx meterkeep kill-switch thaw\` and \`npx meterkeep clock trust\` (docs/guides/resilience.md).\n`;
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(restored)}\n` : text);
 }
 

@@ -62,9 +62,24 @@ export async function createBackup(
     // Last: a folder with a manifest is a whole backup.
     const { manifest } = await custodian.finishBackup({ backup });
     writeFileSync(join(folder, MANIFEST), `${manifest}\n`, { mode: 0o600, flush: true });
-    return { backup: id, folder, octets };
+    const faults = faultsOf(manifest);
+    return { backup: id, folder, octets, ...(faults && { faults }) };
   });
-  await print(terminal, options, made, `${made.folder}\n${made.octets} octets, sealed. It stands in the ledger.\n`);
+  const words = `${made.folder}\n${made.octets} octets, sealed. It stands in the ledger.${ledgerWords(made.faults)}\n`;
+  await print(terminal, options, made, words);
+}
+
+/** What people hear of the ledger in a backup, when it is made, looked at and restored. */
+export function ledgerWords(faults: { readonly words: string } | undefined): string {
+  return faults === undefined
+    ? ""
+    : `\nSomebody has changed the ledger in it (${faults.words}): the custodian counts that nowhere, and says so when it starts.`;
+}
+
+/** What the ledger's entry says of the ledger in a backup. */
+function faultsOf(manifest: string): { readonly words: string } | undefined {
+  const { entry } = JSON.parse(manifest) as { readonly entry: string };
+  return (JSON.parse(entry) as { readonly body: { readonly faults?: { readonly words: string } } }).body.faults;
 }
 
 /** `meterkeep backup verify` */
@@ -79,6 +94,7 @@ export async function verifyBackup(
       readonly createdAt: number;
       readonly ledgerSize: number;
       readonly rootKey?: string;
+      readonly faults?: { readonly words: string };
     };
     readonly log: string;
     readonly keysGiven: boolean;
@@ -97,7 +113,7 @@ export async function verifyBackup(
     terminal,
     options,
     verified,
-    `Backup ${facts.backup} of ${new Date(facts.createdAt).toISOString()}, ledger up to entry ${facts.ledgerSize}.${vault}\nSigned by ${log}${compare}. ${opened}\n`,
+    `Backup ${facts.backup} of ${new Date(facts.createdAt).toISOString()}, ledger up to entry ${facts.ledgerSize}.${vault}\nSigned by ${log}${compare}. ${opened}${ledgerWords(facts.faults)}\n`,
   );
 }
 

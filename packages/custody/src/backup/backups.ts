@@ -7,6 +7,7 @@ import { Handles } from "../calls/handles.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import type { Committer } from "../store/committer.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import { isWhole, toldFaults } from "./ledger-faults.ts";
 import { BACKUP_CREATED, type BackupFacts, manifestOf } from "./manifest.ts";
 import type { RecoveryRecipient } from "./recovery-key.ts";
 import { BackupSealer } from "./sealed-backup.ts";
@@ -73,9 +74,10 @@ export class Backups {
     await committer.submit({ entries: [installationEntry(createdAt, "backup-begun", caller.name, body)] });
     // The checkpoint is in the snapshot: whoever opens it can verify the ledger that came with it.
     await keeper.checkpoint();
+    const head = keeper.state.checkpoint?.checkpoint;
     // Before the snapshot: what is noted in the new segment may be in it already, nothing is missing between them.
-    await feed.begin(await this.#dependencies.reads.size());
-    const snapshot = await snapshots.open();
+    await feed.begin((await this.#dependencies.reads.follow(head?.size ?? 0)).last);
+    const snapshot = await snapshots.open(head);
     const sealer = new BackupSealer(id, createdAt, recipients);
     const live: LiveBackup = {
       caller,
@@ -131,9 +133,10 @@ export class Backups {
       ledgerSize: live.snapshot.ledgerSize,
       recipients: recipients.map(({ name, keyId }) => ({ name, keyId })),
       ...(rootKey !== undefined && { rootKey }),
+      ...(!isWhole(live.snapshot.faults) && { faults: toldFaults(live.snapshot.faults) }),
     };
     live.sealer[Symbol.dispose]();
-    const before = await reads.size();
+    const before = keeper.state.checkpoint?.checkpoint.size ?? 0;
     await committer.submit({ entries: [installationEntry(now(), BACKUP_CREATED, caller.name, facts)] });
     await keeper.checkpoint();
     const note = keeper.state.checkpoint?.note;

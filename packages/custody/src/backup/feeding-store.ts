@@ -1,4 +1,12 @@
-import { type EntryRange, entryLine, type Growth, leafOfLine } from "@meterkeep/ledger";
+import {
+  type EntryRange,
+  entryLine,
+  entryOf,
+  type Growth,
+  type GrowthMacs,
+  type LedgerDraft,
+  type LedgerEntry,
+} from "@meterkeep/ledger";
 import type { ShipmentRecord } from "../store/records.ts";
 import type { CustodyStore, StagedMeter, Write } from "../store/store.ts";
 import type { ChangeFeed } from "./change-feed.ts";
@@ -19,7 +27,9 @@ export type FeedChange =
         readonly from: FeedEdge;
         readonly to: FeedEdge;
         readonly lines: readonly string[];
-        readonly macs?: { readonly entries: readonly Uint8Array[]; readonly end: Uint8Array };
+        /** Somebody else's whose line does not come to their leaf: in their place, by sequence. */
+        readonly strange?: readonly LedgerEntry[];
+        readonly macs?: { readonly entries: readonly (Uint8Array | null)[]; readonly end: Uint8Array };
       };
       readonly at: number;
     }
@@ -135,6 +145,8 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
 
 /** Foreign entries that the feed takes with the commit that follows them; of more it says that they are missing. */
 const MOST_FOREIGN = 10_000;
+const MOST_FOREIGN_CHARACTERS = 16 * 1024 * 1024;
+const ROWS_AT_ONCE = 256;
 
 /** The same store, telling a feed of every change before it is made. */
 export function feedingStore(
@@ -239,13 +251,8 @@ async function withForeign(
   for (let range = appendedAt(own); range !== undefined; range = appendedAt(own)) own = range.from - 1;
   const count = growth.from.size - own;
   if (count === 0) return growth;
-  const isTaken = count <= MOST_FOREIGN;
-  const lines = isTaken ? (await ledger.read(own, count)).map(entryLine) : [];
-  const leaves = isTaken ? await ledger.nodes(0, own, count) : [];
-  const isWhole =
-    lines.length === count &&
-    lines.every((line, at) => Buffer.from(leafOfLine(line)).equals(leaves[at] ?? new Uint8Array()));
-  if (!isWhole) {
+  const rows = count <= MOST_FOREIGN ? await rowsAfter(ledger, own, count) : [];
+  if (rows.length !== count) {
     await feed.lose(
       `entries ${own + 1} to ${growth.from.size} of the ledger were written by somebody else and cannot be done again`,
     );
@@ -253,18 +260,60 @@ async function withForeign(
   }
   const [leaf] = own === 0 ? [] : await ledger.nodes(0, own - 1, 1);
   const from = { size: own, leaf: leaf && Buffer.from(leaf).toString("hex") };
-  return { ...growth, from, lines: [...lines, ...growth.lines] };
+  const { lines, strange } = linesOf(rows);
+  return {
+    ...growth,
+    from,
+    lines: [...lines, ...growth.lines],
+    ...((strange ?? growth.strange) && { strange: [...(strange ?? []), ...(growth.strange ?? [])] }),
+  };
 }
 
-function grownBy({ from, to, entries, macs }: Growth): FeedGrowth {
+/** All of them, unless they are of more text than a feed should take. */
+async function rowsAfter(
+  ledger: CustodyStore["ledger"],
+  after: number,
+  count: number,
+): Promise<readonly LedgerEntry[]> {
+  const found: LedgerEntry[] = [];
+  for (let characters = 0; found.length < count && characters < MOST_FOREIGN_CHARACTERS; ) {
+    const page = await ledger.read(after + found.length, Math.min(ROWS_AT_ONCE, count - found.length));
+    if (page.length === 0) break;
+    found.push(...page);
+    characters += page.reduce((sum, entry) => sum + entryLine(entry).length, 0);
+  }
+  return found;
+}
+
+/** Entries as lines, and those whose line does not come to what is hashed: their text was changed, or it is no JSON. */
+function linesOf(entries: readonly LedgerEntry[]): Pick<FeedGrowth, "lines" | "strange"> {
+  const strange = new Set(entries.filter((entry) => !comesBack(entry)));
+  const lines = entries.map((entry) => (strange.has(entry) ? "" : entryLine(entry)));
+  return { lines, ...(strange.size > 0 && { strange: [...strange] }) };
+}
+
+function comesBack(entry: LedgerEntry): boolean {
+  try {
+    return Buffer.from(entryOf(entry.sequence, JSON.parse(entryLine(entry)) as LedgerDraft).leaf).equals(entry.leaf);
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+function grownBy({ from, to, entries, adopted = [], macs }: Growth): FeedGrowth {
   const edge = ({ frontier, lastLeaf }: Growth["from"]): FeedEdge => ({
     size: frontier.size,
     leaf: lastLeaf && Buffer.from(lastLeaf).toString("hex"),
   });
-  return {
-    from: edge(from),
-    to: edge(to),
-    lines: entries.map(entryLine),
-    ...(macs && { macs: { ...macs, entries: macs.entries.filter((mac) => mac !== undefined) } }),
-  };
+  const ends = { from: edge(from), to: edge(to) };
+  if (adopted.length === 0) return { ...ends, lines: entries.map(entryLine), ...(macs && { macs: notedMacs(macs) }) };
+  const macOf = new Map(entries.map(({ sequence }, at) => [sequence, macs?.entries[at]]));
+  const all = [...entries, ...adopted].sort((one, other) => one.sequence - other.sequence);
+  const inPlace = all.map(({ sequence }) => macOf.get(sequence));
+  return { ...ends, ...linesOf(all), ...(macs && { macs: notedMacs({ ...macs, entries: inPlace }) }) };
+}
+
+function notedMacs({ entries, end }: GrowthMacs): NonNullable<FeedGrowth["macs"]> {
+  return { entries: entries.map((mac) => mac ?? null), end };
 }

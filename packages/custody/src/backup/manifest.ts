@@ -10,6 +10,7 @@ import {
   keysFromJson,
   keysJson,
   type LedgerEntry,
+  LedgerError,
   type LedgerHistory,
   type LedgerKeys,
   type LedgerReads,
@@ -20,6 +21,7 @@ import {
   readerOf,
 } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
+import type { ToldFaults } from "./ledger-faults.ts";
 
 /** Kind of the entry that says what a backup is. */
 export const BACKUP_CREATED = "backup-created";
@@ -37,6 +39,8 @@ export interface BackupFacts {
   readonly recipients: readonly { readonly name: string; readonly keyId: string }[];
   /** Which root key opens the vault in it, 16 hex digits; none where the vault is in tokens, and in backups from before it was said. */
   readonly rootKey?: string;
+  /** What of the ledger in it is not as it was written, as far as can be listed; absent where all is. */
+  readonly faults?: ToldFaults;
 }
 
 /**
@@ -105,9 +109,15 @@ export async function manifestOf(
   };
 }
 
+/** A row that somebody else has put there may be no checkpoint. */
 function isSigned(text: string, keys: LedgerKeys): boolean {
-  const note = parseNote(text);
-  return isSignedBy(note, note.checkpoint.log, keys);
+  try {
+    const note = parseNote(text);
+    return isSignedBy(note, note.checkpoint.log, keys);
+  } catch (error) {
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
 }
 
 /** A manifest that holds, and what its signatures rest on. */

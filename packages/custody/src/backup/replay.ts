@@ -2,7 +2,7 @@ import { appendFileSync, createReadStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { edgeOf, type Growth, growthOf, LedgerError, leafOfLine } from "@meterkeep/ledger";
+import { edgeOf, entryOf, type Growth, growthBy, type LedgerDraft, LedgerError, leafOfLine } from "@meterkeep/ledger";
 import { PkiError } from "@meterkeep/pki";
 import { CustodyError } from "../errors.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -34,10 +34,12 @@ type Commit = Extract<FeedChange, { kind: "commit" }>;
 export async function replay(store: CustodyStore, changes: AsyncIterable<unknown>): Promise<Replayed> {
   const run = new Replay(store);
   try {
-    for await (const change of changes) {
-      await run.take(change as FeedChange);
-      if (run.broken !== undefined) break;
-    }
+    await run.begin();
+    if (run.broken === undefined)
+      for await (const change of changes) {
+        await run.take(change as FeedChange);
+        if (run.broken !== undefined) break;
+      }
     await run.end();
     return run.result();
   } finally {
@@ -60,6 +62,16 @@ class Replay implements Disposable {
 
   constructor(store: CustodyStore) {
     this.#store = store;
+  }
+
+  /** Where an entry is gone of the last block, nobody knows the tree, and nothing can follow. */
+  async begin(): Promise<void> {
+    try {
+      await this.#edge();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.broken = `the ledger has no end that anything could follow: ${error.message}`;
+    }
   }
 
   async take(change: FeedChange): Promise<void> {
@@ -135,15 +147,24 @@ class Replay implements Disposable {
     for (const change of behind) await this.#do(() => this.#again(change), 0);
   }
 
-  async #growthOf({ from, lines, macs }: NonNullable<Commit["growth"]>): Promise<Growth | undefined> {
+  async #growthOf({ from, lines, strange = [], macs }: NonNullable<Commit["growth"]>): Promise<Growth | undefined> {
     const edge = await edgeOf(this.#store.ledger);
-    const drafts = lines.map((line) => JSON.parse(line) as Parameters<typeof growthOf>[1][number]);
+    const others = new Map(strange.map((entry) => [entry.sequence, entry]));
+    const entries = lines.map((line, at) => {
+      const sequence = from.size + 1 + at;
+      return others.get(sequence) ?? entryOf(sequence, JSON.parse(line) as LedgerDraft);
+    });
     // What somebody else had written before them has none.
     const foreign = Array.from({ length: lines.length - (macs?.entries.length ?? 0) }, () => undefined);
-    const growth = { ...growthOf(edge, drafts), macs: macs && { ...macs, entries: [...foreign, ...macs.entries] } };
+    const growth = {
+      ...growthBy(edge, entries),
+      macs: macs && { ...macs, entries: [...foreign, ...macs.entries.map((mac) => mac ?? undefined)] },
+    };
     const holds =
       edge.frontier.size === from.size &&
-      growth.entries.every(({ leaf }, at) => Buffer.from(leaf).equals(leafOfLine(lines[at] as string)));
+      entries.every(
+        ({ sequence, leaf }, at) => others.has(sequence) || Buffer.from(leaf).equals(leafOfLine(lines[at] as string)),
+      );
     if (!holds) this.broken = `the feed's entries after ${from.size} do not follow what is in the ledger`;
     return holds ? growth : undefined;
   }

@@ -68,7 +68,9 @@ export async function drillRestore(options: DrillOptions): Promise<readonly Dril
   };
   const now = await allHoldings(live);
   const fromEscrow = await restored(options, "escrow", undefined);
-  find("the backup", true, `${fromEscrow.restored.entries} ledger entries, ${sum(fromEscrow.restored.tables)} rows`);
+  const { faults, entries: count, tables } = fromEscrow.restored;
+  const rows = `${count} ledger entries, ${sum(tables)} rows`;
+  find("the backup", faults === undefined, faults === undefined ? rows : `${rows}, of which ${faults.words}`);
   const { halt } = fromEscrow;
   find("a witness refuses the old database", halt === "ledger-restored", halt ?? "nothing was halted");
   try {

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, type Hash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { SecretKey } from "@meterkeep/dlms-node";
+import { CallRefusal } from "../calls/call-refusal.ts";
 import { CustodyError } from "../errors.ts";
 import {
   newContentKey,
@@ -69,6 +70,11 @@ export class BackupSealer implements Disposable {
       cipher.setAAD(dataOf(this.#headerHash, index, isLast));
       return Buffer.concat([cipher.update(gzipSync(plain)), cipher.final(), cipher.getAuthTag()]);
     });
+    if (sealed.length > MOST_CHUNK_BYTES)
+      throw new CallRefusal(
+        "backup-not-possible",
+        `a row has more than the ${MOST_CHUNK_BYTES} octets that a chunk may have`,
+      );
     const octets = Buffer.alloc(LENGTH_BYTES + sealed.length);
     octets.writeUInt32BE(sealed.length, 0);
     sealed.copy(octets, LENGTH_BYTES);

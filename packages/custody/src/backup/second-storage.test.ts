@@ -297,16 +297,21 @@ test("no resumption is believed of a journal that lines were cut off, and all ar
     assert.deepEqual([states.get("M2"), await isBroken(later)], [undefined, [true, false]]);
   }));
 
-test("foreign entries whose leaves are not those of their text cannot be done again: the feed asks for a backup", () =>
+test("more foreign entries than a feed takes cannot be done again: it asks for a backup", () =>
   withStorage(async ({ complaints, start }) => {
     const store = memoryCustodyStore();
     const { storage, submit, makeGood } = await start(store);
     await makeGood();
     await submit(entry("seen"));
-    const grown = growthOf(await edgeOf(store.ledger), [entry("seen")]);
-    await store.commit([], { ...grown, entries: grown.entries.map((one) => ({ ...one, leaf: new Uint8Array(32) })) });
-    const size = await store.ledger.size();
-    store.ledger.foreign.add({ from: size, to: size, fault: "appended" });
+    const edge = await edgeOf(store.ledger);
+    await store.commit(
+      [],
+      growthOf(
+        edge,
+        Array.from({ length: 10_001 }, () => entry("seen")),
+      ),
+    );
+    store.ledger.foreign.add({ from: edge.frontier.size + 1, to: await store.ledger.size(), fault: "appended" });
     await assert.rejects(submit(entry("seen")), { code: "ledger-forked" });
     const told = () => storage.trouble;
     assert.equal(told(), undefined);

@@ -19,7 +19,7 @@ import type { Trouble } from "./trouble.ts";
 
 /** What the watch needs. */
 export interface ForeignWatchDependencies {
-  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "ofItself" | "ofKinds" | "rows">;
+  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "ofItself" | "ofKinds" | "kinds">;
   readonly committer: Pick<Committer, "submit">;
   readonly authority: Pick<Authority, "document" | "freeze">;
   readonly documents: Pick<DocumentKeeper, "spoilt">;
@@ -122,6 +122,7 @@ const FAULTS: Readonly<Record<EntryFault, string>> = {
   altered: "changed since this custodian wrote it, and counted nowhere",
   missing: "written by this custodian, and gone",
   replaced: "not the history that this custodian wrote",
+  rehashed: "as they were written, under a stored hash that was another, and was computed anew",
   appended: "not written by this custodian, and counted nowhere",
   beyond: "behind a gap in the numbers, not written by this custodian, and read by nobody",
 };

@@ -31,7 +31,7 @@ export function ledgerService(
   return {
     ledgerState: async () => {
       const { log, keys, witnesses, halt, wanted } = keeper.state;
-      const stored = await checkpoints.last();
+      const stored = await checkpoints.last(await ledger.size());
       return {
         ...(await head()),
         ...(log !== undefined && { log }),

@@ -35,11 +35,12 @@ export function codeOf(findings: readonly Pick<Finding, "fault">[]): typeof FORE
 
 /** The entry that names a finding. */
 export async function namingEntry(
-  ledger: Pick<LedgerReads, "rows">,
+  ledger: Pick<LedgerReads, "kinds">,
   { from, to, fault }: Finding,
   at: number,
 ): Promise<LedgerDraft> {
-  const kinds = await kindsIn(ledger, { from, to });
+  // What stands behind a gap is read by nobody.
+  const kinds = fault === "beyond" ? [] : (await ledger.kinds({ from, to }, MOST_READ)).slice(0, MOST_KINDS);
   const body: FindingBody = { from, to, ...(fault !== "appended" && { fault }), ...(kinds.length > 0 && { kinds }) };
   return installationEntry(at, codeOf([{ fault }]), "custodian", body);
 }
@@ -54,13 +55,6 @@ export async function namedFindings(ledger: Pick<LedgerReads, "ofItself">): Prom
     else found.set(findingKey({ from, to, fault }), { from, to, fault, sequence });
   }
   return { found, seenUpTo };
-}
-
-/** What they call themselves, of the first of them. */
-async function kindsIn(ledger: Pick<LedgerReads, "rows">, { from, to }: EntryRange): Promise<readonly string[]> {
-  const rows = await ledger.rows(from - 1, Math.min(MOST_READ, to - from + 1));
-  const within = rows.filter(({ entry }) => entry.sequence <= to);
-  return [...new Set(within.map(({ entry }) => entry.kind.slice(0, 64)))].slice(0, MOST_KINDS);
 }
 
 /** Entries that are looked through for their kinds. */

@@ -58,7 +58,8 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     check: () => keeper.check(),
     bind: (growth) => growthMacs(vault, growth),
     limit: (ours) => ends.limit(ours),
-    examine: (stored, ours) => ends.examine(stored, ours),
+    examine: (stored, own) => ends.examine(stored, own),
+    adopt: (range) => ends.adopt(range),
     filling: () => installationEntry(now(), GAP_FILLED, "custodian", {}),
     onGrowth: () => void keeper.tick().catch(onFailure),
     onForeign: (error) => keeper.halt(error),
@@ -86,6 +87,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     head: () => committer.head(),
     signableHead: () => committer.signableHead(),
     append: (...entries) => committer.submit({ entries }),
+    renewNodes: async () => ends.renewNodes(await committer.edge()),
   });
   const isClean = await endedWithStop(reads);
   await keeper.open();

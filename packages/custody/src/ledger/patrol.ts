@@ -1,5 +1,6 @@
 import {
   append,
+  type CompletedNode,
   EMPTY_FRONTIER,
   type EntryRange,
   entryLeaf,
@@ -22,7 +23,7 @@ export const DEFAULT_PATROL_SETTINGS: PatrolSettings = { entriesPerSecond: 1000,
 
 /** What the patrol needs. */
 export interface PatrolDependencies {
-  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "rows" | "nodes">;
+  readonly ledger: Pick<CustodyStore["ledger"], "foreign" | "rows" | "nodes" | "putNodes">;
   /** Where the ledger ends, as this process knows it and not as its rows say. */
   readonly edge: () => Promise<LedgerEdge>;
   readonly settings: PatrolSettings;
@@ -38,6 +39,8 @@ interface Pass {
   readonly unknown: number[];
   /** Blocks whose stored node is another. */
   readonly suspects: EntryRange[];
+  /** Nodes of any stored level that are stored otherwise, or not. */
+  readonly others: CompletedNode[];
 }
 
 /**
@@ -62,12 +65,19 @@ export class LedgerPatrol {
     if (this.#isReading || (this.#pass === undefined && now() < this.#nextAt)) return false;
     this.#isReading = true;
     try {
-      this.#pass ??= { target: (await edge()).frontier, frontier: EMPTY_FRONTIER, unknown: [], suspects: [] };
+      this.#pass ??= {
+        target: (await edge()).frontier,
+        frontier: EMPTY_FRONTIER,
+        unknown: [],
+        suspects: [],
+        others: [],
+      };
       const pass = this.#pass;
       const { size } = pass.target;
       const end = Math.min(size, pass.frontier.size + settings.entriesPerSecond);
       while (pass.frontier.size < end) await this.#page(pass, Math.min(end - pass.frontier.size, PAGE_ENTRIES));
       if (pass.frontier.size < size) return false;
+      await this.#renew(pass);
       this.#end(pass);
       this.#pass = undefined;
       this.#nextAt = now() + settings.everySeconds * 1000;
@@ -95,19 +105,23 @@ export class LedgerPatrol {
     const missing = all.filter((sequence) => !there.has(sequence));
     let { frontier } = pass;
     const suspects: EntryRange[] = [];
+    const others: CompletedNode[] = [];
     for (const sequence of all) {
       const next = append(frontier, leaves.get(sequence) ?? NO_LEAF);
       frontier = next.frontier;
-      const block = next.completed.find(({ level }) => level === BLOCK_LEVEL);
-      if (block === undefined) continue;
-      const [stored] = await ledger.nodes(BLOCK_LEVEL, block.index, 1);
-      if (stored === undefined || !Buffer.from(stored).equals(block.hash))
-        suspects.push({ from: sequence - BLOCK_ENTRIES + 1, to: sequence });
+      for (const node of next.completed) {
+        if (node.level === 0 || node.level % BLOCK_LEVEL !== 0) continue;
+        const [stored] = await ledger.nodes(node.level, node.index, 1);
+        if (stored !== undefined && Buffer.from(stored).equals(node.hash)) continue;
+        others.push(node);
+        if (node.level === BLOCK_LEVEL) suspects.push({ from: sequence - BLOCK_ENTRIES + 1, to: sequence });
+      }
     }
     for (const range of rangesOf(altered)) ledger.foreign.add({ ...range, fault: "altered" });
     for (const range of rangesOf(missing)) ledger.foreign.tell({ ...range, fault: "missing" });
     pass.unknown.push(...unknown, ...missing);
     pass.suspects.push(...suspects);
+    pass.others.push(...others);
     pass.frontier = frontier;
   }
 
@@ -130,18 +144,35 @@ export class LedgerPatrol {
     });
   }
 
+  /** Stores anew what was stored of the tree above the leaves and is not the hash over them, where the tree is the one that is known. */
+  async #renew({ target, frontier, others }: Pass): Promise<void> {
+    const { ledger } = this.#dependencies;
+    const peaks = peaksOf(target).filter(({ at }) => isSame(frontier.peaks[at], target.peaks[at]));
+    for (const node of others) {
+      const width = 2 ** node.level;
+      const [from, to] = [node.index * width + 1, (node.index + 1) * width];
+      if (!peaks.some((peak) => peak.from <= from && to <= peak.to)) continue;
+      await ledger.putNodes([node]);
+      ledger.foreign.tell({ from, to, fault: "rehashed" });
+    }
+  }
+
   /** Holds the tree against the one that this process knows. */
   #end({ target, frontier, suspects, unknown }: Pass): void {
     const { foreign } = this.#dependencies.ledger;
     const isExplained = ({ from, to }: EntryRange) => unknown.some((sequence) => from <= sequence && sequence <= to);
     for (const peak of peaksOf(target)) {
-      if (Buffer.from(frontier.peaks[peak.at] as Uint8Array).equals(target.peaks[peak.at] as Uint8Array)) continue;
+      if (isSame(frontier.peaks[peak.at], target.peaks[peak.at])) continue;
       const within = suspects.filter(({ from, to }) => peak.from <= from && to <= peak.to);
       // Where the stored nodes were changed as well, they say nothing.
       const replaced = within.length > 0 ? within : [{ from: peak.from, to: peak.to }];
       for (const range of replaced) if (!isExplained(range)) foreign.tell({ ...range, fault: "replaced" });
     }
   }
+}
+
+function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one !== undefined && other !== undefined && Buffer.from(one).equals(other);
 }
 
 /** Which entries are under each peak. */

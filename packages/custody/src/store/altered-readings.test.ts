@@ -130,3 +130,28 @@ test("no reading that decides believes an entry that was changed, and each goes 
     );
     assert.ok(findings.every(({ fault }) => fault === "altered"));
   }));
+
+test("a mark that is no JSON any more has its own meter refused, and no other that is loaded in the same turn", () =>
+  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
+    const store = postgresCustodyStore(pool);
+    store.ledger.foreign.judgeBy(leafJudge(vault));
+    const other = sampleMeter(2);
+    const stage = await store.stageShipment();
+    await stage.add([sample, other]);
+    await stage.commit(sampleShipment);
+    const growth = growthOf(await edgeOf(store.ledger), drafts(1));
+    await store.commit([], { ...growth, macs: await growthMacs(vault, growth) });
+    for (const body of ["no JSON", '{"setup":9,no JSON']) {
+      await asOwner(adminUrl, (owner) =>
+        owner.query(
+          "update ledger set body = $1 where kind in ('takeover-recorded', 'enrolment-recorded', 'counters-reserved', 'counters-accepted', 'key-states-changed')",
+          [body],
+        ),
+      );
+      const [its, others] = await Promise.all([store.load(meter), store.load(other.meter.systemTitle)]);
+      assert.ok((its?.altered?.length ?? 0) > 0);
+      assert.equal(others?.altered, undefined);
+      assert.ok(others);
+    }
+    assert.equal((await store.counterLine(place)).mark, undefined);
+  }));

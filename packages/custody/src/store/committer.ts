@@ -1,19 +1,23 @@
 import { Turn } from "@meterkeep/dlms";
 import {
+  append,
   checkDraft,
+  type EntryRange,
   edgeOf,
-  frontierAt,
+  type Frontier,
   type Growth,
   type GrowthMacs,
+  grownFrom,
   growthOf,
+  judgedLeaves,
   type LedgerDraft,
   type LedgerEdge,
   LedgerError,
-  readerOf,
   rootOf,
   type TreeHead,
 } from "@meterkeep/ledger";
 import { CustodyError } from "../errors.ts";
+import { gapFilling } from "./gap-filling.ts";
 import type { Gathering } from "./gathering.ts";
 import type { CustodyStore, Write } from "./store.ts";
 
@@ -48,23 +52,34 @@ export interface CommitterPorts {
   readonly onForeign: (error: LedgerError) => void;
   /** What binds to its writer what a commit adds to the ledger. */
   readonly bind: (growth: Growth) => Promise<GrowthMacs | undefined>;
-  /** Finds how far the stored ledger goes, of which this process has written `ours` entries: before it is asked how long it is. */
-  readonly limit: (ours: number) => Promise<void>;
+  /**
+   * Finds how far the stored ledger goes, of which this process knows `ours`: before it is asked how long it is.
+   *
+   * @returns where its own entries end, whatever is stored of the tree; undefined where nobody knows
+   */
+  readonly limit: (ours: LedgerEdge | undefined) => Promise<LedgerEdge | undefined>;
   /** An entry that fills a gap. */
   readonly filling: () => LedgerDraft;
-  /** Judges where the stored ledger ends, of which this process has written `ours` entries. @returns what is to be said of it first */
-  readonly examine: (stored: LedgerEdge, ours: number) => Promise<readonly LedgerDraft[]>;
+  /** The entry that names those of somebody else between gaps that are filled: they count nowhere. */
+  readonly adopt: (range: EntryRange) => Promise<LedgerDraft>;
+  /** Judges where the stored ledger ends, of which `own` is this custodian's. @returns what is to be said of it first */
+  readonly examine: (stored: LedgerEdge, own: LedgerEdge) => Promise<readonly LedgerDraft[]>;
   /** Gives changes that can wait the time to become more: calls `enough` when it is over. @returns what ends it before. */
   readonly gather: Gathering;
 }
+
+const FILLING: LedgerDraft = {
+  ...{ at: 0, kind: "ledger-gap-filled", principal: "custodian", utility: "*", island: "*", body: {} },
+};
 
 const ALONE: CommitterPorts = {
   check: () => undefined,
   onGrowth: () => undefined,
   onForeign: () => undefined,
   bind: async () => undefined,
-  limit: async () => undefined,
-  filling: () => ({ at: 0, kind: "ledger-gap-filled", principal: "custodian", utility: "*", island: "*", body: {} }),
+  limit: async (ours) => ours,
+  filling: () => FILLING,
+  adopt: async () => FILLING,
   examine: async () => [],
   gather: (enough) => {
     enough();
@@ -90,6 +105,8 @@ export class GroupCommitter implements Committer {
   readonly #ports: CommitterPorts;
   #edge: LedgerEdge | undefined;
   #isSure = false;
+  /** A gap was filled since the ledger's end was read last. */
+  #hasFilled = false;
   readonly #turn = new Turn();
   /** How often something foreign was found under this process. */
   #findings = 0;
@@ -136,13 +153,18 @@ export class GroupCommitter implements Committer {
   edge(): Promise<LedgerEdge> {
     return this.#turn.run(async () => {
       if (this.#edge === undefined || !this.#isSure) {
-        const ours = this.#edge?.frontier.size ?? 0;
+        const { ledger } = this.#store;
+        const ours = this.#edge;
         // What stood behind a gap that is filled by now was read by nobody.
-        const wasRead = this.#store.ledger.foreign.beyond !== BigInt(ours) + 1n;
-        await this.#ports.limit(ours);
-        const stored = await edgeOf(this.#store.ledger);
-        await this.#requireOurs(stored);
-        const found = await this.#ports.examine(stored, ours);
+        const wasRead = !this.#hasFilled;
+        this.#hasFilled = false;
+        const limit = await this.#ports.limit(ours);
+        if (ours !== undefined) await this.#requireStored(ours);
+        const own = limit ?? (await edgeOf(ledger));
+        const grown = await grownFrom(ledger, own);
+        const [lastLeaf] = grown.lastLeaf === undefined ? [] : await ledger.nodes(0, grown.frontier.size - 1, 1);
+        const stored = { ...grown, lastLeaf };
+        const found = await this.#ports.examine(stored, own);
         this.#first = [...this.#first, ...found];
         if (this.#edge !== undefined && found.length > 0 && wasRead) this.#findings += 1;
         this.#edge = stored;
@@ -159,13 +181,21 @@ export class GroupCommitter implements Committer {
     await this.#running;
   }
 
-  async #requireOurs({ frontier: { size } }: LedgerEdge): Promise<void> {
-    if (this.#edge === undefined) return;
-    const { frontier } = this.#edge;
-    const isOurs =
+  /** By the leaves of the block in which it ends: what is stored above them is derived, and may be of others. */
+  async #requireStored({ frontier, lastLeaf }: LedgerEdge): Promise<void> {
+    const { ledger } = this.#store;
+    const size = await ledger.size();
+    const begin = frontier.size - (frontier.size % BLOCK_ENTRIES);
+    const whole: Frontier = { size: begin, peaks: frontier.peaks.slice(0, onesIn(begin)) };
+    const isGrown = (leaves: readonly Uint8Array[]) =>
+      isSame(rootOf(leaves.reduce((to, leaf) => append(to, leaf).frontier, whole)), rootOf(frontier));
+    // Where a stored leaf was changed, that of what the entry says is the tree's.
+    const isOurs = async (read: (after: number, count: number) => Promise<Uint8Array[]>) =>
       size >= frontier.size &&
-      Buffer.from(rootOf(await frontierAt(readerOf(this.#store.ledger), frontier.size))).equals(rootOf(frontier));
-    if (isOurs) return;
+      isGrown(await read(begin, frontier.size - begin)) &&
+      (lastLeaf === undefined || (await read(frontier.size - 1, 1)).some((last) => isSame(last, lastLeaf)));
+    if (await isOurs((after, count) => ledger.nodes(0, after, count))) return;
+    if (await isOurs((after, count) => judgedLeaves(ledger, after, count))) return;
     const error = new LedgerError(
       "ledger-restored",
       `the database holds ${size} ledger entries that are not the ${frontier.size} this process knows: it was restored under it`,
@@ -187,22 +217,28 @@ export class GroupCommitter implements Committer {
   }
 
   /**
-   * What the ledger becomes. Where it would run into a row behind a gap, the gap is filled instead: what stands behind it follows on
-   * then, and is foreign as ever.
+   * What the ledger becomes. Where it would run into a row behind a gap, the gap is filled instead, and those that follow at once: what
+   * stands behind them follows on then, and is foreign as ever.
    *
    * @returns undefined after that
    */
   async #grow(edge: LedgerEdge, drafts: readonly LedgerDraft[]): Promise<Growth | undefined> {
     const { beyond } = this.#store.ledger.foreign;
     const room = beyond === undefined ? drafts.length : Number(beyond) - 1 - edge.frontier.size;
-    const fits = drafts.length <= room;
-    const grown = growthOf(edge, fits ? drafts : Array.from({ length: room }, this.#ports.filling));
-    const growth = { ...grown, macs: grown.entries.length === 0 ? undefined : await this.#ports.bind(grown) };
-    if (fits) return growth;
-    await this.#store.commit([], growth);
+    if (drafts.length <= room) return this.#bound(growthOf(edge, drafts));
+    const { filling, adopt } = this.#ports;
+    const { ledger } = this.#store;
+    const { growth, adopted } = await gapFilling(ledger, edge, { filling, naming: adopt });
+    await this.#store.commit([], await this.#bound(growth));
+    if (adopted !== undefined) ledger.foreign.add({ ...adopted, fault: "appended" });
     this.#edge = growth.to;
+    this.#hasFilled = true;
     this.#isSure = false;
     return undefined;
+  }
+
+  async #bound(growth: Growth): Promise<Growth> {
+    return { ...growth, macs: growth.entries.length === 0 ? undefined : await this.#ports.bind(growth) };
   }
 
   async #gather(): Promise<void> {
@@ -255,6 +291,17 @@ export class GroupCommitter implements Committer {
     return tainted.length > 0;
   }
 }
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.from(one).equals(other);
+}
+
+function onesIn(number: number): number {
+  return number.toString(2).replaceAll("0", "").length;
+}
+
+/** Entries under the lowest stored node. */
+const BLOCK_ENTRIES = 256;
 
 /** What was decided may rest on entries that were found since to be somebody else's. */
 export function decidedByForeign(): LedgerError {

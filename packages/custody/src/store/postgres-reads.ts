@@ -116,8 +116,10 @@ const METER = `m.utility, m.island, upper(encode(m.system_title, 'hex')) as titl
 const OWN = "where (x.utility, x.island, x.system_title) = (m.utility, m.island, m.system_title)";
 
 const OF_METER = "meter = upper(encode(m.system_title, 'hex'))";
-// Nearly every mark is of setup 0, and of those only the newest is read as JSON. Bodies are as `marks.ts` has them written.
+// Nearly every mark is of setup 0. Bodies are as `marks.ts` has them written; one that somebody has changed may be no JSON, and would
+// break the whole statement where it is read as such.
 const OF_FIRST_SETUP = `(body like '{"setup":0,%')`;
+const SETUP = `substring(body from '^\\{"setup":([0-9]+),')`;
 
 // Of windows under the newest versions of the key: under others nothing is taken any more.
 const MOST_MARKS = 8;
@@ -144,9 +146,9 @@ const FILES = `
       union all
       (${entries(`kind = 'enrolment-recorded' and ${OF_FIRST_SETUP}`)} order by sequence desc limit 1)
       union all
-      (select distinct on (kind, body::jsonb->'setup') *
+      (select distinct on (kind, ${SETUP}) *
         from (${entries(`kind in ('takeover-recorded', 'enrolment-recorded') and not ${OF_FIRST_SETUP}`)}) others
-        order by kind, body::jsonb->'setup', sequence desc)) newest) as marks,
+        order by kind, ${SETUP}, sequence desc)) newest) as marks,
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
       from receive_windows x ${OWN}) as windows,
     (select json_agg(${ENTRY_JSON} order by sequence desc)
@@ -178,7 +180,14 @@ export async function loadFiles(
     async (listed) => (await pool.query<FileRow>({ ...statement, values: [...statement.values, listed] })).rows,
     (rows) => rows.flatMap((row) => entriesIn(row).map(storedEntryOfJson)),
   );
-  return found.map((row) => ({ ...fileOf(row), ...alteredOf(entriesIn(row), altered) }));
+  return found.map((row) => ({ ...fileOf(withoutThose(row, altered)), ...alteredOf(entriesIn(row), altered) }));
+}
+
+/** What was changed may be anything: the meter is refused for it, and it is not read. */
+function withoutThose(row: FileRow, altered: ReadonlySet<number>): FileRow {
+  if (altered.size === 0) return row;
+  const left = (among: readonly EntryJson[] | null) => among?.filter(([sequence]) => !altered.has(sequence)) ?? null;
+  return { ...row, marks: left(row.marks), accepted: left(row.accepted), history: left(row.history) };
 }
 
 function entriesIn({ marks, accepted, history }: FileRow): readonly EntryJson[] {
@@ -242,7 +251,7 @@ const COUNTER_LINE = `
   select
     (select jsonb_agg(jsonb_build_array(key_version, next, encode(mac, 'hex'))) from send_counters
       where (utility, island, system_title, setup) = ($1, $2, $3, $4)) as counters,
-    (select ${ENTRY_JSON} from ledger where meter = $5 and kind = 'counters-reserved' and (body::jsonb->>'setup')::int = $4
+    (select ${ENTRY_JSON} from ledger where meter = $5 and kind = 'counters-reserved' and body like '{"setup":' || $4::int || ',%'
       ${countingOnly(6)} order by sequence desc limit 1) as mark`;
 
 /** The send counters of a setup, and the ledger's newest mark of them. */
@@ -273,7 +282,7 @@ export async function counterLine(pool: Pool, foreign: ForeignEntries, place: Se
         mac: octets(mac),
       }),
     ),
-    mark: mark && bodyOf<CounterMark>(mark),
+    mark: mark && !altered.has(mark[0]) ? bodyOf<CounterMark>(mark) : undefined,
     markedAt: mark?.[0],
     ...(mark && alteredOf([mark], altered)),
   };

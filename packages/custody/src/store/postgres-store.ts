@@ -260,11 +260,16 @@ function asConflict(error: unknown): unknown {
   );
 }
 
+/** Whoever owns the schema writes them: a custodian that was restored more often than that knows since when all the same. */
+const MOST_RESTORATIONS = 64;
+const MOST_NAME_CHARACTERS = 64;
+
 function restorationsIn(pool: Pool): Restorations {
   return {
     list: async () => {
       const { rows } = await pool.query<{ backup: string; restored_ms: string; known_until_ms: string }>(
-        "select backup, restored_ms, known_until_ms from restorations order by restored_ms",
+        `select left(backup, ${MOST_NAME_CHARACTERS}) as backup, restored_ms, known_until_ms from restorations
+         order by known_until_ms, restored_ms limit ${MOST_RESTORATIONS}`,
       );
       return rows.map((row) => ({
         backup: row.backup,

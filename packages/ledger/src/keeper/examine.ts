@@ -2,8 +2,7 @@ import { isSignedBy } from "../checkpoint/keys.ts";
 import { parseNote } from "../checkpoint/note.ts";
 import { LedgerError } from "../errors.ts";
 import type { LedgerReads } from "../store.ts";
-import { rootOf } from "../tree/frontier.ts";
-import { frontierAt, readerOf } from "../tree/stored-nodes.ts";
+import { rootAt } from "../tree/stored-nodes.ts";
 import { type LedgerHistory, splitLogName } from "./history.ts";
 
 /**
@@ -35,8 +34,8 @@ export async function compareWithWitness(
     );
   if (!keys.some((one) => isSignedBy(parsed, seen.log, one.keys)))
     return new LedgerError("ledger-checkpoint-invalid", `${what}, under a signature that is not this ledger's`);
-  const root = rootOf(await frontierAt(readerOf(reads), seen.size));
-  if (Buffer.from(root).equals(seen.root)) return seen.size;
+  const root = await rootAt(reads, seen.size);
+  if (root !== undefined && Buffer.from(root).equals(seen.root)) return seen.size;
   return new LedgerError(
     "ledger-rewritten",
     `${what}, and the database holds other entries there: one of them was changed, left out or put in`,

@@ -1,4 +1,4 @@
-import { keysDraft, logName } from "../checkpoint/keys.ts";
+import { isSignedBy, keysDraft, logName } from "../checkpoint/keys.ts";
 import { type Checkpoint, parseNote } from "../checkpoint/note.ts";
 import { type LedgerSigner, signedCheckpoint } from "../checkpoint/signer.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
@@ -37,6 +37,12 @@ export interface KeeperPorts {
   /** The same where it may be signed: whatever has to be said of it first is durable. Throws where that cannot be. */
   readonly signableHead: () => Promise<TreeHead>;
   readonly append: (...drafts: readonly LedgerDraft[]) => Promise<void>;
+  /**
+   * Computes what is stored above the leaves anew, where that is of no use: a tree that seems to be another may be the same.
+   *
+   * @returns whether any of it was another
+   */
+  readonly renewNodes?: () => Promise<boolean>;
   /** The signer of a version; made where there is none. */
   readonly signer: (version: number) => Promise<LedgerSigner>;
   readonly now: () => number;
@@ -89,6 +95,7 @@ export class LedgerKeeper {
       reads: ports.reads,
       checkpoints: ports.checkpoints,
       history: () => this.history(),
+      renewNodes: ports.renewNodes ?? (async () => false),
       now: ports.now,
     };
     this.#desks = ports.witnesses.map((witness) => new WitnessDesk(witness, desk));
@@ -124,9 +131,12 @@ export class LedgerKeeper {
 
   /** Compares the database with what its witnesses have seen, before anything is written; then readies the signer. */
   async open(): Promise<void> {
-    const stored = await this.#ports.checkpoints.last();
-    if (stored !== undefined) this.#last = { checkpoint: parseNote(stored.note).checkpoint, note: stored.note };
-    this.#stored = stored?.size ?? 0;
+    const { size } = await this.#ports.head();
+    const stored = await this.#ports.checkpoints.last(size);
+    if (stored !== undefined && (await this.#isOurs(stored.note))) {
+      this.#last = { checkpoint: parseNote(stored.note).checkpoint, note: stored.note };
+      this.#stored = stored.size;
+    }
     await this.#examine();
     if (this.#halt !== undefined) return;
     const { keys } = await this.history();
@@ -174,6 +184,12 @@ export class LedgerKeeper {
     await this.#record("ledger-key-in-use", { version });
     await this.checkpoint();
     return version;
+  }
+
+  /** Whoever writes into the database puts rows there that are no checkpoints of this ledger. */
+  async #isOurs(text: string): Promise<boolean> {
+    const note = parseNote(text);
+    return (await this.history()).keys.some(({ keys }) => isSignedBy(note, note.checkpoint.log, keys));
   }
 
   async #examine(): Promise<void> {
@@ -287,7 +303,11 @@ export class LedgerKeeper {
     if (this.#last === undefined || this.#halt !== undefined) return;
     const { checkpoint, note } = this.#last;
     try {
-      if (this.#stored !== checkpoint.size) await this.#ports.checkpoints.add(checkpoint.size, note);
+      if (this.#stored !== checkpoint.size && !(await this.#ports.checkpoints.add(checkpoint.size, note)))
+        throw new LedgerError(
+          "ledger-checkpoint-invalid",
+          `another row stands in its place, of ${checkpoint.size} entries`,
+        );
       this.#stored = checkpoint.size;
       this.#waitingSince = undefined;
       for (const desk of this.#desks) await desk.storeCosignature();

@@ -26,6 +26,7 @@ export interface DeskPorts {
   readonly reads: LedgerReads;
   readonly checkpoints: CheckpointStore;
   readonly history: () => Promise<LedgerHistory>;
+  readonly renewNodes: () => Promise<boolean>;
   readonly now: () => number;
 }
 
@@ -60,8 +61,7 @@ export class WitnessDesk {
       // A second instance knows ledgers by their names only.
       if (history.log === undefined && this.#witness.kind === "instance") return undefined;
       const note = await this.#witness.last(history.log ?? "");
-      const found =
-        note === undefined ? 0 : await compareWithWitness(this.#ports.reads, history, this.#witness.name, note);
+      const found = note === undefined ? 0 : await this.#compare(history, note);
       if (found instanceof LedgerError) return found;
       this.#become("current", found);
       return undefined;
@@ -82,7 +82,12 @@ export class WitnessDesk {
         const fault = await this.examine();
         if (fault !== undefined || this.#state.state === "away") return fault;
       }
-      const taken = await this.#offer(note);
+      const taken = await this.#offer(note).catch(async (error: unknown) => {
+        // A proof by nodes that somebody has changed proves nothing.
+        const wasRefused = error instanceof LedgerError && error.code === "ledger-witness-refused";
+        if (wasRefused && (await this.#ports.renewNodes())) return this.#offer(note);
+        throw error;
+      });
       if (taken instanceof LedgerError) return taken;
       if (taken.lines !== undefined) this.#cosignature = { size, lines: taken.lines };
       this.#become("current", size);
@@ -103,23 +108,36 @@ export class WitnessDesk {
   }
 
   async #offer(note: string): Promise<LedgerError | (Taken & { kind: "taken" })> {
-    const { reads } = this.#ports;
     const { size } = parseNote(note).checkpoint;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const former = this.#state.size ?? 0;
-      const proof = former === 0 || former === size ? [] : await consistencyProof(readerOf(reads), former, size);
+      const proof = await this.#proof(former, size);
       const taken = await this.#witness.add(note, former, proof);
       if (taken.kind === "taken") return taken;
       if (taken.kind === "keys-unknown") await this.#teach(taken.version);
       else {
         const history = await this.#ports.history();
-        const found =
-          taken.note === undefined ? 0 : await compareWithWitness(reads, history, this.#witness.name, taken.note);
+        const found = taken.note === undefined ? 0 : await this.#compare(history, taken.note);
         if (found instanceof LedgerError) return found;
         this.#become("current", found);
       }
     }
     throw new LedgerError("ledger-witness-refused", `witness ${this.#witness.name} takes no checkpoint`);
+  }
+
+  /** A file judges none. */
+  async #proof(former: number, size: number): Promise<readonly Uint8Array[]> {
+    if (former === 0 || former === size || this.#witness.kind === "file") return [];
+    try {
+      return await consistencyProof(readerOf(this.#ports.reads), former, size);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new LedgerError(
+        "ledger-witness-refused",
+        `nothing proves to witness ${this.#witness.name} that the ledger has grown from ${former} entries: one of them is gone`,
+        { cause },
+      );
+    }
   }
 
   /** Gives it the checkpoint under which the next keys were announced, signed by those it knows, and then those keys. */
@@ -137,6 +155,15 @@ export class WitnessDesk {
     }
     const proof = await inclusionProof(readerOf(reads), entry.sequence - 1, this.#state.size ?? 0);
     await this.#witness.addKeys(log, { line: entryLine(entry), proof });
+  }
+
+  /** The database with what the witness has seen; once more where what is stored above the leaves was another. */
+  async #compare(history: LedgerHistory, note: string): Promise<LedgerError | number> {
+    const { reads, renewNodes } = this.#ports;
+    const compare = () => compareWithWitness(reads, history, this.#witness.name, note);
+    const found = await compare();
+    const isRewritten = found instanceof LedgerError && found.code === "ledger-rewritten";
+    return isRewritten && (await renewNodes()) ? compare() : found;
   }
 
   #become(state: WitnessState["state"], size: number | undefined, problem?: string): void {

@@ -4,10 +4,11 @@ import { auditStored } from "../audit.ts";
 import type { LedgerDraft } from "../entry.ts";
 import { LedgerError } from "../errors.ts";
 import { EMPTY_EDGE, growthOf } from "../growth.ts";
-import { allEntries, countingReads, edgeOf, type LedgerStore, newestEntry } from "../store.ts";
+import { allEntries, countingReads, edgeOf, grownFrom, type LedgerStore, newestEntry } from "../store.ts";
+import { derivedNodes } from "../tree/derived-nodes.ts";
 import { rootOf } from "../tree/frontier.ts";
 import { inclusionProof } from "../tree/proofs.ts";
-import { readerOf } from "../tree/stored-nodes.ts";
+import { frontierAt, readerOf, rootAt } from "../tree/stored-nodes.ts";
 import { includes } from "../tree/verify-proofs.ts";
 
 /** A draft for tests. */
@@ -152,5 +153,55 @@ export function ledgerStoreContract(
         const [leaf] = await store.nodes(0, index, 1);
         assert.ok(includes({ size, root }, index, leaf as Uint8Array, proof), String(index));
       }
+    }));
+
+  test(`${name}: stored nodes are what the entries come to, whatever was stored in their place`, () =>
+    withStore(async (store) => {
+      let edge = EMPTY_EDGE;
+      for (const count of [255, 2, 300, 60]) {
+        const next = Math.floor((edge.frontier.size + count) / 256);
+        await store.putNodes([{ level: 8, index: next, hash: new Uint8Array(32) }]);
+        const growth = growthOf(
+          edge,
+          Array.from({ length: count }, (_, at) => draft("entry", at)),
+        );
+        await store.append(growth);
+        edge = growth.to;
+        assert.deepEqual(await edgeOf(store), edge);
+      }
+      const { size } = edge.frontier;
+      const stored = await store.nodes(8, 0, 2);
+      assert.deepEqual((await derivedNodes(store, size, "stored")).others, []);
+      for (const source of ["stored", "judged"] as const) {
+        await store.putNodes([{ level: 8, index: 1, hash: new Uint8Array(32) }]);
+        const derived = await derivedNodes(store, size, source);
+        assert.deepEqual(derived.others, [{ level: 8, index: 1, hash: stored[1] }]);
+        assert.deepEqual(await rootAt(derived, size), rootOf(edge.frontier));
+        assert.deepEqual(await rootAt(derived, 300), rootOf(await frontierAt(readerOf(derived), 300)));
+        await store.putNodes(derived.others);
+        assert.deepEqual(await edgeOf(store), edge);
+      }
+      // From where it is known, by leaves alone.
+      const [lastLeaf] = await store.nodes(0, 250, 1);
+      const known = { frontier: await frontierAt(readerOf(store), 251), lastLeaf };
+      await store.putNodes([{ level: 8, index: 0, hash: new Uint8Array(32) }]);
+      assert.deepEqual(await grownFrom(store, known), edge);
+      assert.deepEqual(await store.nodes(8, 0, 2), stored);
+    }));
+
+  test(`${name}: what entries call themselves is read without them, in the order in which they stand`, () =>
+    withStore(async (store) => {
+      await store.append(
+        growthOf(
+          EMPTY_EDGE,
+          ["b", "a", "b", "c"].map((kind) => draft(kind)),
+        ),
+      );
+      assert.deepEqual(await store.kinds({ from: 1, to: 4 }, 9), ["b", "a", "c"]);
+      assert.deepEqual(await store.kinds({ from: 2, to: 4 }, 2), ["a", "b"]);
+      assert.deepEqual(
+        (await store.scattered(1, 2)).map(({ sequence }) => sequence),
+        [2, 3],
+      );
     }));
 }

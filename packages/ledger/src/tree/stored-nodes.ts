@@ -1,4 +1,4 @@
-import type { CompletedNode, Frontier } from "./frontier.ts";
+import { type CompletedNode, type Frontier, rootOf } from "./frontier.ts";
 import { nodeHash } from "./node-hash.ts";
 import type { ReadNode } from "./proofs.ts";
 
@@ -7,6 +7,8 @@ import type { ReadNode } from "./proofs.ts";
  * What lies between is computed again from at most 256 hashes, so that a proof costs a read or two for each stored level.
  */
 export const STORED_EVERY = 8;
+/** So many of a stored level make one of the next. */
+export const STORED_WIDTH: number = 2 ** STORED_EVERY;
 
 /** The stored levels of a tree. */
 export interface StoredNodes {
@@ -24,11 +26,17 @@ export function readerOf(stored: StoredNodes): ReadNode {
   return async (level, index) => {
     const base = level - (level % STORED_EVERY);
     const width = 2 ** (level - base);
-    let hashes = await stored.nodes(base, index * width, width);
+    const hashes = await stored.nodes(base, index * width, width);
     if (hashes.length !== width) throw new RangeError(`node ${index} of level ${level} is not stored`);
-    while (hashes.length > 1) hashes = pairs(hashes);
-    return hashes[0] as Uint8Array;
+    return wholeOf(hashes);
   };
+}
+
+/** The hash over a complete subtree, by all hashes of one of its levels: a power of two. */
+export function wholeOf(hashes: readonly Uint8Array[]): Uint8Array {
+  let left = hashes;
+  while (left.length > 1) left = pairs(left);
+  return left[0] as Uint8Array;
 }
 
 /** The right edge of the tree of the first `size` entries. */
@@ -41,6 +49,16 @@ export async function frontierAt(read: ReadNode, size: number): Promise<Frontier
     from += width;
   }
   return { size, peaks };
+}
+
+/** The root of the first `size` entries; undefined where something of it is not stored. */
+export async function rootAt(stored: StoredNodes, size: number): Promise<Uint8Array | undefined> {
+  try {
+    return rootOf(await frontierAt(readerOf(stored), size));
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** Level by level, the hashes of two neighbours each. */
