@@ -36,7 +36,6 @@ export interface LeaseContactDependencies
 
 interface LiveCount {
   readonly caller: Caller;
-  lastUsed: number;
   readonly file: MeterFile;
   readonly over: ReturnedMeter;
   readonly association: Association;
@@ -86,8 +85,8 @@ export class LeaseContacts {
     const evidence = new EvidenceHash();
     evidence.sent(begun.apdu);
     const asked = counterObjects(over.leased);
-    const fresh = { counter: undefined, busy: false };
-    const contact = this.#contacts.add({ caller, lastUsed: now(), file, over, association, evidence, asked, ...fresh });
+    const live = { caller, file, over, association, evidence, asked, counter: undefined, busy: false };
+    const contact = this.#contacts.add(live, now());
     return { kind: "connect", contact, clientSap, serverSap, step: STEP, apdu: begun.apdu };
   }
 
