@@ -231,7 +231,7 @@ async function withMac<T>(
 
 function authorityText(record: AuthorityRecord): Uint8Array {
   return boundData(
-    "meterkeep-record-1/authority",
+    "meterkeep-record-1/certificate-authority",
     fromHex(record.authority),
     record.utility,
     record.island,
