@@ -66,7 +66,7 @@ export {
   type LedgerChange,
   readChange,
 } from "./keeper/change.ts";
-export { historyOf, type LedgerHistory, RESUMED } from "./keeper/history.ts";
+export { type AnnouncedKeys, historyOf, type KnownLedger, type LedgerHistory, RESUMED } from "./keeper/history.ts";
 export {
   DEFAULT_KEEPER_SETTINGS,
   type KeeperPorts,

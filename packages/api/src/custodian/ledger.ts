@@ -32,7 +32,7 @@ export const ledgerKeys = record({
   version: wholeNumber,
   ecdsa: c.sequenceOf(c.bytes({ max: 512 }), { max: 16 }),
   mldsa: c.bytes({ max: 4096 }),
-  /** Sequence of the entry that announces them. */
+  /** Sequence of the entry that announces them; 0 where that was changed. */
   announcedAt: wholeNumber,
 });
 

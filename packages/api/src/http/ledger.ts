@@ -79,7 +79,7 @@ export const LedgerKeysView = Type.Object({
   version: Type.Integer(),
   ecdsa: Type.Array(Type.String(), { description: "P-384, SPKI DER, base64; any one of them signs" }),
   mldsa: Type.String({ description: "ML-DSA-65, SPKI DER, base64" }),
-  announcedAt: Type.Integer({ description: "Sequence of the entry that announces them" }),
+  announcedAt: Type.Integer({ description: "Sequence of the entry that announces them; 0 where that was changed" }),
 });
 export type LedgerKeysView = Static<typeof LedgerKeysView>;
 

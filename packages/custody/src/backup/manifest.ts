@@ -87,6 +87,7 @@ export async function manifestOf(
   const changes: KeyChange[] = [];
   for (const [at, { entry: announced }] of keys.slice(1).entries()) {
     const former = (keys[at] as (typeof keys)[number]).keys;
+    if (announced === undefined) break;
     const listed = await checkpoints.list(announced.sequence, CHECKPOINTS_AT_ONCE);
     const signed = listed.find(({ note }) => isSigned(note, former));
     // Who has no such checkpoint needs the keys from elsewhere, and is told so.

@@ -35,7 +35,7 @@ export function ledgerService(
       return {
         ...(await head()),
         ...(log !== undefined && { log }),
-        keys: keys.map((one) => ({ ...one.keys, announcedAt: one.entry.sequence })),
+        keys: keys.map((one) => ({ ...one.keys, announcedAt: one.entry?.sequence ?? 0 })),
         ...(stored && { checkpoint: stored }),
         witnesses: witnesses.map(({ size, problem, ...rest }) => ({
           ...rest,

@@ -9,6 +9,7 @@ import {
   softwareSigner,
   spkiOf,
 } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
 import type { InstallationRecords } from "../store/store.ts";
 import type { SigningTokens } from "../vault/tokens/token-set.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -45,20 +46,39 @@ export function ledgerSigners(
   };
 }
 
-/** The public keys of every version that there is; none is made. */
+/**
+ * The public keys of every version that there is, in order; none is made. What does not open was put there by somebody else: it is
+ * left out, and told of.
+ */
 export async function signingKeys(
   vault: Vault,
   installation: InstallationRecords,
   tokens: SigningTokens | undefined,
+  onFailure: (error: unknown) => void,
 ): Promise<readonly LedgerKeys[]> {
   const signer = ledgerSigners(vault, installation, tokens);
-  const versions = (await installation.namedSecrets())
-    .filter(({ name }) => name.startsWith(NAME))
-    .map(({ name }) => Number(name.slice(NAME.length)));
-  return Promise.all(versions.map(async (version) => (await signer(version)).keys));
+  const versions = (await installation.namedSecrets()).flatMap(({ name }) =>
+    name.startsWith(NAME) && IS_VERSION.test(name.slice(NAME.length)) ? [Number(name.slice(NAME.length))] : [],
+  );
+  const keys: LedgerKeys[] = [];
+  for (const version of versions.sort((one, other) => one - other))
+    try {
+      keys.push((await signer(version)).keys);
+    } catch (cause) {
+      if (!(cause instanceof CustodyError && cause.code === "vault-record-not-authentic")) throw cause;
+      onFailure(
+        new CustodyError(
+          "vault-record-not-authentic",
+          `the secret ${NAME}${version} in the database is none of this vault's, and counts for nothing: find out who put it there`,
+          { cause },
+        ),
+      );
+    }
+  return keys;
 }
 
 const NAME = "ledger-signing-";
+const IS_VERSION = /^[1-9]\d{0,8}$/;
 
 async function sealFresh(
   vault: Vault,

@@ -35,12 +35,12 @@ const APPROVED = "approved-change.json";
 export async function keeperIn(
   store: CustodyStore,
   parts: Pick<OpenedVault, "vault" | "signing"> &
-    Pick<KeeperPorts, "head" | "signableHead" | "append" | "renewNodes" | "now"> & {
+    Pick<KeeperPorts, "head" | "signableHead" | "append" | "renewNodes" | "keys" | "now"> & {
       readonly stateFolder: string;
       readonly options: LedgerOptions;
     },
 ): Promise<LedgerKeeper> {
-  const { vault, signing, head, signableHead, append, renewNodes, now, options } = parts;
+  const { vault, signing, head, signableHead, append, renewNodes, keys, now, options } = parts;
   const folder = join(parts.stateFolder, LEDGER_FOLDER);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return new LedgerKeeper({
@@ -52,6 +52,7 @@ export async function keeperIn(
     append,
     ...(renewNodes && { renewNodes }),
     signer: ledgerSigners(vault, store.installation, signing),
+    keys,
     now,
     settings: { ...DEFAULT_KEEPER_SETTINGS, ...options.settings },
     approvers: options.approvers ?? [],

@@ -54,6 +54,7 @@ const GAP_FILLED = "ledger-gap-filled";
 export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
   const { store, opened, stateFolder, options, now, onFailure } = parts;
   const { vault, signing } = opened;
+  const keys = () => signingKeys(vault, store.installation, signing, onFailure);
   const committer: GroupCommitter = new GroupCommitter(store, {
     check: () => keeper.check(),
     bind: (growth) => growthMacs(vault, growth),
@@ -69,7 +70,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     ledger: store.ledger,
     checkpoints: store.checkpoints,
     vault,
-    keys: () => signingKeys(vault, store.installation, signing),
+    keys,
     stateFolder,
     now,
   });
@@ -88,6 +89,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     signableHead: () => committer.signableHead(),
     append: (...entries) => committer.submit({ entries }),
     renewNodes: async () => ends.renewNodes(await committer.edge()),
+    keys,
   });
   const isClean = await endedWithStop(reads);
   await keeper.open();

@@ -21,6 +21,7 @@ import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
 import { openCustodyIn } from "../service/open-custody.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import { asOwner } from "../testing/owned-database.ts";
 import { HEAD_END } from "../testing/test-custody.ts";
 import type { LedgerOptions } from "./open-keeper.ts";
 
@@ -241,6 +242,16 @@ test("two people together let a restored database go on, once, under a new epoch
     const said = JSON.parse(entries.find(({ kind }) => kind === "ledger-resumed")?.body ?? "{}");
     assert.deepEqual([said.approvedBy, said.reason, said.lost], [["ann", "ben"], "the disk is lost", 7]);
     await resumed.stop();
+    // Who changes the entry takes the ledger nothing of its epoch: that was signed.
+    await asOwner(bench.ownerUrl, (pool) =>
+      pool.query("update ledger set body = body || ' ' where kind = 'ledger-resumed'"),
+    );
+    const changed = await bench.start({ approvers });
+    assert.deepEqual(
+      [haltOf(changed), changed.custody.ledger.state.log],
+      [undefined, resumed.custody.ledger.state.log],
+    );
+    await changed.stop();
     // The same approval is good for that one state only.
     await bench.restore(yesterday);
     const again = await bench.start({ approvers });

@@ -20,6 +20,8 @@ export interface SiteOptions {
   readonly clock: { now: number };
   readonly recovery?: readonly RecoveryRecipient[];
   readonly approvers?: readonly Approver[];
+  /** Hears of what should not happen: nothing but what the ledger is told of, unless given. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** A custodian on a database of its own, over a clock set by hand. */
@@ -29,7 +31,7 @@ export interface CustodySite extends TestCustody, Pick<SiteOptions, "state" | "e
 
 /** Opens custody in a real database as its custodian; a ledger that halts it is no failure. */
 export async function openSite(options: SiteOptions): Promise<CustodySite> {
-  const { folder, url, state, escrow, clock, recovery = [], approvers = [] } = options;
+  const { folder, url, state, escrow, clock, recovery = [], approvers = [], onFailure = onlyOfLedger } = options;
   mkdirSync(state, { recursive: true });
   const pool = createPool(url, { applicationName: "custodian" });
   const store = postgresCustodyStore(pool);
@@ -47,7 +49,7 @@ export async function openSite(options: SiteOptions): Promise<CustodySite> {
       recovery,
       now: () => clock.now,
       ledger: { approvers },
-      onFailure: (error) => assert.ok(error instanceof LedgerError, String(error)),
+      onFailure,
     },
     { holder: "test", onLost: (error) => assert.fail(error) },
   ).catch(async (error: unknown) => {
@@ -82,4 +84,8 @@ export async function openSite(options: SiteOptions): Promise<CustodySite> {
       }
     },
   };
+}
+
+function onlyOfLedger(error: unknown): void {
+  assert.ok(error instanceof LedgerError, String(error));
 }

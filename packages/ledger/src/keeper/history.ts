@@ -6,10 +6,27 @@ export const RESUMED = "ledger-resumed";
 /** Kind of the entry that names the witnesses. */
 export const WITNESSES = "ledger-witnesses";
 
+/** Keys that a ledger is signed with. */
+export interface AnnouncedKeys {
+  readonly keys: LedgerKeys;
+  /** What announces them; undefined where that is known otherwise, and the entry is not as it was written. */
+  readonly entry: LedgerEntry | undefined;
+}
+
+/** What is known of a ledger besides what its entries say. */
+export interface KnownLedger {
+  /** Keys that it was signed with, or that were announced once. */
+  readonly keys: readonly LedgerKeys[];
+  /** Its epoch, or one from before. */
+  readonly epoch: number;
+}
+
+const NOTHING_KNOWN: KnownLedger = { keys: [], epoch: 1 };
+
 /** What a ledger's own entries say about how it is kept. */
 export interface LedgerHistory {
   /** By version, from 1. */
-  readonly keys: readonly { readonly keys: LedgerKeys; readonly entry: LedgerEntry }[];
+  readonly keys: readonly AnnouncedKeys[];
   /** 1, and one more for each resumption. */
   readonly epoch: number;
   /** Its name now; undefined before there are keys. */
@@ -18,12 +35,17 @@ export interface LedgerHistory {
   readonly witnesses: readonly string[];
 }
 
-/** Reads the entries of a ledger of itself. */
-export function historyOf(entries: readonly LedgerEntry[]): LedgerHistory {
-  const keys = entries
+/** Reads the entries of a ledger of itself; whoever changes one of them takes nothing that is known otherwise. */
+export function historyOf(entries: readonly LedgerEntry[], known = NOTHING_KNOWN): LedgerHistory {
+  const announced = entries
     .filter(({ kind }) => kind === KEYS_ANNOUNCED)
-    .map((entry) => ({ keys: keysOfEntry(entry), entry }));
-  const epoch = 1 + entries.filter(({ kind }) => kind === RESUMED).length;
+    .map((entry): AnnouncedKeys => ({ keys: keysOfEntry(entry), entry }));
+  const versions = new Set(announced.map(({ keys: { version } }) => version));
+  const others = known.keys.filter(({ version }) => !versions.has(version));
+  const keys = [...announced, ...others.map((one): AnnouncedKeys => ({ keys: one, entry: undefined }))].sort(
+    (one, other) => one.keys.version - other.keys.version,
+  );
+  const epoch = Math.max(known.epoch, 1 + entries.filter(({ kind }) => kind === RESUMED).length);
   const named = entries.findLast(({ kind }) => kind === WITNESSES);
   const { witnesses = [] } = JSON.parse(named?.body ?? "{}") as { readonly witnesses?: readonly { name: string }[] };
   const first = keys[0]?.keys;

@@ -80,6 +80,7 @@ function world() {
         signers.set(version, signer);
         return { ...signer, sign: (text) => killing("sign", () => signer.sign(text)) };
       },
+      keys: async () => [...signers.values()].map(({ keys }) => keys),
       now: () => now,
       settings: DEFAULT_KEEPER_SETTINGS,
       approvers: [],

@@ -1,14 +1,15 @@
-import { isSignedBy, keysDraft, logName } from "../checkpoint/keys.ts";
-import { type Checkpoint, parseNote } from "../checkpoint/note.ts";
+import { isSignedBy, keysDraft, type LedgerKeys, logName } from "../checkpoint/keys.ts";
+import { type Checkpoint, type Note, parseNote } from "../checkpoint/note.ts";
 import { type LedgerSigner, signedCheckpoint } from "../checkpoint/signer.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { LedgerDraft } from "../entry.ts";
 import { LedgerError } from "../errors.ts";
 import { countingReads, type LedgerReads, newestEntry } from "../store.ts";
+import { rootAt } from "../tree/stored-nodes.ts";
 import type { TreeHead } from "../tree/verify-proofs.ts";
 import type { Witness } from "../witness/witness.ts";
 import { type ApprovedChange, type Approver, type LedgerChange, readChange, requireChangeFits } from "./change.ts";
-import { historyOf, type LedgerHistory, RESUMED, WITNESSES } from "./history.ts";
+import { historyOf, type KnownLedger, type LedgerHistory, RESUMED, splitLogName, WITNESSES } from "./history.ts";
 import { WitnessDesk, type WitnessState } from "./witness-desk.ts";
 
 /** How often checkpoints are made, when one is late, and how long a witness may be away. */
@@ -45,6 +46,8 @@ export interface KeeperPorts {
   readonly renewNodes?: () => Promise<boolean>;
   /** The signer of a version; made where there is none. */
   readonly signer: (version: number) => Promise<LedgerSigner>;
+  /** The public keys of every signer that there is, whether it has been announced or not. */
+  readonly keys: () => Promise<readonly LedgerKeys[]>;
   readonly now: () => number;
   readonly settings: KeeperSettings;
   readonly approvers: readonly Approver[];
@@ -76,6 +79,8 @@ export class LedgerKeeper {
   readonly #ports: KeeperPorts;
   readonly #desks: readonly WitnessDesk[];
   #history: LedgerHistory | undefined;
+  /** What this process has seen of it: an entry that is changed since is missed, and takes nothing from it. */
+  #known: KnownLedger = { keys: [], epoch: 1 };
   #signer: LedgerSigner | undefined;
   #last: { readonly checkpoint: Checkpoint; readonly note: string } | undefined;
   /** How many entries the newest stored checkpoint has; it is stored after witnesses have it. */
@@ -125,14 +130,18 @@ export class LedgerKeeper {
   }
 
   async history(): Promise<LedgerHistory> {
-    this.#history ??= historyOf(await this.#ports.reads.ofItself());
-    return this.#history;
+    if (this.#history !== undefined) return this.#history;
+    const history = historyOf(await this.#ports.reads.ofItself(), this.#known);
+    this.#known = { keys: history.keys.map(({ keys }) => keys), epoch: history.epoch };
+    this.#history = history;
+    return history;
   }
 
   /** Compares the database with what its witnesses have seen, before anything is written; then readies the signer. */
   async open(): Promise<void> {
     const { size } = await this.#ports.head();
     const stored = await this.#ports.checkpoints.last(size);
+    this.#known = await this.#signedSoFar(stored?.note);
     if (stored !== undefined && (await this.#isOurs(stored.note))) {
       this.#last = { checkpoint: parseNote(stored.note).checkpoint, note: stored.note };
       this.#stored = stored.size;
@@ -142,7 +151,7 @@ export class LedgerKeeper {
     const { keys } = await this.history();
     const newest = keys.at(-1);
     if (newest === undefined) await this.#announce(await this.#ports.signer(1));
-    else await this.#takeUp(newest.keys.version, newest.entry.sequence);
+    else await this.#takeUp(newest.keys.version, newest.entry?.sequence);
     const names = this.#desks.map(({ state }) => state.name);
     const { witnesses } = await this.history();
     if (names.some((name) => !witnesses.includes(name))) await this.#record(WITNESSES, this.#named());
@@ -190,6 +199,28 @@ export class LedgerKeeper {
   async #isOurs(text: string): Promise<boolean> {
     const note = parseNote(text);
     return (await this.history()).keys.some(({ keys }) => isSignedBy(note, note.checkpoint.log, keys));
+  }
+
+  /**
+   * What signatures show that witnesses have, or the database: keys that have signed were announced, whatever became of the entry, and
+   * a ledger that has the history which was signed is of that epoch.
+   */
+  async #signedSoFar(stored: string | undefined): Promise<KnownLedger> {
+    const { keys, reads, witnesses } = this.#ports;
+    const kept = await keys();
+    // A second instance knows ledgers by their names only, which is what is asked for here.
+    const files = witnesses.filter(({ kind }) => kind === "file");
+    const shown = await Promise.all(files.map((one) => one.last("").catch(() => undefined)));
+    let [newest, epoch] = [0, 1];
+    for (const note of [stored, ...shown].flatMap((text) => readNote(text) ?? [])) {
+      const { log, size, root } = note.checkpoint;
+      const signer = kept.find((one) => isSignedBy(note, log, one));
+      if (signer === undefined) continue;
+      newest = Math.max(newest, signer.version);
+      const own = size > (await reads.size()) ? undefined : await rootAt(reads, size);
+      if (own !== undefined && Buffer.from(own).equals(root)) epoch = Math.max(epoch, splitLogName(log).epoch);
+    }
+    return { keys: kept.filter(({ version }) => version <= newest), epoch };
   }
 
   async #examine(): Promise<void> {
@@ -262,8 +293,9 @@ export class LedgerKeeper {
   }
 
   /** Goes on with the newest keys; where a crash has left their announcement unsigned, the former ones sign it first. */
-  async #takeUp(version: number, announcedAt: number): Promise<void> {
-    const isSigned = (await this.#ports.checkpoints.list(announcedAt, 1)).length > 0;
+  async #takeUp(version: number, announcedAt: number | undefined): Promise<void> {
+    // Keys whose entry does not hold are known by what they have signed.
+    const isSigned = announcedAt === undefined || (await this.#ports.checkpoints.list(announcedAt, 1)).length > 0;
     if (version > 1 && !isSigned) {
       this.#signer = await this.#ports.signer(version - 1);
       await this.checkpoint();
@@ -378,5 +410,15 @@ export class LedgerKeeper {
     await this.#ports.append(draft);
     this.#history = undefined;
     await this.history();
+  }
+}
+
+/** Undefined where it is none. */
+function readNote(text: string | undefined): Note | undefined {
+  try {
+    return text === undefined ? undefined : parseNote(text);
+  } catch (error) {
+    if (error instanceof LedgerError) return undefined;
+    throw error;
   }
 }
