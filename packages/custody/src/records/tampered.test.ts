@@ -171,3 +171,17 @@ test("a key that is compromised, or a meter that has left, is not brought back b
     await custody.restart();
     await assert.rejects(open(custody, OTHER), { code: "record-refused" });
   }));
+
+test("a session that is open when its meter's record is found changed goes on no longer", () =>
+  withSettledMeter(async (custody, query) => {
+    const { session } = await open(custody);
+    const { session: other } = await open(custody, OTHER);
+    await query(`update meters set firmware = 'another' where ${OF_METER}`);
+    await assert.rejects(open(custody), { code: "record-refused" });
+    const advance = (handle: string) =>
+      custody.custody.service.advanceSession({ session: handle, received: Uint8Array.of(0) }, HEAD_END);
+    await assert.rejects(advance(session), { code: "session-unknown" });
+    assert.equal((await advance(other)).kind, "failed");
+    const closed = (await custody.store.ledger.read(0, 100_000)).filter(({ kind }) => kind === "session-closed");
+    assert.ok(closed.some(({ meter, body }) => meter === TITLE && body.includes("its record was refused")));
+  }));

@@ -212,6 +212,7 @@ export async function openCustodyIn(
     budget,
     authority.seals,
   );
+  files.onRefused((title) => void sessions.endOf(title, "its record was refused").catch(onFailure));
   const rotations = new Rotations({
     store,
     files,
@@ -231,7 +232,7 @@ export async function openCustodyIn(
     end: async (title) => {
       contacts.endOf(title);
       enrolmentContacts.endOf(title);
-      await sessions.endOf(title);
+      await sessions.endOf(title, "the meter leaves");
     },
     sender,
     now,

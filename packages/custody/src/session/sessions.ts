@@ -296,10 +296,10 @@ export class Sessions {
     for (const [handle, session] of idle) await this.#end(handle, session, "abandoned");
   }
 
-  /** Ends the sessions of a meter that leaves: its keys are used no more. */
-  async endOf(title: string): Promise<void> {
+  /** Ends the sessions of a meter that leaves, or whose record was refused: its keys are used no more. */
+  async endOf(title: string, reason: string): Promise<void> {
     const open = [...this.#sessions.entries()].filter(([, { place }]) => place.systemTitle === title);
-    for (const [handle, session] of open) await this.#end(handle, session, "abandoned", "the meter leaves");
+    for (const [handle, session] of open) await this.#end(handle, session, "abandoned", reason);
   }
 
   /** Ends the sessions of a caller that has gone: nobody else can use them. */
