@@ -6,6 +6,7 @@ import type { BoundEnd, LedgerStore } from "./store.ts";
 /** A ledger that lasts as long as the process: for tests and for offline work on an export. */
 export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
   const entries: LedgerEntry[] = [];
+  const macs: (Uint8Array | undefined)[] = [];
   const ends: BoundEnd[] = [];
   const byKind = new Map<string, LedgerEntry[]>();
   const byMeter = new Map<string, LedgerEntry[]>();
@@ -27,6 +28,7 @@ export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
           `entry ${growth.from.frontier.size + 1} does not follow ${entries.length}`,
         );
       for (const entry of growth.entries) {
+        macs[entries.length] = growth.macs?.entries[entries.length - growth.from.frontier.size];
         entries.push(entry);
         listed(byKind, entry.kind).push(entry);
         if (entry.meter !== undefined) listed(byMeter, entry.meter).push(entry);
@@ -50,7 +52,8 @@ export function memoryLedgerStore(foreign = new ForeignEntries()): LedgerStore {
     lastOf: async (kinds, principal, utility) =>
       countingOf(kinds).findLast((entry) => entry.principal === principal && entry.utility === utility),
     read: async (after, limit) => entries.slice(after, after + limit),
-    rows: async (after, limit) => entries.slice(after, after + limit).map((entry) => ({ entry, mac: undefined })),
+    rows: async (after, limit) =>
+      entries.slice(after, after + limit).map((entry, at) => ({ entry, mac: macs[after + at] })),
     follow: async () => ({ last: entries.length, next: undefined }),
     scattered: async (after, limit) => entries.slice(after, after + limit),
     counted: async (after, limit) =>

@@ -253,6 +253,7 @@ export class Authority {
       };
     });
     this.seals.forget(hash);
+    if (outcome.executed) this.#dependencies.executed.executed(hash);
     if ("change" in subject && subject.change.kind === "thaw" && outcome.executed) this.seals.goOn();
     return outcome;
   }

@@ -21,6 +21,7 @@ import { applyChange, peopleFor } from "./apply-change.ts";
 import { approvingOf } from "./approvals.ts";
 import { type AuthorityDocument, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
+import type { ExecutedChanges } from "./executed-changes.ts";
 import { hashOf } from "./manifests.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 import type { AuthorityRecords, StoredChange } from "./store/records.ts";
@@ -36,6 +37,7 @@ const MOST_LOOKED_AT = 500;
 export interface ChangeDependencies {
   readonly records: Pick<AuthorityRecords, "change" | "changes" | "approvals" | "wasExecuted">;
   readonly documents: DocumentKeeper;
+  readonly executed: Pick<ExecutedChanges, "planned" | "executed" | "doubtOf">;
   readonly party: RelyingParty;
   readonly now: () => number;
 }
@@ -115,6 +117,7 @@ export class Changes {
         entries: [this.#entry("change-executed", caller.name, { hash, kind, body, approvedBy }), ...entries],
       };
     });
+    this.#dependencies.executed.executed(hash);
     return { hash, approvedBy };
   }
 
@@ -150,9 +153,15 @@ export class Changes {
     const open = (await records.changes(MOST_LOOKED_AT))
       .map((stored) => ({ ...stored, request: requestIn(stored) }))
       .filter(({ executedAt, request }) => executedAt === undefined && now() < request.expiresAt);
-    const same = open.find(({ request }) => request.kind === kind && writeCanonical(facts, request.body) === written);
-    if (same === undefined && caller.role === "head-end") requireRoom(open, caller);
-    return same?.hash ?? (await this.plan(kind, body, requester, reason, caller));
+    let doubt: string | undefined;
+    for (const { hash, request } of open) {
+      if (request.kind !== kind || writeCanonical(facts, request.body) !== written) continue;
+      doubt = await this.#dependencies.executed.doubtOf(hash);
+      if (doubt === undefined) return hash;
+    }
+    if (doubt !== undefined) await this.#noteRefused(doubt);
+    if (caller.role === "head-end") requireRoom(open, caller);
+    return this.plan(kind, body, requester, reason, caller);
   }
 
   /** Who agreed to a change. @throws CallRefusal `approval-required` */
@@ -199,16 +208,28 @@ export class Changes {
         entries: [this.#entry("change-planned", caller.name, { hash, kind, body, requester, reason })],
       };
     });
+    this.#dependencies.executed.planned(hash);
     return hash;
   }
 
-  /** @throws CallRefusal `record-refused`, once the ledger has it, where a change was executed and its row says it was not. */
+  /**
+   * @throws CallRefusal `record-refused`, once the ledger has it, where a change was executed and its row says it was not, or nobody
+   *   can tell any more
+   */
   async requireExecutedOnce({ hash, executedAt }: StoredChange): Promise<void> {
-    const { records, documents } = this.#dependencies;
-    if (executedAt !== undefined || !(await records.wasExecuted(hash))) return;
-    const message = `change ${hash} was executed, by the ledger; its row says it was not`;
-    await documents.note([this.#entry("record-refused", "custodian", { code: "record-put-back", message })]);
+    const { records, executed } = this.#dependencies;
+    if (executedAt !== undefined) return;
+    const message = (await records.wasExecuted(hash))
+      ? `change ${hash} was executed, by the ledger; its row says it was not`
+      : await executed.doubtOf(hash);
+    if (message === undefined) return;
+    await this.#noteRefused(message);
     throw new CallRefusal("record-refused", message);
+  }
+
+  async #noteRefused(message: string): Promise<void> {
+    const entry = this.#entry("record-refused", "custodian", { code: "record-put-back", message });
+    await this.#dependencies.documents.note([entry]);
   }
 
   /** How far a change has come, by approvals that verify against a document. */

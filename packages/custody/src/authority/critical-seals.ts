@@ -38,6 +38,7 @@ import type { Vault } from "../vault/vault.ts";
 import { approvingOf } from "./approvals.ts";
 import { capsLifted, clockDoubtOf, thresholdsAt } from "./document.ts";
 import type { DocumentKeeper } from "./document-keeper.ts";
+import type { ExecutedChanges } from "./executed-changes.ts";
 import { FleetSize } from "./fleet-size.ts";
 import { type OpenManifests, sha384 } from "./manifests.ts";
 import { diesWith, OpenSeals, type ProvenSession } from "./open-seals.ts";
@@ -52,6 +53,7 @@ export interface SealDependencies {
   readonly store: Pick<CustodyStore, "provenMeterCount" | "provenMeterSample">;
   readonly files: Pick<CheckedFiles, "load">;
   readonly documents: DocumentKeeper;
+  readonly executed: ExecutedChanges;
   readonly manifests: OpenManifests;
   readonly party: RelyingParty;
   readonly committer: Committer;

@@ -5,8 +5,9 @@ import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 import { Authority, freshCode } from "./authority.ts";
 import type { SealDependencies } from "./critical-seals.ts";
-import { DocumentKeeper } from "./document-keeper.ts";
+import type { DocumentKeeper } from "./document-keeper.ts";
 import { Enrolment } from "./enrolment.ts";
+import type { ExecutedChanges } from "./executed-changes.ts";
 import { OpenManifests } from "./manifests.ts";
 import type { RelyingParty } from "./people/passkey.ts";
 
@@ -24,6 +25,8 @@ export interface AuthorityClocks {
 export interface AuthorityParts {
   readonly store: CustodyStore;
   readonly files: CheckedFiles;
+  readonly documents: DocumentKeeper;
+  readonly executed: ExecutedChanges;
   readonly committer: Committer;
   readonly vault: Vault;
   /** The custodian's own page; no passkey is taken without. */
@@ -45,12 +48,13 @@ const NO_PAGE: RelyingParty = { id: "", origins: [] };
 
 /** Opens the authority of a custodian: who approves, what is approved, and what was sealed for it. */
 export async function openAuthority(parts: AuthorityParts): Promise<OpenedAuthority> {
-  const { store, files, committer, vault, page, clocks, now } = parts;
+  const { store, files, documents, executed, committer, vault, page, clocks, now } = parts;
   const deciding: SealDependencies = {
     records: store.authority,
     store,
     files,
-    documents: await DocumentKeeper.open({ records: store.authority, committer, vault, now }),
+    documents,
+    executed,
     manifests: new OpenManifests(store.authority),
     party: page ?? NO_PAGE,
     committer,

@@ -14,7 +14,7 @@ import {
 /**
  * The seals that count against caps, in memory: read and judged once, at the start, and kept from there. Whoever changes
  * rows under a running custodian lowers no count; whoever changes them before is noticed by their MACs, and whoever takes
- * some away by their number, which the ledger knows.
+ * some away by their nonces, which the ledger knows.
  */
 export class SealBook {
   /** Each that takes load or injection off, and when it was settled, in time lived; undefined while it is not. */
@@ -33,15 +33,14 @@ export class SealBook {
     records: Pick<AuthorityRecords, "countingSeals">,
     vault: Pick<Vault, "authenticate">,
   ): Promise<SealBook> {
-    const { seals, rows, entries } = await records.countingSeals();
+    const { seals, lost } = await records.countingSeals();
     const authentic = await withSealMacs(vault, seals);
     const changed = seals.find(({ mac }, at) => !sameMac(mac, authentic[at]?.mac));
+    const [gone] = lost;
     const book = new SealBook(
-      changed === undefined
-        ? rows === entries
-          ? undefined
-          : `${rows} seals are kept, and the ledger has ${entries}`
-        : `the seal ${changed.nonce} was changed`,
+      changed !== undefined
+        ? `the seal ${changed.nonce} was changed`
+        : gone && `not all seals are kept that the ledger has: ${gone} is gone`,
     );
     for (const { nonce, direction, utility, settledLived, manifest, outcome } of seals) {
       if (!takesOff(direction)) continue;

@@ -25,7 +25,7 @@ import {
   withdraws,
 } from "./withdrawals.ts";
 
-/** The journal was begun: what the ledger had by then is written into it, and losses of before are over. */
+/** The journal was begun: what the ledger had by then is written into it. */
 const BEGUN = "withdrawals-begun";
 /** All of that is written into it. */
 const ADOPTED = "withdrawals-adopted";
@@ -128,7 +128,7 @@ export class BoundWithdrawals {
   /**
    * Begins the chain where it has not begun, as of the ledger that stands there then.
    *
-   * @returns which losses are still to be made good: not those of a custodian from before that has served since
+   * @returns which losses are still to be made good
    */
   async begin(known: readonly Loss[]): Promise<readonly Loss[]> {
     const { ledger, committer, now } = this.#dependencies;
@@ -141,21 +141,17 @@ export class BoundWithdrawals {
     const losses = ahead === undefined ? known : [...known, ahead];
     const begun = await ledger.lastOf([BEGUN], "custodian", "*");
     if (begun !== undefined) {
-      const { before, to } = JSON.parse(begun.body) as { readonly before: readonly string[]; readonly to: number };
+      const { to } = JSON.parse(begun.body) as { readonly to: number };
       if ((await ledger.lastOf([ADOPTED], "custodian", "*")) === undefined) await this.#beginAdopting(to);
-      return losses.filter(({ name }) => !before.includes(name));
+      return losses;
     }
-    const served = losses.length === 0 ? undefined : await ledger.lastOf(["custodian-started"], "custodian", "*");
-    const isOld = ({ sequence }: Loss) => sequence !== undefined && served !== undefined && served.sequence > sequence;
     const to = await ledger.size();
     await this.journal.append({ kind: "begun", at: now() });
     await committer.submit({
-      entries: [
-        installationEntry(now(), BEGUN, "custodian", { to, before: losses.filter(isOld).map(({ name }) => name) }),
-      ],
+      entries: [installationEntry(now(), BEGUN, "custodian", { to })],
     });
     await this.#beginAdopting(to);
-    return losses.filter((loss) => !isOld(loss));
+    return losses;
   }
 
   /** What of the ledger was withdrawn before there was a journal is written into it, as much as a start may take. */

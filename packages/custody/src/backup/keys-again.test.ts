@@ -53,7 +53,7 @@ function fleet() {
       },
     },
     ledger: { ofKinds: async () => [] },
-    documents: { spoilt: undefined },
+    documents: { spoilt: undefined, isBefore: () => false },
     authority: { document: { approvers: [] } },
     now: () => 9_000,
   } as unknown as MakeGoodDependencies;

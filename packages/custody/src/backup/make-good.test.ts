@@ -19,7 +19,7 @@ async function departedAgain(
   const [departed, told]: [string[], { again: number; left: readonly string[]; broken?: true }[]] = [[], []];
   const dependencies = {
     ledger: { ofKinds: async () => [] },
-    documents: { spoilt: undefined },
+    documents: { spoilt: undefined, isBefore: () => false },
     authority: { document: { approvers: [] } },
     departures: {
       hadLeft: async (meter: string) => {

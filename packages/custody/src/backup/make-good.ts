@@ -1,4 +1,5 @@
 import type { ChangeRequest } from "@meterkeep/guard";
+import type { LedgerEntry } from "@meterkeep/ledger";
 import { PkiError } from "@meterkeep/pki";
 import { applyChange, isLeftAlone, suspendedAgain } from "../authority/apply-change.ts";
 import type { Authority } from "../authority/authority.ts";
@@ -34,6 +35,8 @@ const PAGES_AT_START = 4;
 /** And so many at a sweep. */
 const PAGES_AT_A_SWEEP = 4;
 const MOST_TOLD = 32;
+/** What changes the authority's document. */
+const OF_PEOPLE: readonly string[] = ["approver-suspended", EXECUTED];
 
 /**
  * Seals that were made and are not in this database count again: to be called before seals are read. One that is there, or
@@ -72,7 +75,7 @@ export async function sealsAgain(
 export interface MakeGoodDependencies extends KeysAgainDependencies {
   readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;
   readonly authority: Pick<Authority, "document" | "freeze">;
-  readonly documents: Pick<DocumentKeeper, "change" | "spoilt">;
+  readonly documents: Pick<DocumentKeeper, "change" | "spoilt" | "isBefore">;
   readonly headEnds: Pick<HeadEnds, "again">;
   readonly departures: Pick<Departures, "hadLeft">;
 }
@@ -164,9 +167,11 @@ export class MakingGood {
 
   /** What stands in the ledger as an entry of its own, keys aside. */
   async #entriesAgain(): Promise<void> {
-    const { ledger } = this.#dependencies;
-    const kinds = ["approver-suspended", ENROLLED, REMOVED, DEPARTED, EXECUTED, ...Object.values(FIELD_KINDS)];
-    const known = new Set((await ledger.ofKinds(kinds)).map(nameOfEntry));
+    const { ledger, documents: people } = this.#dependencies;
+    const kinds = [...OF_PEOPLE, ENROLLED, REMOVED, DEPARTED, ...Object.values(FIELD_KINDS)];
+    // A document that was put back has not what the ledger says after it.
+    const isHere = ({ kind, sequence }: LedgerEntry) => !(OF_PEOPLE.includes(kind) && people.isBefore(sequence));
+    const known = new Set((await ledger.ofKinds(kinds)).filter(isHere).map(nameOfEntry));
     // Who left and came back is here, and who was taken away and let in again: what counts is how it was in the end.
     const inTheEnd = new Map<string, WithdrawingEntry>();
     const readmitted: string[] = [];

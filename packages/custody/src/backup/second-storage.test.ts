@@ -58,7 +58,7 @@ async function withStorage(
         await storage.unlock({ vault, committer, isHalted: false });
         const dependencies = {
           ledger: storage.store.ledger,
-          documents: { spoilt: undefined },
+          documents: { spoilt: undefined, isBefore: () => false },
           authority: { document: { approvers: [] } },
           rotations: { plan: async () => 0 },
           files: {
@@ -348,4 +348,22 @@ test("a ledger that was cut and filled up again to the very number that the jour
     await again.storage.finish();
     await (await start(back)).makeGood();
     assert.deepEqual([(await back.ledger.ofKinds([BEHIND])).length, await madeGood(back)], [1, 1]);
+  }));
+
+test("who hides that the journal was begun makes no loss good that way", () =>
+  withStorage(async ({ states, start }) => {
+    const first = memoryCustodyStore();
+    const before = await start(first);
+    await before.makeGood();
+    await before.submit(compromise("M1"), entry(RESUMED, { lost: 1, since: NOW }));
+    await before.submit({ ...entry("custodian-started"), principal: "custodian" });
+    await before.storage.finish();
+    states.delete("M1");
+    const { lastOf } = first.ledger;
+    first.ledger.lastOf = async (kinds, principal, utility) =>
+      kinds.includes("withdrawals-begun") ? undefined : lastOf(kinds, principal, utility);
+    const one = await start(first);
+    await one.makeGood();
+    assert.deepEqual([states.get("M1"), await madeGood(first)], ["compromised", 1]);
+    await one.storage.finish();
   }));

@@ -10,7 +10,7 @@ import type { Vault } from "../vault/vault.ts";
 import { BoundWithdrawals, type Broken, WITHDRAWALS_BROKEN } from "./bound-withdrawals.ts";
 import { type ChangeFeed, openFileFeed } from "./change-feed.ts";
 import { feedingStore } from "./feeding-store.ts";
-import { type Loss, lossesOf } from "./losses.ts";
+import { type Loss, lossesByFindings, lossesOf } from "./losses.ts";
 import { type MakeGoodDependencies, MakingGood, sealsAgain } from "./make-good.ts";
 import { notingStore } from "./withdrawals.ts";
 
@@ -56,7 +56,9 @@ export class SecondStorage {
   readonly store: CustodyStore;
   readonly #place: SecondStoragePlace;
   #unlocked: Unlocked | undefined;
-  #making: { readonly good: MakingGood; readonly authority: MakeGoodDependencies["authority"] } | undefined;
+  #making: { readonly good: MakingGood; readonly dependencies: MakeGoodDependencies } | undefined;
+  /** How many findings there were when losses were looked for. */
+  #found = 0;
   /** What is wrong with the journal, in words, until people have gone on with it as it is. */
   #broken: string | undefined;
   /** What nobody can know of the journal, in words, while something was lost for which people have to look. */
@@ -81,7 +83,9 @@ export class SecondStorage {
     const { authority: seals } = store;
     const ledger = countingReads(store.ledger);
     const withdrawals = await BoundWithdrawals.open({ ...keys, directory, stateFolder, ledger, seals, now });
-    const losses = keys.isHalted ? [] : await withdrawals.begin(await lossesOf(store));
+    const losses = keys.isHalted
+      ? []
+      : [...(await withdrawals.begin(await lossesOf(store))), ...(await lossesByFindings(ledger))];
     this.#unlocked = { ...keys, escrow, withdrawals, losses };
   }
 
@@ -97,18 +101,39 @@ export class SecondStorage {
 
   /** Judges the journal, and withdraws again what was withdrawn and the database lost: before anybody is served. */
   async makeGood(dependencies: MakeGoodDependencies): Promise<void> {
-    const { withdrawals, losses, isHalted } = this.#open;
+    const { withdrawals, losses: atOnce, isHalted } = this.#open;
     if (isHalted) return;
+    // What was found since, by whoever has read the ledger meanwhile.
+    const names = new Set(atOnce.map(({ name }) => name));
+    const losses = [...atOnce, ...(await this.#lossesFound()).filter(({ name }) => !names.has(name))];
     await withdrawals.adopt();
     // What gives back is believed of a whole journal only: where something was lost, all of it is read first.
     const broken = await withdrawals.checkAndComplete(losses.length > 0 ? "all" : "end");
     const isUnwitnessed = await this.#tellUnwitnessed();
     const isBroken = broken.problems.length > 0;
     const good = new MakingGood(withdrawals.journal, losses, dependencies, { isBroken, isUnwitnessed });
-    this.#making = { good, authority: dependencies.authority };
+    this.#making = { good, dependencies };
     await this.#tell(broken);
     await good.begin();
     await this.#note();
+  }
+
+  /** What entries said that were found since not to be what was written is done again: while one loss is made good, the next waits. */
+  async #makeGoodWhatWasFound(): Promise<void> {
+    const { withdrawals, committer } = this.#open;
+    if (this.#making === undefined || this.#making.good.isGoingOn) return;
+    if (this.store.ledger.foreign.found === this.#found) return;
+    const { dependencies } = this.#making;
+    const losses = await this.#lossesFound();
+    await sealsAgain(withdrawals.journal, losses, { committer, now: this.#place.now });
+    const good = new MakingGood(withdrawals.journal, losses, dependencies, { isBroken: this.#broken !== undefined });
+    this.#making = { good, dependencies };
+    await good.begin();
+  }
+
+  #lossesFound(): Promise<readonly Loss[]> {
+    this.#found = this.store.ledger.foreign.found;
+    return lossesByFindings(countingReads(this.store.ledger));
   }
 
   /** Goes on with what a start left over, and says where the journal ends; to be called every few seconds. */
@@ -120,6 +145,7 @@ export class SecondStorage {
     else if (this.#broken === undefined && !(await withdrawals.isWhole()))
       await this.#tell(await withdrawals.checkAndComplete());
     await this.#making.good.tend();
+    await this.#makeGoodWhatWasFound();
     await this.#note();
   }
 
@@ -170,7 +196,7 @@ export class SecondStorage {
     const entry = installationEntry(now(), WITHDRAWALS_BROKEN, "custodian", body);
     await committer.submit({ entries: [entry] });
     onFailure(new Error(this.#broken));
-    const { authority } = this.#making ?? {};
+    const { authority } = this.#making?.dependencies ?? {};
     if (authority !== undefined && authority.document.approvers.length > 0)
       await authority.freeze(words.slice(0, MOST_REASON_CHARACTERS), "custodian");
   }
@@ -181,11 +207,11 @@ export class SecondStorage {
     // The next start has to find what is still to be made good, and what was wrong with the journal that says so.
     if (this.#making?.good.isGoingOn === true) return;
     if (this.#broken !== undefined) {
-      if (this.#making?.authority.document.frozen !== undefined) return;
+      if (this.#making?.dependencies.authority.document.frozen !== undefined) return;
       await withdrawals.accept();
       this.#broken = undefined;
     }
-    const { approvers = [], frozen } = this.#making?.authority.document ?? {};
+    const { approvers = [], frozen } = this.#making?.dependencies.authority.document ?? {};
     if (approvers.length > 0 && frozen === undefined) this.#unwitnessed = undefined;
     await withdrawals.note();
   }

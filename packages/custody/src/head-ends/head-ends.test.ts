@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ForeignEntries } from "@meterkeep/ledger";
 import { AuthorityWorld } from "../testing/authority-world.ts";
 import { headEndFor } from "../testing/key-service-bench.ts";
 import { testCredential } from "../testing/test-credential.ts";
 import { caller, withTestCustody } from "../testing/test-custody.ts";
+import { ENROLLED, HeadEnds, REMOVED } from "./head-ends.ts";
 
 const OPERATOR = caller("operator");
 
@@ -31,4 +33,36 @@ test("once people approve, a head-end is enrolled when they have agreed to that 
     await assert.rejects(service.enrolHeadEnd({ headEnd, reason: "again" }, OPERATOR), { code: "approval-required" });
     await service.removeHeadEnd({ name: "acme", reason: "a test" }, OPERATOR);
     assert.deepEqual((await service.headEnds({}, OPERATOR)).headEnds, []);
+  }));
+
+test("a number that is missing among the records is told of, where nobody knows yet which entry was hidden", () =>
+  withTestCustody(async ({ store, custody, vault }) => {
+    for (const name of ["one", "two"]) {
+      const headEnd = headEndFor(name, testCredential(name).certificate);
+      await custody.service.enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR);
+    }
+    await custody.service.removeHeadEnd({ name: "one", reason: "broken into" }, OPERATOR);
+    const headEnd = headEndFor("three", testCredential("three").certificate);
+    await custody.service.enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR);
+    const records = await store.ledger.ofKinds([ENROLLED, REMOVED]);
+    const [, before, removal, next] = records.map(({ sequence }) => sequence) as [number, number, number, number];
+    const again = async (hidden: number | undefined) => {
+      const ledger = {
+        foreign: new ForeignEntries(),
+        ofKinds: async () => records.filter(({ sequence }) => sequence !== hidden),
+      };
+      const headEnds = new HeadEnds({
+        ...custody,
+        ledger,
+        committer: { submit: async () => undefined },
+        vault,
+      } as never);
+      await headEnds.open();
+      return { found: ledger.foreign.findings, names: headEnds.list().headEnds.map((one) => one.headEnd.name) };
+    };
+    assert.deepEqual(await again(undefined), { found: [], names: ["two", "three"] });
+    assert.deepEqual(await again(removal), {
+      found: [{ from: before + 1, to: next - 1, fault: "replaced" }],
+      names: ["one", "two", "three"],
+    });
   }));

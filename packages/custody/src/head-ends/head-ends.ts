@@ -7,7 +7,6 @@ import type { Changes } from "../authority/changes.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { TokenBuckets } from "../calls/token-bucket.ts";
-import { CustodyError } from "../errors.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import { sameMac } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
@@ -60,7 +59,7 @@ interface EntryBody {
 
 /** What head-ends are kept with. */
 export interface HeadEndDependencies {
-  readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;
+  readonly ledger: Pick<CustodyStore["ledger"], "ofKinds" | "foreign">;
   readonly committer: Committer;
   readonly vault: Pick<Vault, "authenticate">;
   readonly changes: Pick<Changes, "require">;
@@ -70,6 +69,9 @@ export interface HeadEndDependencies {
 /**
  * Head-ends of any vendor that may use the key service. A record is an entry of the ledger, with a MAC of the vault:
  * there is no row that could be put back or made beside it. What is enrolled or removed counts from the next request on.
+ *
+ * Records are numbered. An entry that was changed counts nowhere, and the others go on counting; where one is hidden, the gap in the
+ * numbers tells, and what was removed or enrolled is done again from second storage as after any finding.
  */
 export class HeadEnds {
   readonly #dependencies: HeadEndDependencies;
@@ -82,21 +84,37 @@ export class HeadEnds {
     this.#dependencies = dependencies;
   }
 
-  /**
-   * Reads them from the ledger.
-   *
-   * @throws CustodyError `record-not-authentic` where an entry is not this vault's
-   */
-  async open(): Promise<void> {
-    const enrolled = new Map<string, Enrolled>();
-    for (const entry of await this.#dependencies.ledger.ofKinds([ENROLLED, REMOVED])) {
-      const body = JSON.parse(entry.body) as EntryBody;
-      await this.#requireAuthentic(entry, body);
-      if (body.headEnd === undefined) enrolled.delete(body.name);
-      else enrolled.set(body.name, this.#enrolledOf(headEndOf(body.headEnd), entry, body.reason));
-      this.#revision = body.revision;
-    }
-    this.#enrolled = enrolled;
+  /** Reads them from the ledger; one that is not this vault's, and a number that is missing, are told of as findings. */
+  open(): Promise<void> {
+    return this.#turn.run(async () => {
+      const { ledger } = this.#dependencies;
+      const enrolled = new Map<string, Enrolled>();
+      let [revision, last] = [0, 0];
+      for (const entry of await ledger.ofKinds([ENROLLED, REMOVED])) {
+        const body = JSON.parse(entry.body) as EntryBody;
+        const { sequence } = entry;
+        if (!(await this.#isAuthentic(entry, body))) {
+          ledger.foreign.add({ from: sequence, to: sequence, fault: "altered" });
+          continue;
+        }
+        if (body.revision > revision + 1) this.#tellGap(last + 1, sequence - 1);
+        if (body.headEnd === undefined) enrolled.delete(body.name);
+        else enrolled.set(body.name, this.#enrolledOf(headEndOf(body.headEnd), entry, body.reason));
+        [revision, last] = [Math.max(revision, body.revision), sequence];
+      }
+      // One that is written meanwhile has the next number, whatever was hidden behind the last one that is there.
+      this.#revision = Math.max(this.#revision, revision);
+      this.#enrolled = enrolled;
+    });
+  }
+
+  /** Records are missing among those entries: where nobody knows yet which, they are not the history that was written. */
+  #tellGap(from: number, to: number): void {
+    const { foreign } = this.#dependencies.ledger;
+    const isKnown = foreign.findings.some(
+      (one) => one.fault !== "appended" && one.fault !== "beyond" && one.from <= to && from <= one.to,
+    );
+    if (!isKnown && from <= to) foreign.tell({ from, to, fault: "replaced" });
   }
 
   /** Counts the changes: who was found before one must be looked for again. */
@@ -212,13 +230,8 @@ export class HeadEnds {
     return entry;
   }
 
-  async #requireAuthentic(entry: LedgerEntry, { mac, ...said }: EntryBody): Promise<void> {
-    const authentic = await this.#mac(entry, said);
-    if (sameMac(authentic, Buffer.from(mac, "hex")) && said.revision === this.#revision + 1) return;
-    throw new CustodyError(
-      "record-not-authentic",
-      `entry ${entry.sequence} of the ledger, ${entry.kind} ${said.name}, was not written by this custodian`,
-    );
+  async #isAuthentic(entry: LedgerEntry, { mac, ...said }: EntryBody): Promise<boolean> {
+    return sameMac(await this.#mac(entry, said), Buffer.from(mac, "hex"));
   }
 
   async #mac(

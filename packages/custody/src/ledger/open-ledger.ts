@@ -47,6 +47,9 @@ export interface OpenedLedger {
 /** What opens and ends sessions by the hundred a second shares a commit with what comes within this: each is five statements and a write to the feed. */
 const GATHER_MILLISECONDS = 20;
 
+/** So many of the newest entries are read whole before anything decides: what was hidden among them decides nothing. */
+const READ_AT_START = 20_000;
+
 /** Kind of the entries that fill a gap before a row that somebody else has put behind it. */
 const GAP_FILLED = "ledger-gap-filled";
 
@@ -78,6 +81,13 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
   store.ledger.foreign.judgeBy(leafJudge(vault));
   await committer.edge();
   const reads = countingReads(store.ledger);
+  const patrol = new LedgerPatrol({
+    ledger: store.ledger,
+    edge: () => committer.edge(),
+    settings: { ...DEFAULT_PATROL_SETTINGS, ...options.patrol },
+    now,
+  });
+  await patrol.readFrom(Math.max(0, (await store.ledger.size()) - READ_AT_START));
   // Before this start writes anything itself, by its own clock.
   const written = await lastWritten(reads);
   const keeper = await keeperIn(store, {
@@ -97,12 +107,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     committer,
     bursts: new EntryBursts(committer, now),
     keeper,
-    patrol: new LedgerPatrol({
-      ledger: store.ledger,
-      edge: () => committer.edge(),
-      settings: { ...DEFAULT_PATROL_SETTINGS, ...options.patrol },
-      now,
-    }),
+    patrol,
     reads,
     written,
     isClean,

@@ -54,6 +54,8 @@ export class LedgerPatrol {
   #pass: Pass | undefined;
   #nextAt = 0;
   #isReading = false;
+  /** After how many entries everything was read at once, up to where the ledger ended when that was first asked for. */
+  #readFrom: number | undefined;
 
   constructor(dependencies: PatrolDependencies) {
     this.#dependencies = dependencies;
@@ -85,6 +87,18 @@ export class LedgerPatrol {
     } finally {
       this.#isReading = false;
     }
+  }
+
+  /**
+   * Reads at once what follows the first `after` entries, as far as that has not been done: whoever asks before it decides is led by
+   * nothing that was hidden there. An entry of another history is left to a pass, which has the whole tree.
+   */
+  async readFrom(after: number): Promise<void> {
+    const end = this.#readFrom ?? (await this.#dependencies.edge()).frontier.size;
+    if (after >= end) return;
+    const pass: Pass = { target: EMPTY_FRONTIER, frontier: unknownTree(after), unknown: [], suspects: [], others: [] };
+    while (pass.frontier.size < end) await this.#page(pass, Math.min(end - pass.frontier.size, PAGE_ENTRIES));
+    this.#readFrom = after;
   }
 
   /** Reads the next so many entries, whether they are there or not. */
@@ -173,6 +187,11 @@ export class LedgerPatrol {
 
 function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
   return one !== undefined && other !== undefined && Buffer.from(one).equals(other);
+}
+
+/** As many peaks as a tree of that size has, of which nothing is known. */
+function unknownTree(size: number): Frontier {
+  return { size, peaks: Array.from(size.toString(2).replaceAll("0", ""), () => NO_LEAF) };
 }
 
 /** Which entries are under each peak. */

@@ -69,13 +69,16 @@ export function postgresPkiLedger(client: SqlClient, foreign: ForeignEntries): P
         octets(after ?? ""),
       ),
     countSince: async (requester, since) => {
-      const { rows } = await client.query(
-        `select (select count(*) from ledger where ${IS_ORDER} and principal = $1 and at_ms >= $2 ${countingOnly(3)})::integer
-           + (select count(*) from ledger where kind = '${PASSWORD_MADE}' and principal = $1 and at_ms >= $2 ${countingOnly(3)})::integer
-           as count`,
-        [requester, since, foreign.listed],
+      // Whole, so that none counts that somebody has changed to be one.
+      const counted = await countingEntries(
+        client,
+        foreign,
+        `select ${ENTRY_COLUMNS} from ledger where ${IS_ORDER} and principal = $1 and at_ms >= $2 ${countingOnly(3)}
+         union all
+         select ${ENTRY_COLUMNS} from ledger where kind = '${PASSWORD_MADE}' and principal = $1 and at_ms >= $2 ${countingOnly(3)}`,
+        [requester, since],
       );
-      return (rows[0] as { readonly count: number }).count;
+      return counted.length;
     },
     freed: async (plan, meters) => {
       const removed = await countingEntries(

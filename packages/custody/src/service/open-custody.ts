@@ -3,6 +3,8 @@ import { steadyClock } from "@meterkeep/guard";
 import { DEFAULT_KEEPER_SETTINGS } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { authorityService } from "../authority/authority-service.ts";
+import { DocumentKeeper } from "../authority/document-keeper.ts";
+import { ExecutedChanges } from "../authority/executed-changes.ts";
 import { KeyControl } from "../authority/key-control.ts";
 import { openAuthority } from "../authority/open-authority.ts";
 import { Backups } from "../backup/backups.ts";
@@ -135,6 +137,17 @@ export async function openCustodyIn(
   const ledgerParts = { store, opened, stateFolder, options: options.ledger ?? {}, now, onFailure };
   const { committer, bursts, keeper, patrol, reads: ledger, written, isClean, head } = await openLedger(ledgerParts);
   vaultEntries.begin(bursts);
+  const documents = await DocumentKeeper.open({
+    records: store.authority,
+    committer,
+    vault,
+    ledger,
+    stateFolder,
+    now,
+    onFailure,
+  });
+  if (keeper.state.halt === undefined) await documents.settle();
+  const executed = await ExecutedChanges.open({ ledger, readFrom: (after) => patrol.readFrom(after), now });
   await secondStorage.unlock({ vault, committer, isHalted: keeper.state.halt !== undefined });
   const { escrow } = secondStorage;
   const recipient = await openRecipient(vault, store.installation);
@@ -164,6 +177,8 @@ export async function openCustodyIn(
   const { deciding, authority, enrolment } = await openAuthority({
     store,
     files,
+    documents,
+    executed,
     committer,
     vault,
     page: options.page,
@@ -171,7 +186,6 @@ export async function openCustodyIn(
     now,
   });
   const lentMeters = new LentMeters();
-  const { documents } = deciding;
   const foreignWatch = await ForeignWatch.open({ ledger, committer, authority, documents, now, onFailure });
   if (keeper.state.halt === undefined) {
     await authority.doubtClock();
@@ -239,7 +253,7 @@ export async function openCustodyIn(
     forget,
   });
   const headEnds = new HeadEnds({ ledger, committer, vault, changes: authority.changes, now });
-  // Entries that are not ours shut out the head-ends, not the meters.
+  // Entries that cannot be read shut out the head-ends, not the meters.
   await headEnds.open().catch(onFailure);
   const backups = new Backups({
     snapshots,

@@ -56,12 +56,16 @@ function drafts(round: number): LedgerDraft[] {
     entry("certificates-removed", { plan: "p1", meter: `M${round}` }),
     entry("authority-recorded", { revision: round, mac: "" }),
     entry("change-executed", { hash: `h${round}`, kind: "thaw" }),
+    entry("critical-sealed", { nonce: `1${round}`.repeat(16) }),
   ];
 }
 
 async function readings({ ledger, pkiLedger, authority }: CustodyStore) {
   const serials = [serial(1), serial(2), "11".repeat(16), "12".repeat(16)];
   return {
+    // First: what another reading finds is left out of any count.
+    ordered: await pkiLedger.countSince("custodian", 0),
+    lost: (await authority.countingSeals()).lost,
     itself: await ledger.ofItself(),
     kinds: await ledger.ofKinds(["ledger-witnesses", "authority-recorded"]),
     meters: await ledger.ofMeters([meter], ["field-lent"]),

@@ -3,9 +3,9 @@ import type { LedgerEntry } from "@meterkeep/ledger";
 import { DAY_MILLISECONDS } from "../../day.ts";
 import { conflict, setupName } from "../../store/memory-names.ts";
 import {
-  type AuthorityMark,
   type AuthorityRecords,
   type AuthorityWrite,
+  authorityMarkOf,
   type CriticalSeal,
   MONTH_MILLISECONDS,
   type OffCaps,
@@ -127,7 +127,7 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
   return {
     document: async () => {
       const mark = held().ledger.findLast(({ kind }) => kind === "authority-recorded");
-      return { stored: held().authority.document, mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
+      return { stored: held().authority.document, mark: mark && authorityMarkOf(mark) };
     },
     manifest: async (hash) => held().authority.manifests.get(hash),
     manifestPart: async (hash, part) => held().authority.manifestParts.get(`${hash}/${part}`),
@@ -158,8 +158,10 @@ export function authorityOf(held: () => { authority: HeldAuthority; ledger: Ledg
         seals: all.filter(
           ({ settledLived }) => settledLived === undefined || settledLived >= lived - MONTH_MILLISECONDS,
         ),
-        rows: all.length,
-        entries: held().ledger.filter(({ kind }) => kind === "critical-sealed").length,
+        lost: held()
+          .ledger.filter(({ kind }) => kind === "critical-sealed")
+          .map(({ body }) => (JSON.parse(body) as { readonly nonce: string }).nonce)
+          .filter((nonce) => !held().authority.seals.has(nonce)),
       };
     },
     progress: async (hash) => {

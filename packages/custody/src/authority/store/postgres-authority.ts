@@ -5,9 +5,9 @@ import { DAY_MILLISECONDS } from "../../day.ts";
 import { CustodyError } from "../../errors.ts";
 import { titleOctets } from "../../store/postgres-writes.ts";
 import {
-  type AuthorityMark,
   type AuthorityRecords,
   type AuthorityWrite,
+  authorityMarkOf,
   type CriticalSeal,
   MONTH_MILLISECONDS,
   type SealOutcome,
@@ -29,6 +29,8 @@ export const AUTHORITY_GRANTS = {
 } as const;
 
 const WHOLE = ["*", "*"] as const;
+/** One is enough for nothing to be sealed. */
+const LOST_AT_ONCE = 8;
 const hex = (octets: Buffer): string => octets.toString("hex");
 const octetsOf = (text: string): Buffer => Buffer.from(text, "hex");
 
@@ -46,7 +48,7 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
         `select ${ENTRY_COLUMNS} from ledger where kind = 'authority-recorded' ${countingOnly(1)} order by sequence desc limit 1`,
         [],
       );
-      return { stored: rows[0], mark: mark && (JSON.parse(mark.body) as AuthorityMark) };
+      return { stored: rows[0], mark: mark && authorityMarkOf(mark) };
     },
     manifest: async (hash) => {
       const { rows } = await pool.query<ManifestRow>(
@@ -82,14 +84,15 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
       return rows.map(changeOf)[0];
     },
     wasExecuted: async (hash) => {
+      // Not read as JSON, which what was changed need not be.
       const executed = await countingEntries(
         pool,
         foreign,
         `select ${ENTRY_COLUMNS} from ledger
-         where kind = 'change-executed' and body::jsonb->>'hash' = $1 ${countingOnly(2)} limit 1`,
+         where kind = 'change-executed' and position($1 in body) > 0 ${countingOnly(2)}`,
         [hash],
       );
-      return executed.length > 0;
+      return executed.some(({ body }) => (JSON.parse(body) as { readonly hash: string }).hash === hash);
     },
     changes: async (limit) => {
       const { rows } = await pool.query<ChangeRow>(`${CHANGES} order by submitted_ms desc limit $1`, [limit]);
@@ -122,13 +125,19 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
            select coalesce(greatest(max(sealed_lived_ms), max(settled_lived_ms)), 0) from critical_seals) - $1::bigint`,
         [MONTH_MILLISECONDS],
       );
-      const counted = await pool.query<{ rows: string; entries: string }>(
-        `select (select count(*) from critical_seals) as rows,
-           (select count(*) from ledger where kind = 'critical-sealed' ${countingOnly(1)}) as entries`,
-        [foreign.listed],
+      // By the text, since what was changed need not be JSON.
+      const lost = await countingEntries(
+        pool,
+        foreign,
+        `select ${ENTRY_COLUMNS} from ledger where kind = 'critical-sealed' and not exists (select from critical_seals
+             where encode(nonce, 'hex') = substring(body from '"nonce":"([0-9a-f]+)"'))
+           ${countingOnly(1)} order by sequence limit ${LOST_AT_ONCE}`,
+        [],
       );
-      const [counts] = counted.rows;
-      return { seals: rows.map(storedSealOf), rows: Number(counts?.rows), entries: Number(counts?.entries) };
+      return {
+        seals: rows.map(storedSealOf),
+        lost: lost.map(({ body }) => (JSON.parse(body) as { nonce: string }).nonce),
+      };
     },
     progress: async (hash) => {
       const { rows } = await pool.query<{ outcome: SealOutcome | null; count: string }>(

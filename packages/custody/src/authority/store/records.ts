@@ -1,4 +1,5 @@
 import type { Direction } from "@meterkeep/guard";
+import type { LedgerEntry } from "@meterkeep/ledger";
 import { DAY_MILLISECONDS } from "../../day.ts";
 import type { SetupPlace } from "../../store/records.ts";
 
@@ -15,6 +16,22 @@ export interface AuthorityMark {
   readonly revision: number;
   /** Hex. */
   readonly mac: string;
+}
+
+/** The same with the entry that it is in. */
+export interface MarkedAuthority extends AuthorityMark {
+  readonly sequence: number;
+  readonly at: number;
+}
+
+/** The mark of the document in an entry. */
+export function authorityMarkOf({
+  sequence,
+  at,
+  body,
+}: Pick<LedgerEntry, "sequence" | "at" | "body">): MarkedAuthority {
+  const { revision, mac } = JSON.parse(body) as AuthorityMark;
+  return { revision, mac, sequence, at };
 }
 
 /** A manifest as kept, by the hash of its octets, which lie beside it in parts. */
@@ -139,7 +156,7 @@ export type AuthorityWrite =
 /** What the authority reads. */
 export interface AuthorityRecords {
   /** The document, and what the ledger says of it. */
-  document(): Promise<{ readonly stored: StoredAuthority | undefined; readonly mark: AuthorityMark | undefined }>;
+  document(): Promise<{ readonly stored: StoredAuthority | undefined; readonly mark: MarkedAuthority | undefined }>;
   manifest(hash: string): Promise<StoredManifest | undefined>;
   /** The octets of a part of a manifest, deflated; undefined after the last one. */
   manifestPart(hash: string, part: number): Promise<Uint8Array | undefined>;
@@ -156,10 +173,10 @@ export interface AuthorityRecords {
   /** What has not been settled, of a setup or of all. */
   openSeals(of?: SetupPlace): Promise<readonly CriticalSeal[]>;
   /**
-   * What counts against caps, or could: not settled, or settled within 30 days before the latest time lived. With it how many
-   * seals there are in all, and how many the ledger has entries of.
+   * What counts against caps, or could: not settled, or settled within 30 days before the latest time lived. With it the nonces of
+   * some of those that the ledger has entries of and that are not kept, where there are such.
    */
-  countingSeals(): Promise<{ readonly seals: readonly StoredSeal[]; readonly rows: number; readonly entries: number }>;
+  countingSeals(): Promise<{ readonly seals: readonly StoredSeal[]; readonly lost: readonly string[] }>;
   /** How many of a manifest were sealed, by what became of them. */
   progress(hash: string): Promise<Readonly<Record<SealOutcome | "open", number>>>;
   /** The latest time lived that any seal has. */
