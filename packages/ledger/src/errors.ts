@@ -4,6 +4,7 @@ export const LEDGER_ERROR_CODES = [
   "ledger-foreign-entries",
   "ledger-altered",
   "ledger-unbound",
+  "ledger-under-rules",
   "ledger-forked",
   "ledger-closed",
   "ledger-restored",

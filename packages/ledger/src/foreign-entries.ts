@@ -4,9 +4,10 @@ import type { StoredEntry } from "./stored-entry.ts";
 
 /**
  * What is wrong with entries of a ledger: nobody here has written them (behind its end, or behind a gap in its numbers), they were
- * changed since, they are gone, one of them is of another history, or what is stored above them is not the hash over them.
+ * changed since, they are gone, one of them is of another history, what is stored above them is not the hash over them, or the
+ * database leaves them out where it is decided by them.
  */
-export type EntryFault = "appended" | "beyond" | "altered" | "missing" | "replaced" | "rehashed";
+export type EntryFault = "appended" | "beyond" | "altered" | "missing" | "replaced" | "rehashed" | "hidden";
 
 /** Entries that are not what their writer wrote. */
 export interface Finding extends EntryRange {
@@ -34,7 +35,7 @@ export class ForeignEntries {
   #found = 0;
   /** What counts nowhere, by why, and in all. */
   readonly #excluded = new Map<EntryFault, Ranges>();
-  readonly #nowhere = new Ranges();
+  #nowhere = new Ranges();
   #listed: string | undefined;
   #beyond: bigint | undefined;
   #judge: LeafJudge | undefined;
@@ -82,6 +83,19 @@ export class ForeignEntries {
     if (fault === "appended") this.#told.get("altered")?.ranges.removeWithin({ from, to });
     this.#findings = undefined;
     this.#found += 1;
+  }
+
+  /** These were put right: they count again, and nobody is told of them any more. */
+  forget(right: readonly Finding[]): void {
+    for (const { from, to, fault } of right) {
+      this.#told.get(fault)?.ranges.removeWithin({ from, to });
+      this.#excluded.get(fault)?.removeWithin({ from, to });
+    }
+    // What is wrong in more than one way counts nowhere still.
+    this.#nowhere = new Ranges();
+    for (const { all } of this.#excluded.values()) for (const range of all) this.#nowhere.add(range);
+    this.#listed = undefined;
+    this.#findings = undefined;
   }
 
   /** Where the first row stands that follows on from nothing: it and all behind it are of no ledger. */

@@ -14,7 +14,14 @@ export { chooseOwner, type DatabaseOwner } from "./embedded/owner.ts";
 export { type PostgresProgram, placeProgram } from "./embedded/program.ts";
 export { POSTGRES_ERROR_CODES, PostgresError, type PostgresErrorCode } from "./error.ts";
 export { acquireLock, type DirectoryLock, processStartTime } from "./lock.ts";
-export { type MigrationReport, type MigrationSource, migrate, pendingMigrations } from "./migrate.ts";
+export {
+  type Migration,
+  type MigrationReport,
+  type MigrationSource,
+  migrate,
+  pendingMigrations,
+  readMigrations,
+} from "./migrate.ts";
 export { isPassing } from "./passing.ts";
 export { createPool, createQueries, inTransaction, type PoolOptions } from "./pool.ts";
 export {

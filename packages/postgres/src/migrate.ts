@@ -24,7 +24,8 @@ export interface MigrationReport {
   readonly alreadyThere: number;
 }
 
-interface Migration {
+/** A file of a {@link MigrationSource}. */
+export interface Migration {
   readonly component: string;
   readonly number: number;
   readonly name: string;
@@ -109,7 +110,8 @@ export async function pendingMigrations(
   return known.filter((migration) => !done.has(key(migration))).map(describe);
 }
 
-async function readMigrations({ component, directory }: MigrationSource): Promise<Migration[]> {
+/** The migrations of a package as their files have them. @throws {PostgresError} `migrations-invalid` */
+export async function readMigrations({ component, directory }: MigrationSource): Promise<Migration[]> {
   const base = directory instanceof URL ? directory : new URL(`file://${directory.replace(/\/?$/, "/")}`);
   const names = (await readdir(base)).filter((name) => name.endsWith(".sql")).sort();
   return Promise.all(

@@ -211,6 +211,7 @@ export function feedingStore(
     load: store.load,
     loadPage: store.loadPage,
     counterLine: store.counterLine,
+    entriesBehind: store.entriesBehind,
     unauthenticated: store.unauthenticated,
     meterCount: store.meterCount,
     provenMeterCount: store.provenMeterCount,

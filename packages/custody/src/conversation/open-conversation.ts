@@ -10,7 +10,7 @@ import type { ConversationDependencies } from "./dependencies.ts";
 export interface ConversationParts
   extends Omit<ConversationDependencies, "sendCounters" | "receiveWindows" | "random" | "keeping"> {
   /** To whoever decides by it. */
-  readonly ledger: Pick<CustodyStore["ledger"], "ofItself" | "foreign">;
+  readonly ledger: Pick<CustodyStore["ledger"], "ofItself" | "counted" | "foreign">;
   readonly use: UseOfCounters;
   readonly mostSessions: number;
   /** While they are open unless given. */
@@ -30,7 +30,7 @@ export function openConversation(parts: ConversationParts): OpenedConversation {
   const { files, committer, bursts, vault, now, clientTitle, ledger, use, mostSessions } = parts;
   const receiveWindows = new ReceiveWindows();
   const keyCache = new MeterKeyCache({ files, vault, receiveWindows, now, foreign: ledger.foreign });
-  const skip = skippedAfterLoss(ledger, use);
+  const skip = skippedAfterLoss(ledger, now, use);
   return {
     conversation: {
       files,

@@ -35,7 +35,7 @@ test("once people approve, a head-end is enrolled when they have agreed to that 
     assert.deepEqual((await service.headEnds({}, OPERATOR)).headEnds, []);
   }));
 
-test("a number that is missing among the records is told of, where nobody knows yet which entry was hidden", () =>
+test("a number that is missing among the records is told of, where nobody knows yet which entry was hidden, and counts when it is there again", () =>
   withTestCustody(async ({ store, custody, vault }) => {
     for (const name of ["one", "two"]) {
       const headEnd = headEndFor(name, testCredential(name).certificate);
@@ -46,10 +46,11 @@ test("a number that is missing among the records is told of, where nobody knows 
     await custody.service.enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR);
     const records = await store.ledger.ofKinds([ENROLLED, REMOVED]);
     const [, before, removal, next] = records.map(({ sequence }) => sequence) as [number, number, number, number];
-    const again = async (hidden: number | undefined) => {
+    const again = async (...hidden: readonly number[]) => {
+      let isHidden = (sequence: number) => hidden.includes(sequence);
       const ledger = {
         foreign: new ForeignEntries(),
-        ofKinds: async () => records.filter(({ sequence }) => sequence !== hidden),
+        ofKinds: async () => records.filter(({ sequence }) => !isHidden(sequence)),
       };
       const headEnds = new HeadEnds({
         ...custody,
@@ -58,11 +59,24 @@ test("a number that is missing among the records is told of, where nobody knows 
         vault,
       } as never);
       await headEnds.open();
-      return { found: ledger.foreign.findings, names: headEnds.list().headEnds.map((one) => one.headEnd.name) };
+      const names = () => headEnds.list().headEnds.map((one) => one.headEnd.name);
+      const { findings: found } = ledger.foreign;
+      const { revision } = headEnds;
+      const atFirst = names();
+      isHidden = () => false;
+      await headEnds.readAgain();
+      assert.deepEqual(names(), ["two", "three"]);
+      assert.equal(headEnds.revision !== revision, hidden.length > 0, "who was found before must be looked for again");
+      // What is known is not forgotten for an answer that leaves something out.
+      isHidden = (sequence) => sequence === removal;
+      await headEnds.readAgain();
+      assert.deepEqual(names(), ["two", "three"]);
+      return { found, names: atFirst };
     };
-    assert.deepEqual(await again(undefined), { found: [], names: ["two", "three"] });
+    assert.deepEqual(await again(), { found: [], names: ["two", "three"] });
     assert.deepEqual(await again(removal), {
       found: [{ from: before + 1, to: next - 1, fault: "replaced" }],
       names: ["one", "two", "three"],
     });
+    assert.deepEqual((await again(next)).names, ["two"]);
   }));

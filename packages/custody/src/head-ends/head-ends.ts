@@ -77,6 +77,8 @@ export class HeadEnds {
   readonly #dependencies: HeadEndDependencies;
   #enrolled: ReadonlyMap<string, Enrolled> = new Map();
   #revision = 0;
+  /** So many records are known. */
+  #records = 0;
   /** Changes go one after the other. */
   readonly #turn = new Turn();
 
@@ -89,7 +91,7 @@ export class HeadEnds {
     return this.#turn.run(async () => {
       const { ledger } = this.#dependencies;
       const enrolled = new Map<string, Enrolled>();
-      let [revision, last] = [0, 0];
+      let [revision, last, records] = [0, 0, 0];
       for (const entry of await ledger.ofKinds([ENROLLED, REMOVED])) {
         const body = JSON.parse(entry.body) as EntryBody;
         const { sequence } = entry;
@@ -100,11 +102,12 @@ export class HeadEnds {
         if (body.revision > revision + 1) this.#tellGap(last + 1, sequence - 1);
         if (body.headEnd === undefined) enrolled.delete(body.name);
         else enrolled.set(body.name, this.#enrolledOf(headEndOf(body.headEnd), entry, body.reason));
-        [revision, last] = [Math.max(revision, body.revision), sequence];
+        [revision, last, records] = [Math.max(revision, body.revision), sequence, records + 1];
       }
       // One that is written meanwhile has the next number, whatever was hidden behind the last one that is there.
       this.#revision = Math.max(this.#revision, revision);
       this.#enrolled = enrolled;
+      this.#records = records;
     });
   }
 
@@ -117,9 +120,24 @@ export class HeadEnds {
     if (!isKnown && from <= to) foreign.tell({ from, to, fault: "replaced" });
   }
 
+  /**
+   * Reads them again, as something was found to be wrong with the ledger, or to be right again: where it knows more than was read
+   * before, that counts. Where it knows less, it was changed since.
+   */
+  readAgain(): Promise<void> {
+    return this.#turn.run(async () => {
+      const again = new HeadEnds(this.#dependencies);
+      await again.open();
+      if (again.#records <= this.#records) return;
+      this.#enrolled = again.#enrolled;
+      this.#revision = Math.max(this.#revision, again.#revision);
+      this.#records = again.#records;
+    });
+  }
+
   /** Counts the changes: who was found before one must be looked for again. */
   get revision(): number {
-    return this.#revision;
+    return this.#records;
   }
 
   /**
@@ -227,6 +245,7 @@ export class HeadEnds {
     const entry = installationEntry(at, kind, caller.name, { ...said, mac });
     await committer.submit({ entries: [entry] });
     this.#revision = revision;
+    this.#records += 1;
     return entry;
   }
 

@@ -11,10 +11,13 @@ import {
   codeOf,
   type FindingBody,
   findingKey,
+  isAbout,
+  isOfOwn,
   type NamedFindings,
   namedFindings,
   namingEntry,
 } from "./named-findings.ts";
+import type { PassedPatrol } from "./patrol.ts";
 import type { Trouble } from "./trouble.ts";
 
 /** What the watch needs. */
@@ -34,12 +37,16 @@ export interface ForeignWatchDependencies {
  *
  * States: *quiet* (nothing was found that people have not seen), *told* (the status says so, start after start; it is not named yet,
  * nobody is enrolled yet, or the freeze is not durable yet), *frozen* (everything critical, where people approve), *seen* (two people
- * have thawed since it was named, by the ledger).
+ * have thawed since it was named, by the ledger; where a later pass of the patrol shows that it was put right, it is forgotten, and
+ * told anew where it is wrong again).
  */
 export class ForeignWatch {
   readonly #dependencies: ForeignWatchDependencies;
   /** What people have seen. */
   #seen: ReadonlySet<string>;
+  /** What had been found when those who decide by the ledger last read it again. */
+  #readBy: readonly Finding[] | undefined;
+  readonly #readers = new Set<() => Promise<void>>();
   /** Of how many findings it was told, in the order in which they were found. */
   #toldOf = 0;
   /** For how many it was frozen, durably. */
@@ -54,9 +61,40 @@ export class ForeignWatch {
     return new ForeignWatch(dependencies, await namedFindings(dependencies.ledger));
   }
 
+  /** What people have not seen. */
+  get open(): readonly Finding[] {
+    return this.#dependencies.ledger.foreign.findings.filter((finding) => !this.#seen.has(findingKey(finding)));
+  }
+
+  /**
+   * Hears of a pass of the patrol: what people had seen when it began, and it has not found again, was put right. It counts again and
+   * is forgotten, so that they are told where it is found once more.
+   */
+  passed({ before, found, size }: PassedPatrol): void {
+    const { foreign } = this.#dependencies.ledger;
+    // What was hidden may be there again, of which nobody would be told.
+    this.#readBy = undefined;
+    const right = before.filter(
+      (one) =>
+        isOfOwn(one) &&
+        one.to <= size &&
+        this.#seen.has(findingKey(one)) &&
+        !found.some((other) => isAbout(one, other)),
+    );
+    if (right.length === 0) return;
+    foreign.forget(right);
+    const keys = new Set(right.map(findingKey));
+    this.#seen = new Set([...this.#seen].filter((key) => !keys.has(key)));
+  }
+
+  /** Has somebody who holds what the ledger says read it again whenever something else was found, and after each pass of the patrol. */
+  onFound(read: () => Promise<void>): void {
+    this.#readers.add(read);
+  }
+
   /** What people should hear of. */
   get trouble(): Trouble | undefined {
-    const open = this.#open;
+    const open = this.open;
     if (open.length === 0) return undefined;
     const message = `${wordsOf(open)}. Find out who owns the database, look what else was changed in it, and have two people thaw`;
     return { code: codeOf(open), message };
@@ -64,10 +102,15 @@ export class ForeignWatch {
 
   /** Names what was found, freezes for it, and lets it rest once people have thawed; to be called every few seconds. */
   async tend(): Promise<void> {
-    const open = this.#open;
-    if (open.length === 0) return;
     const { authority, documents, committer, onFailure, now, ledger } = this.#dependencies;
-    if (documents.spoilt !== undefined) return;
+    const { findings } = ledger.foreign;
+    if (findings !== this.#readBy) {
+      for (const read of this.#readers) await read().catch(onFailure);
+      if (documents.spoilt === undefined) await this.#nameMended();
+      this.#readBy = findings;
+    }
+    const open = this.open;
+    if (open.length === 0 || documents.spoilt !== undefined) return;
     const count = ledger.foreign.found;
     if (count > this.#toldOf) {
       this.#toldOf = count;
@@ -96,13 +139,34 @@ export class ForeignWatch {
   /** Names those that were found while reading; what was appended, the committer has named. */
   async #name(open: readonly Finding[]): Promise<NamedFindings["found"]> {
     const { ledger, committer, now } = this.#dependencies;
-    const { found } = await namedFindings(ledger);
-    const unnamed = open.filter((finding) => codeOf([finding]) === ALTERED && !found.has(findingKey(finding)));
-    if (unnamed.length === 0) return found;
+    const named = await this.#unseen();
+    const unnamed = open.filter((finding) => isOfOwn(finding) && !named.has(findingKey(finding)));
+    if (unnamed.length === 0) return named;
     const some = unnamed.slice(0, MOST_AT_ONCE);
     const entries = await Promise.all(some.map((finding) => namingEntry(ledger, finding, now())));
     await committer.submit({ entries });
-    return (await namedFindings(ledger)).found;
+    return this.#unseen();
+  }
+
+  /** What is named and not accepted yet: what was put right after that and is wrong again has to be named once more. */
+  async #unseen(): Promise<NamedFindings["found"]> {
+    const { found, seenUpTo } = await namedFindings(this.#dependencies.ledger);
+    return new Map([...found].filter(([, { sequence }]) => sequence > seenUpTo));
+  }
+
+  /** Says what people have accepted and was put right since. */
+  async #nameMended(): Promise<void> {
+    const { ledger, committer, now } = this.#dependencies;
+    const { found, seenUpTo } = await namedFindings(ledger);
+    const isWrong = (one: Finding) => ledger.foreign.findings.some((other) => isAbout(one, other));
+    const mended = [...found.values()].filter((one) => isOfOwn(one) && one.sequence <= seenUpTo && !isWrong(one));
+    for (let at = 0; at < mended.length; at += MOST_AT_ONCE) {
+      const entries = mended.slice(at, at + MOST_AT_ONCE).map(({ from, to, fault }) => {
+        const body: FindingBody = { from, to, fault, mended: true };
+        return installationEntry(now(), ALTERED, "custodian", body);
+      });
+      await committer.submit({ entries });
+    }
   }
 
   async #wasThawedSince(entry: number): Promise<boolean> {
@@ -111,18 +175,15 @@ export class ForeignWatch {
       ({ sequence, body }) => sequence > entry && (JSON.parse(body) as { readonly kind: string }).kind === "thaw",
     );
   }
-
-  get #open(): readonly Finding[] {
-    return this.#dependencies.ledger.foreign.findings.filter((finding) => !this.#seen.has(findingKey(finding)));
-  }
 }
 
 /** What is wrong, in words for who reads the status. */
 const FAULTS: Readonly<Record<EntryFault, string>> = {
   altered: "changed since this custodian wrote it, and counted nowhere",
   missing: "written by this custodian, and gone",
-  replaced: "not the history that this custodian wrote",
+  replaced: "not the history that this custodian wrote, or nobody can tell",
   rehashed: "as they were written, under a stored hash that was another, and was computed anew",
+  hidden: "kept by the database from what is decided by it",
   appended: "not written by this custodian, and counted nowhere",
   beyond: "behind a gap in the numbers, not written by this custodian, and read by nobody",
 };

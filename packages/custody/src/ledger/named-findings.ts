@@ -12,6 +12,8 @@ export interface FindingBody extends EntryRange {
   readonly fault?: EntryFault;
   /** What they call themselves. */
   readonly kinds?: readonly string[];
+  /** They have been put right since people accepted them: what is found there later is found anew. */
+  readonly mended?: boolean;
   /** By now people have seen what was named up to the entry `named`. */
   readonly accepted?: boolean;
   readonly named?: number;
@@ -28,9 +30,19 @@ export function findingKey({ from, to, fault }: Finding): string {
   return `${fault} ${from}-${to}`;
 }
 
+/** Whether it is about entries that this custodian wrote: one of them may have said what nobody knows now. */
+export function isOfOwn({ fault }: Pick<Finding, "fault">): boolean {
+  return fault !== "appended" && fault !== "beyond";
+}
+
+/** Whether both are about some entry, of the same fault. */
+export function isAbout(one: Finding, other: Finding): boolean {
+  return one.fault === other.fault && one.from <= other.to && other.from <= one.to;
+}
+
 /** The code of findings, which is the kind of the entries that name them: one that was changed is worse than one that was added. */
 export function codeOf(findings: readonly Pick<Finding, "fault">[]): typeof FOREIGN | typeof ALTERED {
-  return findings.every(({ fault }) => fault === "appended" || fault === "beyond") ? FOREIGN : ALTERED;
+  return findings.some(isOfOwn) ? ALTERED : FOREIGN;
 }
 
 /** The entry that names a finding. */
@@ -45,13 +57,15 @@ export async function namingEntry(
   return installationEntry(at, codeOf([{ fault }]), "custodian", body);
 }
 
+/** What the ledger has named and nobody has put right since. */
 export async function namedFindings(ledger: Pick<LedgerReads, "ofItself">): Promise<NamedFindings> {
   const found = new Map<string, Finding & { readonly sequence: number }>();
   let seenUpTo = 0;
   for (const { kind, sequence, body } of await ledger.ofItself()) {
     if (kind !== FOREIGN && kind !== ALTERED) continue;
-    const { from, to, fault = "appended", accepted, named = 0 } = JSON.parse(body) as FindingBody;
-    if (accepted === true) seenUpTo = Math.max(seenUpTo, named);
+    const { from, to, fault = "appended", accepted, mended, named = 0 } = JSON.parse(body) as FindingBody;
+    if (mended === true) found.delete(findingKey({ from, to, fault }));
+    else if (accepted === true) seenUpTo = Math.max(seenUpTo, named);
     else found.set(findingKey({ from, to, fault }), { from, to, fault, sequence });
   }
   return { found, seenUpTo };

@@ -4,6 +4,7 @@ import { GroupCommitter } from "../store/committer.ts";
 import { gatheringFor } from "../store/gathering.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
+import { DecidingQuestions } from "./deciding-questions.ts";
 import { growthMacs, leafJudge } from "./entry-macs.ts";
 import { installationEntry } from "./installation-entry.ts";
 import { signingKeys } from "./ledger-signer.ts";
@@ -80,10 +81,12 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
   // Before anything is read to decide by it.
   store.ledger.foreign.judgeBy(leafJudge(vault));
   await committer.edge();
-  const reads = countingReads(store.ledger);
+  const questions = new DecidingQuestions(store);
+  const reads = countingReads(questions.noting(store.ledger));
   const patrol = new LedgerPatrol({
     ledger: store.ledger,
     edge: () => committer.edge(),
+    questions,
     settings: { ...DEFAULT_PATROL_SETTINGS, ...options.patrol },
     now,
   });

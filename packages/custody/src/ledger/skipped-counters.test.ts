@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EMPTY_EDGE, growthOf, type LedgerEntry } from "@meterkeep/ledger";
+import {
+  EMPTY_EDGE,
+  type Finding,
+  ForeignEntries,
+  growthOf,
+  type LedgerDraft,
+  type LedgerEntry,
+} from "@meterkeep/ledger";
 import { FIRST_COUNTER, LARGEST_BLOCK, SendCounters } from "../protocol/send-counters.ts";
 import { countersOfWindow, MOST_OF_A_LOSS, RESTORED, skippedAfterLoss, UNCLEAN_START } from "./skipped-counters.ts";
 
 const place = { utility: "u", island: "i", systemTitle: "5453540000000007", setup: 0 };
-const resumed = (lost: number) => ({
+const resumed = (lost: number): LedgerDraft & { readonly at: number } => ({
   at: 1,
   kind: "ledger-resumed",
   principal: "ledger",
@@ -15,7 +22,14 @@ const resumed = (lost: number) => ({
 });
 
 /** The first counter of a line that stands at 320, its last mark at a sequence of a ledger. */
-async function firstCounter(entries: readonly LedgerEntry[], markedAt: number | undefined): Promise<number> {
+async function firstCounter(
+  entries: readonly LedgerEntry[],
+  markedAt: number | undefined,
+  found: readonly Finding[] = [],
+  now = 1,
+): Promise<number> {
+  const foreign = new ForeignEntries();
+  for (const finding of found) foreign.tell(finding);
   const counters = new SendCounters({
     committer: { submit: async () => undefined },
     files: {
@@ -28,7 +42,14 @@ async function firstCounter(entries: readonly LedgerEntry[], markedAt: number | 
     },
     vault: { authenticate: async (texts) => texts.map(() => new Uint8Array(32)) },
     now: () => 1,
-    skip: skippedAfterLoss({ ofItself: async () => [...entries] }),
+    skip: skippedAfterLoss(
+      {
+        ofItself: async () => entries.filter(({ kind }) => kind.startsWith("ledger-")),
+        counted: async (after, limit) => entries.filter(({ sequence }) => sequence > after).slice(0, limit),
+        foreign,
+      },
+      () => now,
+    ),
   });
   return counters.take(place, 1, 1);
 }
@@ -63,4 +84,37 @@ test("no loss leaves out more than a sixteenth of a line, whatever an entry says
   const said = { ...resumed(0), kind: RESTORED, body: { counters: 2 ** 40 } };
   const { entries } = growthOf(EMPTY_EDGE, [said, said]);
   assert.equal(await firstCounter(entries, undefined), FIRST_COUNTER + 64 + 2 * MOST_OF_A_LOSS);
+});
+
+const named = (body: Finding & { readonly mended?: boolean }, at = 1): LedgerDraft => ({
+  ...resumed(0),
+  at,
+  kind: "ledger-altered",
+  body,
+});
+
+test("a line leaves out what changed entries may have reserved, until it has been marked after they were named", async () => {
+  const three: Finding = { from: 40, to: 42, fault: "missing" };
+  const one: Finding = { from: 7, to: 7, fault: "altered" };
+  const { entries } = growthOf(EMPTY_EDGE, [resumed(0), named(three), named(one), named({ ...one, mended: true })]);
+  const base = FIRST_COUNTER + 64;
+  assert.equal(await firstCounter(entries, undefined), base + 4 * LARGEST_BLOCK);
+  // A mark that is newer than what is missing was written before anybody knew, and may rest on an older row.
+  assert.equal(await firstCounter(entries, 2), base + LARGEST_BLOCK);
+  assert.equal(await firstCounter(entries, 3), base);
+  // What is found and not named yet is behind no mark.
+  const hidden: Finding = { from: 1, to: 1, fault: "hidden" };
+  const strange: Finding = { from: 5, to: 999, fault: "appended" };
+  assert.equal(await firstCounter(entries, 3, [hidden, three, strange]), base + LARGEST_BLOCK);
+});
+
+test("whoever changes a million entries uses up no line: what they may have reserved is bounded by the time in which they were written", async () => {
+  const day = 86_400_000;
+  const first = { ...resumed(0), at: 10 * day, kind: "seen" };
+  const { entries } = growthOf(EMPTY_EDGE, [first, named({ from: 2, to: 1_100_001, fault: "altered" }, 11 * day)]);
+  const skipped = (await firstCounter(entries, undefined)) - FIRST_COUNTER - 64;
+  assert.ok(skipped > 32 * 86_400 && skipped < 2 ** 24, String(skipped));
+  const found: Finding = { from: 3, to: 1_100_001, fault: "missing" };
+  const unnamed = (await firstCounter(entries.slice(0, 1), undefined, [found], 11 * day)) - FIRST_COUNTER - 64;
+  assert.equal(unnamed, skipped);
 });

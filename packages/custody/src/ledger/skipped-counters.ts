@@ -1,7 +1,15 @@
-import { DEFAULT_KEEPER_SETTINGS, type KeeperSettings, type LedgerStore, RESUMED } from "@meterkeep/ledger";
+import {
+  DEFAULT_KEEPER_SETTINGS,
+  type EntryRange,
+  type Finding,
+  type KeeperSettings,
+  type LedgerStore,
+  RESUMED,
+} from "@meterkeep/ledger";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import { LARGEST_BLOCK } from "../protocol/send-counters.ts";
 import { DEFAULT_SEAL_BUDGET } from "../session/seal-budget.ts";
+import { ALTERED, type FindingBody, findingKey, isOfOwn } from "./named-findings.ts";
 
 /**
  * Kind of the entry that a start writes when the ledger does not end with a stop: a crash, or a database put back to a
@@ -39,31 +47,69 @@ export function countersOfWindow({ budget, settings }: UseOfCounters = DEFAULT_U
   return PRINCIPALS * Math.ceil(budget.burst + budget.perSecond * settings.everySeconds) + LARGEST_BLOCK;
 }
 
+/** The ledger, to whoever asks what of it is lost. */
+type LossyLedger = Pick<LedgerStore, "ofItself" | "counted" | "foreign">;
+
 /**
  * How many counters a line leaves out for what is not in this database any more: entries that were lost for certain
- * (`ledger-resumed`), and those that may have been (`ledger-unclean-start`). A line whose mark was written after is
- * known again.
+ * (`ledger-resumed`), those that may have been (`ledger-unclean-start`), and those that somebody has changed, taken out or
+ * hidden (`ledger-altered`): each may have been the newest mark of the line. A line whose mark was written after is
+ * known again; what is found and not named yet is before nothing.
  *
  * Bounded by what the budgets allow in the time that was lost, and by a sixteenth of a line, so that no loss exhausts one.
  */
 export function skippedAfterLoss(
-  ledger: Pick<LedgerStore, "ofItself">,
+  ledger: LossyLedger,
+  now: () => number,
   use: UseOfCounters = DEFAULT_USE,
 ): (markedAt: number) => Promise<number> {
+  const since = knownBefore(ledger);
   return async (markedAt) => {
     let sum = 0;
+    const named = new Set<string>();
+    const altered: (EntryRange & { readonly at: number })[] = [];
     for (const { kind, sequence, at, body } of await ledger.ofItself()) {
+      const said = JSON.parse(body) as LossBody;
+      const isNaming = kind === ALTERED && said.accepted !== true && said.mended !== true;
+      if (isNaming) named.add(findingKey(said as Finding));
       if (sequence <= markedAt) continue;
-      const said = JSON.parse(body) as {
-        readonly lost?: number;
-        readonly since?: number | null;
-        readonly counters?: number;
-      };
+      if (isNaming) altered.push({ from: said.from, to: said.to, at });
       if (kind === UNCLEAN_START || kind === RESTORED) sum += Math.min(said.counters ?? 0, MOST_OF_A_LOSS);
       if (kind === RESUMED)
         sum += Math.min((said.lost ?? 0) * LARGEST_BLOCK, countersSince(at - (said.since ?? 0), use), MOST_OF_A_LOSS);
     }
-    return sum;
+    for (const finding of ledger.foreign.findings)
+      if (isOfOwn(finding) && !named.has(findingKey(finding))) altered.push({ ...finding, at: now() });
+    if (altered.length === 0) return sum;
+    const lost = altered.reduce((entries, { from, to }) => entries + to - from + 1, 0);
+    const to = Math.max(...altered.map(({ at }) => at));
+    const from = await since(Math.min(...altered.map((one) => one.from)));
+    return sum + Math.min(lost * LARGEST_BLOCK, countersSince(to - from, use), MOST_OF_A_LOSS);
+  };
+}
+
+/** What the entries say that are asked for losses. */
+type LossBody = FindingBody & {
+  readonly lost?: number;
+  readonly since?: number | null;
+  readonly counters?: number;
+};
+
+/** When something was surely written before an entry, in milliseconds since 1970 UTC; 0 where nobody knows any more. */
+function knownBefore({ counted }: Pick<LedgerStore, "counted">): (sequence: number) => Promise<number> {
+  const known = new Map<number, number>();
+  return async (sequence) => {
+    const before = known.get(sequence);
+    if (before !== undefined) return before;
+    let at = 0;
+    for (let back = 64; at === 0; back *= 8) {
+      const after = Math.max(0, sequence - 1 - back);
+      const [entry] = await counted(after, 1);
+      if (entry !== undefined && entry.sequence < sequence) at = entry.at;
+      if (after === 0) break;
+    }
+    known.set(sequence, at);
+    return at;
   };
 }
 

@@ -1,9 +1,10 @@
+import type { Finding } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { CounterLine, MeterFile, MeterPlace, SetupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
-import { counterFault, fileFault, type RecordFault } from "./record-check.ts";
+import { counterFault, fileFault, type RecordFault, unmarkedFault } from "./record-check.ts";
 
 /** A page of meters, in the order of their titles. */
 export interface CheckedPage {
@@ -23,6 +24,8 @@ export class CheckedFiles {
   readonly #bursts: EntryBursts;
   readonly #now: () => number;
   readonly #listeners = new Set<(systemTitle: string) => void>();
+  /** What is wrong with the ledger and nobody has seen. */
+  #open: () => readonly Finding[] = () => [];
   #refused = 0;
 
   constructor(
@@ -40,6 +43,11 @@ export class CheckedFiles {
   /** How many rows were refused since the start. */
   get refused(): number {
     return this.#refused;
+  }
+
+  /** As long as something is wrong with the ledger that people have not seen, what it knows nothing of is refused. */
+  refuseUnmarkedWhile(open: () => readonly Finding[]): void {
+    this.#open = open;
   }
 
   /** Has somebody hear of each meter whose rows are refused: what was kept of them rests on what may have been no better. */
@@ -78,7 +86,7 @@ export class CheckedFiles {
   /** The send counters of a setup. @throws CallRefusal `record-refused`. */
   async counterLine(place: SetupPlace): Promise<CounterLine> {
     const line = await this.#store.counterLine(place);
-    const fault = await counterFault(this.#vault, place, line);
+    const fault = (await counterFault(this.#vault, place, line)) ?? unmarkedFault(place, line, this.#open());
     if (fault !== undefined) throw await this.#refusal(place, fault);
     return line;
   }

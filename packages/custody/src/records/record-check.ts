@@ -1,6 +1,8 @@
+import type { Finding } from "@meterkeep/ledger";
 import type { CustodyErrorCode } from "../errors.ts";
 import { mayBecome } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
+import { isOfOwn } from "../ledger/named-findings.ts";
 import type { CounterLine, MeterFile, SetupPlace, StoredCounter } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import { statesIn } from "./key-history.ts";
@@ -134,6 +136,17 @@ export async function counterFault(
   const [marked] = await withCounterMacs(vault, [{ ...placeOf(place), keyVersion, next: mark.next }]);
   if (!sameMac(marked?.mac, Buffer.from(mark.mac, "hex"))) return notAuthentic(`the ledger's mark of ${what}`);
   return mark.next === next ? undefined : putBack(`${what} stands at ${next}, the ledger at ${mark.next}`);
+}
+
+/** A line without any mark may be a new one, or one whose marks are among what was changed. */
+export function unmarkedFault(
+  { setup }: Pick<SetupPlace, "setup">,
+  { mark }: Pick<CounterLine, "mark">,
+  open: readonly Finding[],
+): RecordFault | undefined {
+  const lost = mark === undefined ? open.find(isOfOwn) : undefined;
+  const message = `the ledger has no mark of the send counter of setup ${setup}, and entry ${lost?.from} is not what was written: until people have thawed, that may have been one`;
+  return lost && { code: "record-not-authentic", message };
 }
 
 /** The first counter of a setup that was never reserved; 0 where none was. */

@@ -43,7 +43,8 @@ import { FactoryMasters } from "../shipment/factory-masters.ts";
 import { openRecipient } from "../shipment/open-recipient.ts";
 import { Uploads } from "../shipment/uploads.ts";
 import { becomeInstance } from "../standby/instance.ts";
-import { postgresCustodyStore } from "../store/postgres-store.ts";
+import { ForeignRules } from "../store/foreign-rules.ts";
+import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { FIELD_PACE } from "../takeover/candidates.ts";
 import { Contacts } from "../takeover/contacts.ts";
@@ -86,10 +87,13 @@ export async function openCustody(pool: Pool, options: CustodyOptions, settings:
   });
   onTaken?.();
   try {
+    const rules = await ForeignRules.of(CUSTODY_MIGRATIONS);
+    await rules.require(pool);
     const store = postgresCustodyStore(pool);
     const custody = await openCustodyIn(store, options, {
       snapshots: postgresSnapshots(pool, store.ledger.foreign),
       check: () => instance.check(),
+      requireOwnRules: () => rules.require(pool),
     });
     return {
       ...custody,
@@ -112,13 +116,15 @@ export interface StoreExtras {
   readonly snapshots?: SnapshotSource;
   /** Throws while this process cannot be sure to be the custodian. */
   readonly check?: () => void;
+  /** Refuses a database that can answer otherwise than by its rows. @throws LedgerError `ledger-under-rules` */
+  readonly requireOwnRules?: () => Promise<void>;
 }
 
 /** Opens custody in a store. */
 export async function openCustodyIn(
   plainStore: CustodyStore,
   options: CustodyOptions,
-  { snapshots, check = () => undefined }: StoreExtras = {},
+  { snapshots, check = () => undefined, requireOwnRules = async () => undefined }: StoreExtras = {},
 ): Promise<Custody> {
   const { onFailure, monotonic, stateFolder } = options;
   // Nothing is written by a clock that was set while this process runs.
@@ -187,6 +193,7 @@ export async function openCustodyIn(
   });
   const lentMeters = new LentMeters();
   const foreignWatch = await ForeignWatch.open({ ledger, committer, authority, documents, now, onFailure });
+  files.refuseUnmarkedWhile(() => foreignWatch.open);
   if (keeper.state.halt === undefined) {
     await authority.doubtClock();
     await foreignWatch.tend();
@@ -255,6 +262,7 @@ export async function openCustodyIn(
   const headEnds = new HeadEnds({ ledger, committer, vault, changes: authority.changes, now });
   // Entries that cannot be read shut out the head-ends, not the meters.
   await headEnds.open().catch(onFailure);
+  foreignWatch.onFound(() => headEnds.readAgain());
   const backups = new Backups({
     snapshots,
     recipients: options.recovery ?? [],
@@ -381,6 +389,7 @@ export async function openCustodyIn(
       removals,
       foreignWatch,
       patrol,
+      requireOwnRules,
       leases,
       now,
     }),

@@ -1,4 +1,4 @@
-import type { LedgerKeeper } from "@meterkeep/ledger";
+import { LedgerError, type LedgerKeeper } from "@meterkeep/ledger";
 import type { Backups } from "../backup/backups.ts";
 import type { SecondStorage } from "../backup/second-storage.ts";
 import type { EnrolmentContacts } from "../enrolment/contacts.ts";
@@ -24,7 +24,7 @@ export interface UpkeepParts {
   readonly opened: Pick<OpenedVault, "tend" | "close">;
   readonly secondStorage: Pick<SecondStorage, "tend" | "finish" | "close">;
   readonly committer: Pick<GroupCommitter, "submit" | "close">;
-  readonly keeper: Pick<LedgerKeeper, "state" | "checkpoint">;
+  readonly keeper: Pick<LedgerKeeper, "state" | "checkpoint" | "halt">;
   readonly bursts: Pick<EntryBursts, "sweep">;
   readonly contacts: Pick<Contacts, "endOfCaller" | "sweep" | "closeAll">;
   readonly enrolmentContacts: Pick<EnrolmentContacts, "endOfCaller" | "sweep" | "closeAll">;
@@ -36,16 +36,31 @@ export interface UpkeepParts {
   readonly enrolments: Pick<Enrolments, "sweep">;
   readonly pki: Pick<Pki, "tend" | "onFailure">;
   readonly removals: Pick<Removals, "sweep">;
-  readonly foreignWatch: Pick<ForeignWatch, "tend">;
-  readonly patrol: Pick<LedgerPatrol, "tick">;
+  readonly foreignWatch: Pick<ForeignWatch, "tend" | "passed">;
+  readonly patrol: Pick<LedgerPatrol, "tick" | "passed">;
+  /** Refuses a database that can answer otherwise than by its rows. @throws LedgerError `ledger-under-rules` */
+  readonly requireOwnRules: () => Promise<void>;
   readonly leases: Pick<Leases, "sweep">;
   readonly now: () => number;
 }
+
+/** From one look at the rules of the database to the next. */
+const RULES_MILLISECONDS = 10_000;
 
 /** What custody does by itself: what happens when a caller has gone, every few seconds, and when it closes. */
 export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "patrol" | "close"> {
   const { opened, secondStorage, committer, keeper, bursts, now } = parts;
   const { contacts, enrolmentContacts, leaseContacts, sessions, uploads, backups } = parts;
+  let rulesAt = Number.NEGATIVE_INFINITY;
+  const lookAtRules = async (): Promise<void> => {
+    if (now() - rulesAt < RULES_MILLISECONDS) return;
+    await parts.requireOwnRules().catch((error: unknown) => {
+      // What was decided since the last look may rest on an answer that was none.
+      if (error instanceof LedgerError) keeper.halt(error);
+      throw error;
+    });
+    rulesAt = now();
+  };
   return {
     gone: async (name) => {
       contacts.endOfCaller(name);
@@ -75,7 +90,13 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
       }
       await opened.tend();
     },
-    patrol: async () => keeper.state.halt === undefined && (await parts.patrol.tick()),
+    patrol: async () => {
+      if (keeper.state.halt !== undefined) return false;
+      await lookAtRules();
+      const hasPassed = await parts.patrol.tick();
+      if (hasPassed && parts.patrol.passed !== undefined) parts.foreignWatch.passed(parts.patrol.passed);
+      return hasPassed;
+    },
     close: async () => {
       // Whatever cannot be written any more, because the database is away, all is let go.
       await using closing = new AsyncDisposableStack();

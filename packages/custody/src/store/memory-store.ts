@@ -95,6 +95,11 @@ export function memoryCustodyStore(): CustodyStore {
           (JSON.parse(body) as CounterMark).setup === place.setup,
       )?.sequence,
     }),
+    entriesBehind: async (titles) => {
+      const { ledger: entries, meters } = counting();
+      const there = titles.filter((title) => meters.has(title));
+      return new Map(there.map((title) => [title, entries.filter(({ meter }) => meter === title)]));
+    },
     unauthenticated: async (limit) => ({
       takeovers: [...held.takeovers.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
       counters: [...held.counters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),

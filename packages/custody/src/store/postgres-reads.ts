@@ -4,10 +4,11 @@ import {
   ENTRY_JSON,
   type EntryJson,
   type ForeignEntries,
+  type LedgerEntry,
   storedEntryOfJson,
 } from "@meterkeep/ledger";
 import type { Pool } from "pg";
-import { newestOfEach } from "./newest-marks.ts";
+import { MOST_ACCEPTED_MARKS, newestOfEach } from "./newest-marks.ts";
 import { titleOctets } from "./postgres-writes.ts";
 import type {
   AcceptedMark,
@@ -121,9 +122,6 @@ const OF_METER = "meter = upper(encode(m.system_title, 'hex'))";
 const OF_FIRST_SETUP = `(body like '{"setup":0,%')`;
 const SETUP = `substring(body from '^\\{"setup":([0-9]+),')`;
 
-// Of windows under the newest versions of the key: under others nothing is taken any more.
-const MOST_MARKS = 8;
-
 // Of the ledger what is as it was written, and of nobody else: what it says is judged here, by whole entries.
 const COUNTS = countingOnly(3);
 const entries = (where: string) => `select ${ENTRY_COLUMNS} from ledger where ${OF_METER} and ${where} ${COUNTS}`;
@@ -152,7 +150,7 @@ const FILES = `
     (select jsonb_agg(jsonb_build_array(setup, key_version, highest, encode(seen, 'hex'), encode(mac, 'hex')))
       from receive_windows x ${OWN}) as windows,
     (select json_agg(${ENTRY_JSON} order by sequence desc)
-      from (${entries("kind = 'counters-accepted'")} order by sequence desc limit ${MOST_MARKS}) newest) as accepted,
+      from (${entries("kind = 'counters-accepted'")} order by sequence desc limit ${MOST_ACCEPTED_MARKS}) newest) as accepted,
     (select json_agg(${ENTRY_JSON} order by sequence)
       from (${entries("kind in ('key-states-changed', 'meter-departed', 'meter-readmitted')")}) own) as history
   from meters m`;
@@ -165,6 +163,36 @@ export async function loadFiles(
   after: string | undefined,
   limit: number,
 ): Promise<MeterFile[]> {
+  const { found, altered } = await standingRows(pool, foreign, titles, after, limit);
+  return found.map((row) => ({ ...fileOf(withoutThose(row, altered)), ...alteredOf(entriesIn(row), altered) }));
+}
+
+/** What was changed may be anything: the meter is refused for it, and it is not read. */
+function withoutThose(row: FileRow, altered: ReadonlySet<number>): FileRow {
+  if (altered.size === 0) return row;
+  const left = (among: readonly EntryJson[] | null) => among?.filter(([sequence]) => !altered.has(sequence)) ?? null;
+  return { ...row, marks: left(row.marks), accepted: left(row.accepted), history: left(row.history) };
+}
+
+/** The entries of the ledger that meters are judged by, as the statement gives them that loads those meters. */
+export async function entriesBehind(
+  pool: Pool,
+  foreign: ForeignEntries,
+  titles: readonly string[],
+): Promise<ReadonlyMap<string, readonly LedgerEntry[]>> {
+  const { found } = await standingRows(pool, foreign, titles, undefined, titles.length);
+  return new Map(
+    found.map((row) => [row.title, entriesIn(row).map((entry) => storedEntryOfJson(entry).entry)] as const),
+  );
+}
+
+function standingRows(
+  pool: Pool,
+  foreign: ForeignEntries,
+  titles: readonly string[],
+  after: string | undefined,
+  limit: number,
+) {
   const statement =
     titles.length > 0
       ? {
@@ -176,18 +204,10 @@ export async function loadFiles(
           text: `${FILES} where m.system_title > $1 order by m.system_title limit $2`,
           values: [titleOctets(after ?? ""), limit],
         };
-  const { found, altered } = await foreign.standing(
+  return foreign.standing(
     async (listed) => (await pool.query<FileRow>({ ...statement, values: [...statement.values, listed] })).rows,
     (rows) => rows.flatMap((row) => entriesIn(row).map(storedEntryOfJson)),
   );
-  return found.map((row) => ({ ...fileOf(withoutThose(row, altered)), ...alteredOf(entriesIn(row), altered) }));
-}
-
-/** What was changed may be anything: the meter is refused for it, and it is not read. */
-function withoutThose(row: FileRow, altered: ReadonlySet<number>): FileRow {
-  if (altered.size === 0) return row;
-  const left = (among: readonly EntryJson[] | null) => among?.filter(([sequence]) => !altered.has(sequence)) ?? null;
-  return { ...row, marks: left(row.marks), accepted: left(row.accepted), history: left(row.history) };
 }
 
 function entriesIn({ marks, accepted, history }: FileRow): readonly EntryJson[] {

@@ -26,6 +26,7 @@ import {
   counterLine,
   countMeters,
   countProvenMeters,
+  entriesBehind,
   loadFiles,
   rowsWithoutMac,
   sampleProvenMeters,
@@ -113,6 +114,7 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     load: gatheredLoad((titles) => loadFiles(pool, foreign, titles, undefined, titles.length)),
     loadPage: (titles, after, limit) => loadFiles(pool, foreign, titles, after, limit),
     counterLine: (place) => counterLine(pool, foreign, place),
+    entriesBehind: (titles) => entriesBehind(pool, foreign, titles),
     unauthenticated: async (limit) => ({
       ...(await rowsWithoutMac(pool, limit)),
       seals: await sealsWithoutMac(pool, limit),

@@ -1,6 +1,6 @@
 import type { EnrolmentCause, KeyState, ROTATION_FILTERS, RotationCause } from "@meterkeep/api/custodian";
 import type { WrappedSecret } from "@meterkeep/hsm";
-import type { CheckpointStore, Growth, LedgerStore } from "@meterkeep/ledger";
+import type { CheckpointStore, Growth, LedgerEntry, LedgerStore } from "@meterkeep/ledger";
 import type { PkiStore } from "@meterkeep/pki";
 import type { AuthorityRecords, AuthorityWrite, StoredSeal } from "../authority/store/records.ts";
 import type { EnrolmentPolicy } from "../enrolment/policy.ts";
@@ -311,6 +311,8 @@ export interface CustodyStore {
   loadPage(titles: readonly string[], after: string | undefined, limit: number): Promise<MeterFile[]>;
   /** The send counters of a setup, and what the ledger says of them. */
   counterLine(place: SetupPlace): Promise<CounterLine>;
+  /** The entries of the ledger that meters are judged by when they are loaded, by title; those that are not there are left out. */
+  entriesBehind(titles: readonly string[]): Promise<ReadonlyMap<string, readonly LedgerEntry[]>>;
   /** Rows that have no MAC, at most so many of each kind. */
   unauthenticated(limit: number): Promise<Omit<Extract<Write, { kind: "adopt" }>, "kind">>;
   /** Meters in service, of all utilities or of one. */
