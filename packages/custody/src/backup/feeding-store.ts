@@ -212,7 +212,6 @@ export function feedingStore(
     loadPage: store.loadPage,
     counterLine: store.counterLine,
     entriesBehind: store.entriesBehind,
-    unauthenticated: store.unauthenticated,
     meterCount: store.meterCount,
     provenMeterCount: store.provenMeterCount,
     provenMeterSample: store.provenMeterSample,

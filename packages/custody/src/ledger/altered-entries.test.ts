@@ -179,7 +179,7 @@ test("the patrol finds what is gone, what calls itself something else, and what 
   await site.stop();
 });
 
-test("a ledger of which nothing holds is refused with another state folder: none is taken for one from before MACs", async () => {
+test("a ledger of which nothing holds is refused with another state folder", async () => {
   await using database = await open();
   let site = await backups.siteOn(database);
   await AuthorityWorld.open(site);

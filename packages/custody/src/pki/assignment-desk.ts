@@ -38,12 +38,8 @@ export class AssignmentDesk {
   }
 
   /** The number that the next table has: also where the newest one is lost, since another is the way out. By the journal, not by rows. */
-  async nextNumber(): Promise<number> {
-    if (this.#store.newestTable > 0) return this.#store.newestTable + 1;
-    // An installation of before the journal: what no scheme has signed has no number.
-    const stored = await this.#store.assignments.newest();
-    const opened = stored && (await this.#opened(stored.octets, stored.number).catch(() => undefined));
-    return (opened?.table.number ?? 0) + 1;
+  get nextNumber(): number {
+    return this.#store.newestTable + 1;
   }
 
   async add(octets: Uint8Array, number: number, addedAt: number): Promise<void> {

@@ -1,6 +1,6 @@
-import { DlmsError, equalBytes } from "@meterkeep/dlms";
-import { allEntries, type LedgerReads } from "@meterkeep/ledger";
-import { decodeCertificate, type ListRecord, OFFLINE, openCrl, PkiError, type Registry, SHARDS } from "@meterkeep/pki";
+import { equalBytes } from "@meterkeep/dlms";
+import type { LedgerReads } from "@meterkeep/ledger";
+import { type ListRecord, OFFLINE, PkiError, type Registry, SHARDS } from "@meterkeep/pki";
 import { LIST_KINDS, type ListKind, listKind, listName } from "./list-name.ts";
 import type { Remembered } from "./remembered.ts";
 import type { TrustLine } from "./trust-journal.ts";
@@ -26,7 +26,7 @@ export interface ListParts {
   readonly write: (...lines: readonly TrustLine[]) => Promise<void>;
   /** Authorities that are believed. */
   readonly authorities: Registry["authorities"];
-  readonly ledger: Pick<LedgerReads, "ofKinds" | "read">;
+  readonly ledger: Pick<LedgerReads, "ofKinds">;
   /** A row was not believed; said once for each. */
   readonly refuse: (what: string) => Promise<void>;
   readonly now: () => number;
@@ -46,10 +46,6 @@ export type BoundLists = Pick<Registry, "newestList" | "addList"> & {
  */
 export async function bindLists(parts: ListParts): Promise<BoundLists> {
   const { registry, trust, write, authorities, ledger, refuse, now } = parts;
-  if (!trust.areListsBound) {
-    await adoptRows(parts);
-    await write({ kind: "lists-bound", at: now() });
-  }
   const least = new Map<string, bigint>();
   for (const { body } of await ledger.ofKinds([LIST_ADOPTED])) {
     const { authority, shard, number, since } = JSON.parse(body) as AdoptedList;
@@ -132,45 +128,4 @@ function lineOf(
     nextUpdate,
     octets: Buffer.from(octets).toString("base64"),
   };
-}
-
-/**
- * Lists of before each had its line get theirs, once in the life of an installation: the newest of each shard, where its
- * authority signed it and the ledger names none with a higher number.
- */
-async function adoptRows({ registry, authorities, ledger, write, refuse, now }: ListParts): Promise<void> {
-  let highest: ReadonlyMap<string, bigint> | undefined;
-  for (const { authority, name, keyName, certificate } of await authorities()) {
-    if (!keyName.startsWith(OFFLINE)) continue;
-    const issuer = decodeCertificate(certificate);
-    for (let shard = 0; shard < SHARDS; shard += 1)
-      for (const kind of LIST_KINDS) {
-        const row = await registry.newestList(authority, shard, kind);
-        if (row === undefined) continue;
-        highest ??= await numbersIn(ledger);
-        if (isSigned(row, issuer) && row.number >= (highest.get(authority) ?? 0n)) await write(lineOf(row, now()));
-        else await refuse(`list ${row.number} of ${name} (${authority}) is not the newest that was adopted`);
-      }
-  }
-}
-
-/** The highest number of a list that revoked anything, by authority. */
-async function numbersIn(ledger: Pick<LedgerReads, "read">): Promise<ReadonlyMap<string, bigint>> {
-  const highest = new Map<string, bigint>();
-  for await (const { kind, body } of allEntries(ledger)) {
-    if (kind !== "certificates-revoked") continue;
-    const { authority, list } = JSON.parse(body) as { readonly authority: string; readonly list?: string };
-    if (list !== undefined && BigInt(list) > (highest.get(authority) ?? 0n)) highest.set(authority, BigInt(list));
-  }
-  return highest;
-}
-
-function isSigned(row: ListRecord, issuer: ReturnType<typeof decodeCertificate>): boolean {
-  try {
-    const { number, since } = openCrl(row.octets, issuer);
-    return number === row.number && since === row.since;
-  } catch (error) {
-    if (error instanceof PkiError || error instanceof DlmsError) return false;
-    throw error;
-  }
 }

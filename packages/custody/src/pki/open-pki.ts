@@ -249,7 +249,7 @@ export async function openPki(parts: PkiParts): Promise<Pki> {
     assignments: () => table.current(),
     assign: async (rows, principal) => {
       const { record: scheme, key } = await openScheme(authorities);
-      const number = await table.nextNumber();
+      const number = table.nextNumber;
       const content = { number, issuedAt: new Date(Math.floor(now() / 1000) * 1000), rows };
       const octets = await signAssignments(key, content);
       await record("assignments-signed", principal, { number, authority: scheme.authority, rows: rows.length });

@@ -31,8 +31,6 @@ export class Remembered {
   readonly #lostKeys = new SerialSet();
   /** Revocations that are to free meters. */
   readonly freeing = new Set<string>();
-  /** Lists of authorities in drawers have their lines. */
-  areListsBound = false;
   /** How far into the ledger the journal has followed it: nought where nothing is known of that. */
   followed = 0;
   /** How often lines are gone from the journal. */
@@ -149,9 +147,6 @@ export class Remembered {
         return;
       case "listed":
         this.#list(line);
-        return;
-      case "lists-bound":
-        this.areListsBound = true;
         return;
       case "keys-lost":
         for (const key of line.keys) this.#lostKeys.add("key", key);

@@ -54,8 +54,6 @@ export type TrustLine =
       /** Base64. */
       readonly octets: string;
     }
-  /** Lists of authorities in drawers have their lines from here on: a row without one is somebody else's. */
-  | { readonly kind: "lists-bound"; readonly at: number }
   /** Keys that somebody has lost: their short identifiers. */
   | { readonly kind: "keys-lost"; readonly at: number; readonly keys: readonly string[] }
   /** Meters of one place that a revocation is to free. */

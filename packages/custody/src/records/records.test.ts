@@ -15,6 +15,7 @@ interface Tampering {
   marks?: (file: MeterFile) => MeterFile["marks"];
   counter?: (record: StoredCounter) => StoredCounter;
   counterMark?: "dropped";
+  meter?: (record: MeterFile["meter"]) => MeterFile["meter"];
 }
 
 async function withTampering(body: (custody: TestCustody, tampering: Tampering) => Promise<void>): Promise<void> {
@@ -22,6 +23,7 @@ async function withTampering(body: (custody: TestCustody, tampering: Tampering) 
   const tampering: Tampering = {};
   const altered = (file: MeterFile): MeterFile => ({
     ...file,
+    meter: (tampering.meter ?? ((same) => same))(file.meter),
     takeovers: file.takeovers.flatMap((record) => (tampering.takeover ?? ((same) => same))(record) ?? []),
     marks: tampering.marks === undefined ? file.marks : tampering.marks(file),
   });
@@ -144,49 +146,31 @@ test("a counter below the ledger's mark, changed or without one is refused befor
     assert.ok(highest.next <= ((await custody.store.counterLine(place)).mark?.next ?? 0));
   }));
 
-test("rows from before MACs are taken over once, with a mark each, and none without one later", async () => {
-  const store = memoryCustodyStore();
-  let isOld = false;
-  const namedSecret: typeof store.installation.namedSecret = async (name) =>
-    isOld && name.startsWith("authentic-records") ? undefined : store.installation.namedSecret(name);
-  await withTestCustody(
-    async (custody) => {
-      const meter = new TestMeter({ systemTitle: FIRST });
-      await custody.add(meter);
-      await carryTakeover(custody, meter);
-      const strip = async () => {
-        const file = (await store.load(FIRST)) as MeterFile;
-        const { counters } = await store.counterLine({ ...file.meter, setup: 0 });
-        const bare = {
-          takeovers: file.takeovers.map(without),
-          counters: counters.map(without),
-          meters: [without(file.meter)],
-          windows: file.windows.map(without),
-          seals: [],
-        };
-        await store.commit([{ kind: "adopt", ...bare }]);
-      };
-      await strip();
-      isOld = true;
-      await custody.restart();
-      isOld = false;
-      assert.deepEqual(await store.unauthenticated(10), {
-        takeovers: [],
-        counters: [],
-        meters: [],
-        windows: [],
-        seals: [],
-      });
-      await openSession(custody);
-      await strip();
-      await custody.restart();
-      await assert.rejects(openSession(custody), refused);
-      assert.deepEqual(await lastRefusal(custody), [FIRST, "record-not-authentic"]);
-    },
-    { ...store, installation: { ...store.installation, namedSecret } },
-  );
+test("a row without a MAC is refused at every start: none is given one", async () => {
+  await withTampering(async (custody, tampering) => {
+    const bare = { mac: undefined };
+    for (const take of [
+      () => {
+        tampering.takeover = (record) => ({ ...record, ...bare });
+      },
+      () => {
+        tampering.takeover = (record) => record;
+        tampering.counter = (record) => ({ ...record, ...bare });
+      },
+      () => {
+        tampering.counter = (record) => record;
+        tampering.meter = (record) => ({ ...record, ...bare });
+      },
+    ]) {
+      take();
+      for (let start = 0; start < 2; start += 1) {
+        await custody.restart();
+        await assert.rejects(openSession(custody), refused);
+        assert.deepEqual(await lastRefusal(custody), [FIRST, "record-not-authentic"]);
+      }
+    }
+    tampering.meter = (record) => record;
+    await custody.restart();
+    await openSession(custody);
+  });
 });
-
-function without<T extends object>(record: T): T & { readonly mac: undefined } {
-  return { ...record, mac: undefined };
-}

@@ -33,7 +33,6 @@ import { openLedger } from "../ledger/open-ledger.ts";
 import { countersOfWindow, UNCLEAN_START, type UseOfCounters } from "../ledger/skipped-counters.ts";
 import { troubleOf } from "../ledger/trouble.ts";
 import { Pushes } from "../push/pushes.ts";
-import { adoptRecords } from "../records/adopt.ts";
 import { CheckedFiles } from "../records/checked-files.ts";
 import { Rotations } from "../rotation/rotations.ts";
 import { RefusingMeters } from "../session/refusing-meters.ts";
@@ -157,7 +156,6 @@ export async function openCustodyIn(
   await secondStorage.unlock({ vault, committer, isHalted: keeper.state.halt !== undefined });
   const { escrow } = secondStorage;
   const recipient = await openRecipient(vault, store.installation);
-  await adoptRecords(store, committer, vault, now);
   const files = new CheckedFiles(store, vault, bursts, now);
   const uploads = new Uploads(join(stateFolder, "uploads"), now);
   await uploads.prepare();

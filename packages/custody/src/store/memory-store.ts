@@ -100,13 +100,6 @@ export function memoryCustodyStore(): CustodyStore {
       const there = titles.filter((title) => meters.has(title));
       return new Map(there.map((title) => [title, entries.filter(({ meter }) => meter === title)]));
     },
-    unauthenticated: async (limit) => ({
-      takeovers: [...held.takeovers.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
-      counters: [...held.counters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
-      meters: [...held.meters.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
-      windows: [...held.windows.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
-      seals: [...held.authority.seals.values()].filter(({ mac }) => mac === undefined).slice(0, limit),
-    }),
     meterCount: async (utility) =>
       [...held.meters.values()].filter(
         (meter) => meter.standing === undefined && (utility === undefined || meter.utility === utility),
@@ -250,13 +243,6 @@ function apply(draft: Held, write: Write): void {
   switch (write.kind) {
     case "reserve-counters":
       reserve(draft, write);
-      return;
-    case "adopt":
-      for (const counter of write.counters) draft.counters.set(setupName(counter, counter.keyVersion), counter);
-      for (const takeover of write.takeovers) draft.takeovers.set(journalName(takeover), takeover);
-      for (const meter of write.meters) draft.meters.set(meter.systemTitle, meter);
-      for (const window of write.windows) draft.windows.set(setupName(window, window.keyVersion), window);
-      for (const seal of write.seals) draft.authority.seals.set(seal.nonce, seal);
       return;
     case "rewrap-vault":
       return;

@@ -310,66 +310,6 @@ export async function counterLine(pool: Pool, foreign: ForeignEntries, place: Se
 
 type CounterRow = readonly [keyVersion: number, next: number, mac: string | null];
 
-/** Rows from before MACs. */
-export async function rowsWithoutMac(pool: Pool, limit: number) {
-  const place = "utility, island, upper(encode(system_title, 'hex')) as title, setup";
-  const takeovers = await pool.query<
-    OldRow & { takeover: number; revision: number; journal: string; opened_ms: string; closed_ms: string | null }
-  >(`select ${place}, takeover, revision, journal, opened_ms, closed_ms from takeovers where mac is null limit $1`, [
-    limit,
-  ]);
-  const counters = await pool.query<OldRow & { key_version: number; next: string }>(
-    `select ${place}, key_version, next from send_counters where mac is null limit $1`,
-    [limit],
-  );
-  const meters = await pool.query<MeterRow>(`select ${METER} from meters m where m.mac is null limit $1`, [limit]);
-  const windows = await pool.query<OldRow & { key_version: number; highest: string; seen: Buffer }>(
-    `select ${place}, key_version, highest, seen from receive_windows where mac is null limit $1`,
-    [limit],
-  );
-  return {
-    meters: meters.rows.map(meterOf),
-    windows: windows.rows.map(
-      (row): WindowRecord => ({
-        ...placeOf(row),
-        keyVersion: row.key_version,
-        highest: Number(row.highest),
-        seen: new Uint8Array(row.seen),
-      }),
-    ),
-    takeovers: takeovers.rows.map(
-      (row): StoredTakeover => ({
-        ...placeOf(row),
-        takeover: row.takeover,
-        revision: row.revision,
-        journal: row.journal,
-        openedAt: Number(row.opened_ms),
-        closedAt: row.closed_ms === null ? undefined : Number(row.closed_ms),
-        mac: undefined,
-      }),
-    ),
-    counters: counters.rows.map(
-      (row): StoredCounter => ({
-        ...placeOf(row),
-        keyVersion: row.key_version,
-        next: Number(row.next),
-        mac: undefined,
-      }),
-    ),
-  };
-}
-
-interface OldRow {
-  readonly utility: string;
-  readonly island: string;
-  readonly title: string;
-  readonly setup: number;
-}
-
-function placeOf({ utility, island, title, setup }: OldRow): SetupPlace {
-  return { utility, island, systemTitle: title, setup };
-}
-
 function octets(hex: string | null): Uint8Array | undefined {
   return hex === null ? undefined : new Uint8Array(Buffer.from(hex, "hex"));
 }

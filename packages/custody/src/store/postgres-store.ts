@@ -9,13 +9,7 @@ import {
 import { PKI_GRANTS, PKI_MIGRATIONS, postgresPkiStore } from "@meterkeep/pki";
 import { inTransaction, type MigrationSource } from "@meterkeep/postgres";
 import type { Pool, PoolClient } from "pg";
-import {
-  AUTHORITY_GRANTS,
-  adoptSeals,
-  authorityIn,
-  sealsWithoutMac,
-  writeAuthority,
-} from "../authority/store/postgres-authority.ts";
+import { AUTHORITY_GRANTS, authorityIn, writeAuthority } from "../authority/store/postgres-authority.ts";
 import type { AuthorityWrite } from "../authority/store/records.ts";
 import { CustodyError } from "../errors.ts";
 import { postgresPkiLedger } from "../pki/pki-ledger.ts";
@@ -28,7 +22,6 @@ import {
   countProvenMeters,
   entriesBehind,
   loadFiles,
-  rowsWithoutMac,
   sampleProvenMeters,
   shipmentMeters,
 } from "./postgres-reads.ts";
@@ -37,7 +30,6 @@ import { destroyKey, markRotation, planSuccessors, rotationsIn } from "./postgre
 import {
   addKeys,
   addMeters,
-  adoptRows,
   insertShipment,
   putTakeovers,
   putWindows,
@@ -115,10 +107,6 @@ export function postgresCustodyStore(pool: Pool): CustodyStore {
     loadPage: (titles, after, limit) => loadFiles(pool, foreign, titles, after, limit),
     counterLine: (place) => counterLine(pool, foreign, place),
     entriesBehind: (titles) => entriesBehind(pool, foreign, titles),
-    unauthenticated: async (limit) => ({
-      ...(await rowsWithoutMac(pool, limit)),
-      seals: await sealsWithoutMac(pool, limit),
-    }),
     meterCount: (utility) => countMeters(pool, utility),
     provenMeterCount: (utility) => countProvenMeters(pool, utility),
     provenMeterSample: (meters) => sampleProvenMeters(pool, meters),
@@ -149,10 +137,6 @@ async function commitAll(
   for (const write of of("rewrap-vault")) await rewrapVault(client, write);
   for (const { keys } of of("reseal-keys")) await resealKeys(client, keys);
   await reserveCounters(client, of("reserve-counters"));
-  for (const write of of("adopt")) {
-    await adoptRows(client, write);
-    await adoptSeals(client, write.seals);
-  }
   for (const write of of("add-meter")) {
     const { conflict } = await addMeters(client, [write]);
     if (conflict !== undefined)

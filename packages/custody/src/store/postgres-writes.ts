@@ -59,56 +59,6 @@ function counterColumns(counters: readonly StoredCounter[]) {
   ];
 }
 
-/** Gives rows from before MACs theirs. */
-export async function adoptRows(
-  client: PoolClient,
-  { takeovers, counters, meters, windows }: Omit<Extract<Write, { kind: "adopt" }>, "kind" | "seals">,
-): Promise<void> {
-  if (meters.length > 0)
-    await client.query(
-      `update meters m set mac = w.mac from unnest($1::bytea[], $2::bytea[]) as w (system_title, mac)
-       where m.system_title = w.system_title and m.mac is null`,
-      [meters.map(({ systemTitle }) => titleOctets(systemTitle)), meters.map(({ mac }) => mac && Buffer.from(mac))],
-    );
-  if (windows.length > 0)
-    await client.query(
-      `update receive_windows r set mac = w.mac
-       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[])
-         as w (${PLACE}, key_version, highest, mac)
-       where (r.utility, r.island, r.system_title, r.setup, r.key_version, r.highest)
-         = (w.utility, w.island, w.system_title, w.setup, w.key_version, w.highest) and r.mac is null`,
-      [
-        ...places(windows),
-        windows.map(({ keyVersion }) => keyVersion),
-        windows.map(({ highest }) => highest),
-        windows.map(({ mac }) => mac && Buffer.from(mac)),
-      ],
-    );
-  if (counters.length > 0)
-    await client.query(
-      `update send_counters c set mac = w.mac
-       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::bigint[], $7::bytea[])
-         as w (${PLACE}, key_version, next, mac)
-       where (c.utility, c.island, c.system_title, c.setup, c.key_version, c.next)
-         = (w.utility, w.island, w.system_title, w.setup, w.key_version, w.next) and c.mac is null`,
-      counterColumns(counters),
-    );
-  if (takeovers.length > 0)
-    await client.query(
-      `update takeovers t set mac = w.mac
-       from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::int[], $6::int[], $7::bytea[])
-         as w (${PLACE}, takeover, revision, mac)
-       where (t.utility, t.island, t.system_title, t.setup, t.takeover, t.revision)
-         = (w.utility, w.island, w.system_title, w.setup, w.takeover, w.revision) and t.mac is null`,
-      [
-        ...places(takeovers),
-        takeovers.map(({ takeover }) => takeover),
-        takeovers.map(({ revision }) => revision),
-        takeovers.map(({ mac }) => mac && Buffer.from(mac)),
-      ],
-    );
-}
-
 function firstOfEach<T>(values: readonly T[], name: (value: T) => string): T[] {
   return [...new Map([...values].reverse().map((value) => [name(value), value])).values()];
 }

@@ -70,7 +70,7 @@ export interface MeterRecord extends MeterPlace {
   /** Whether it is ours still; in service unless given. */
   readonly standing?: MeterStanding | undefined;
   readonly createdAt: number;
-  /** Binds all of it but the standing, which follows from the ledger. Rows from before MACs have none. */
+  /** Binds all of it but the standing, which follows from the ledger; none where somebody took it off. */
   readonly mac?: Uint8Array | undefined;
 }
 
@@ -98,7 +98,7 @@ export interface TakeoverRecord extends SetupPlace {
   readonly closedAt: number | undefined;
 }
 
-/** A takeover's journal with the MAC that binds it to its place; rows from before MACs have none. */
+/** A takeover's journal with the MAC that binds it to its place; none where somebody took it off. */
 export interface StoredTakeover extends TakeoverRecord {
   readonly mac: Uint8Array | undefined;
 }
@@ -178,7 +178,7 @@ export interface WindowRecord extends SetupPlace {
   readonly highest: number;
   /** 128 octets: bit n, counted from the least significant of octet 0, is counter `highest - n`. */
   readonly seen: Uint8Array;
-  /** Binds it to its place. Rows from before MACs have none. */
+  /** Binds it to its place; none where somebody took it off. */
   readonly mac?: Uint8Array | undefined;
 }
 

@@ -2,7 +2,7 @@ import type { EnrolmentCause, KeyState, ROTATION_FILTERS, RotationCause } from "
 import type { WrappedSecret } from "@meterkeep/hsm";
 import type { CheckpointStore, Growth, LedgerEntry, LedgerStore } from "@meterkeep/ledger";
 import type { PkiStore } from "@meterkeep/pki";
-import type { AuthorityRecords, AuthorityWrite, StoredSeal } from "../authority/store/records.ts";
+import type { AuthorityRecords, AuthorityWrite } from "../authority/store/records.ts";
 import type { EnrolmentPolicy } from "../enrolment/policy.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import type { PkiLedger } from "../pki/pki-ledger.ts";
@@ -35,15 +35,6 @@ export interface ReserveCounters {
 export type Write =
   | AuthorityWrite
   | ReserveCounters
-  /** Gives a row from before MACs its own, where it still has none. */
-  | {
-      readonly kind: "adopt";
-      readonly takeovers: readonly StoredTakeover[];
-      readonly counters: readonly StoredCounter[];
-      readonly meters: readonly MeterRecord[];
-      readonly windows: readonly WindowRecord[];
-      readonly seals: readonly StoredSeal[];
-    }
   | { readonly kind: "put-windows"; readonly windows: readonly WindowRecord[] }
   | {
       readonly kind: "add-keys";
@@ -313,8 +304,6 @@ export interface CustodyStore {
   counterLine(place: SetupPlace): Promise<CounterLine>;
   /** The entries of the ledger that meters are judged by when they are loaded, by title; those that are not there are left out. */
   entriesBehind(titles: readonly string[]): Promise<ReadonlyMap<string, readonly LedgerEntry[]>>;
-  /** Rows that have no MAC, at most so many of each kind. */
-  unauthenticated(limit: number): Promise<Omit<Extract<Write, { kind: "adopt" }>, "kind">>;
   /** Meters in service, of all utilities or of one. */
   meterCount(utility?: string): Promise<number>;
   /** Those of them that came with their master, and whose takeover by ours is proven. */

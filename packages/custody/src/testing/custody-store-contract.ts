@@ -206,7 +206,7 @@ export function custodyStoreContract(
     ]);
   });
 
-  contract("rows without a MAC are found and given theirs", async (store) => {
+  contract("a row whose MAC somebody took off is given out without one, and windows never go back", async (store) => {
     const place = await imported(store, sampleMeter(1));
     const takeover = { ...takeoverOf(place), mac: undefined };
     const { counter, ...rest } = reserve(place, 1, 256, 64);
@@ -216,39 +216,12 @@ export function custodyStoreContract(
     ]);
     const window = { ...placeOf(place), keyVersion: 1, highest: 40, seen: new Uint8Array(128) };
     await store.commit([{ kind: "put-windows", windows: [window] }]);
-    const rows = await store.unauthenticated(10);
-    const { meter } = sampleMeter(1);
-    assert.deepEqual(rows, {
-      takeovers: [takeover],
-      counters: [{ ...counter, mac: undefined }],
-      meters: [meter],
-      windows: [window],
-      seals: [],
-    });
-    const mac = new Uint8Array(32).fill(9);
-    const own = <T extends object>(record: T) => ({ ...record, mac });
-    await store.commit([
-      {
-        kind: "adopt",
-        takeovers: [own(takeover)],
-        counters: [own(counter)],
-        meters: [own(meter)],
-        windows: [own(window)],
-        seals: [],
-      },
-    ]);
-    assert.deepEqual(await store.unauthenticated(10), {
-      takeovers: [],
-      counters: [],
-      meters: [],
-      windows: [],
-      seals: [],
-    });
     const file = await store.load(place.systemTitle);
-    assert.deepEqual([file?.takeovers, file?.meter, file?.windows], [[own(takeover)], own(meter), [own(window)]]);
-    // Two batches may pass each other on their way: a window never goes back.
-    await store.commit([{ kind: "put-windows", windows: [own({ ...window, highest: 39 })] }]);
-    assert.deepEqual((await store.load(place.systemTitle))?.windows, [own(window)]);
+    assert.deepEqual([file?.takeovers, file?.meter, file?.windows], [[takeover], sampleMeter(1).meter, [window]]);
+    assert.deepEqual((await store.counterLine(place)).counters, [{ ...counter, mac: undefined }]);
+    // Two batches may pass each other on their way.
+    await store.commit([{ kind: "put-windows", windows: [{ ...window, highest: 39 }] }]);
+    assert.deepEqual((await store.load(place.systemTitle))?.windows, [window]);
   });
 
   contract("of windows of one place in one commit the one that has gone furthest is kept", async (store) => {

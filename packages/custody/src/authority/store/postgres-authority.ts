@@ -157,22 +157,6 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
   };
 }
 
-/** Seals from before MACs. */
-export async function sealsWithoutMac(pool: Pool, limit: number): Promise<StoredSeal[]> {
-  const { rows } = await pool.query<StoredSealRow>(`${SEALS} where mac is null limit $1`, [limit]);
-  return rows.map(storedSealOf);
-}
-
-/** Gives seals from before MACs theirs. */
-export async function adoptSeals(client: PoolClient, seals: readonly StoredSeal[]): Promise<void> {
-  if (seals.length === 0) return;
-  await client.query(
-    `update critical_seals c set mac = w.mac from unnest($1::bytea[], $2::bytea[]) as w (nonce, mac)
-     where c.nonce = w.nonce and c.mac is null`,
-    [seals.map(({ nonce }) => octetsOf(nonce)), seals.map(({ mac }) => mac && Buffer.from(mac))],
-  );
-}
-
 /** Carries out what is the authority's of a commit, in order. @throws CustodyError `custody-write-conflict`. */
 export async function writeAuthority(client: PoolClient, writes: readonly AuthorityWrite[]): Promise<void> {
   for (const write of writes) await writeOne(client, write);

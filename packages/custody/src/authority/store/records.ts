@@ -104,7 +104,7 @@ export interface SettledSeal extends CriticalSeal {
   readonly settledLived: number | undefined;
 }
 
-/** The same as stored, bound to what it says; rows from before MACs have none. */
+/** The same as stored, bound to what it says; none where somebody took that off. */
 export interface StoredSeal extends SettledSeal {
   readonly mac: Uint8Array | undefined;
 }
