@@ -115,10 +115,6 @@ export class Remembered {
         this.placedAt.set(line.plan, line.at);
         return;
       }
-      case "withdrawn":
-        this.place(line.plan, { state: "withdrawn" });
-        this.placedAt.set(line.plan, line.at);
-        return;
       case "cut": {
         const { plan, at } = line;
         const isThere = ({ utility, island }: Pick<IslandCut, "utility" | "island">) =>

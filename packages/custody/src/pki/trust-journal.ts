@@ -28,8 +28,6 @@ export type TrustLine =
       readonly state: PlanState;
       readonly finished: number;
     }
-  /** A plan was taken back before it began. Lines of before 2026-11-22; `moved` says so since. */
-  | { readonly kind: "withdrawn"; readonly at: number; readonly plan: string }
   /** Certificates whose octets do not say what they are for were ordered: what each of them is for. */
   | {
       readonly kind: "certified";
@@ -37,7 +35,7 @@ export type TrustLine =
       readonly authority: string;
       readonly profile: string;
       readonly serials: readonly string[];
-      /** What each says of whom it is for, as `nameText` writes it. Lines of before 2026-11-22 lack them. */
+      /** What each says of whom it is for, as `nameText` writes it; the ledger, by which a lost line is written again, does not say it. */
       readonly subjects?: readonly string[];
     }
   /** A list of an authority in a drawer was adopted: it alone is served until a newer one is. */
