@@ -43,6 +43,27 @@ test("of very many entries that were changed each counts nowhere, and people hea
   assert.deepEqual([foreign.findings === findings, foreign.found], [true, found], "what was found is not found anew");
 });
 
+test("what was put right counts again and is told anew where it is wrong once more, and what is wrong otherwise counts nowhere still", () => {
+  const foreign = new ForeignEntries();
+  for (const [from, to] of [
+    [4, 6],
+    [9, 9],
+  ] as const)
+    foreign.add(altered(from, to));
+  foreign.add({ from: 6, to: 7, fault: "appended" });
+  foreign.tell({ from: 9, to: 9, fault: "hidden" });
+  foreign.forget([altered(4, 6), { from: 9, to: 9, fault: "hidden" }]);
+  assert.deepEqual(
+    [4, 5, 6, 7, 9].map((sequence) => foreign.has(sequence)),
+    [false, false, true, true, true],
+  );
+  assert.deepEqual(foreign.findings, [altered(9), { from: 6, to: 7, fault: "appended" }]);
+  assert.equal(foreign.listed, "{[6,7],[9,9]}");
+  const { found } = foreign;
+  foreign.add(altered(4, 6));
+  assert.deepEqual([foreign.found, foreign.has(4)], [found + 1, true]);
+});
+
 test("what is no range counts as nothing", () => {
   const foreign = new ForeignEntries();
   for (const [from, to] of [

@@ -1,5 +1,6 @@
 import type { LedgerReads } from "@meterkeep/ledger";
 import { DAY_MILLISECONDS } from "../day.ts";
+import { isLost } from "../ledger/named-findings.ts";
 
 /** Entries of a step back through the last day. */
 const STEP = 5000;
@@ -55,9 +56,7 @@ export class ExecutedChanges {
     if (this.#executed.has(hash)) return `change ${hash} was executed; neither its row nor the ledger says so any more`;
     if (this.#planned.has(hash)) return undefined;
     const day = await this.#dayBefore();
-    const found = this.#dependencies.ledger.foreign.findings.find(
-      ({ fault, to }) => fault !== "appended" && fault !== "beyond" && to > day,
-    );
+    const found = this.#dependencies.ledger.foreign.findings.find((one) => isLost(one) && one.to > day);
     return (
       found &&
       `change ${hash} was planned before this start, and entries ${found.from} to ${found.to} of the ledger are not what was written since: it may have been executed. Plan it anew`

@@ -1,4 +1,5 @@
 import { type LedgerEntry, RESUMED } from "@meterkeep/ledger";
+import { isLost } from "../ledger/named-findings.ts";
 import { RESTORED } from "../ledger/skipped-counters.ts";
 import type { CustodyStore } from "../store/store.ts";
 
@@ -80,7 +81,7 @@ function timeOf(milliseconds: number): string {
 export async function lossesByFindings(
   ledger: Pick<CustodyStore["ledger"], "foreign" | "ofItself" | "read">,
 ): Promise<readonly Loss[]> {
-  const found = ledger.foreign.findings.filter(({ fault }) => fault !== "appended" && fault !== "beyond");
+  const found = ledger.foreign.findings.filter(isLost);
   if (found.length === 0) return [];
   const [from, to] = [Math.min(...found.map((one) => one.from)), Math.max(...found.map((one) => one.to))];
   const ranges = found.length > MOST_FINDINGS ? [{ fault: `${found.length} faults`, from, to }] : found;

@@ -8,6 +8,7 @@ import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { TokenBuckets } from "../calls/token-bucket.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
+import { isLost } from "../ledger/named-findings.ts";
 import { sameMac } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -114,9 +115,7 @@ export class HeadEnds {
   /** Records are missing among those entries: where nobody knows yet which, they are not the history that was written. */
   #tellGap(from: number, to: number): void {
     const { foreign } = this.#dependencies.ledger;
-    const isKnown = foreign.findings.some(
-      (one) => one.fault !== "appended" && one.fault !== "beyond" && one.from <= to && from <= one.to,
-    );
+    const isKnown = foreign.findings.some((one) => isLost(one) && one.from <= to && from <= one.to);
     if (!isKnown && from <= to) foreign.tell({ from, to, fault: "replaced" });
   }
 

@@ -30,7 +30,14 @@ export function findingKey({ from, to, fault }: Finding): string {
   return `${fault} ${from}-${to}`;
 }
 
-/** Whether it is about entries that this custodian wrote: one of them may have said what nobody knows now. */
+const LOST: ReadonlySet<EntryFault> = new Set(["altered", "missing", "replaced", "hidden"]);
+
+/** Whether one of these entries may have said what nobody knows now. */
+export function isLost({ fault }: Pick<Finding, "fault">): boolean {
+  return LOST.has(fault);
+}
+
+/** Whether it is about entries that this custodian wrote. */
 export function isOfOwn({ fault }: Pick<Finding, "fault">): boolean {
   return fault !== "appended" && fault !== "beyond";
 }

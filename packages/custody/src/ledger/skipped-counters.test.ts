@@ -102,6 +102,10 @@ test("a line leaves out what changed entries may have reserved, until it has bee
   // A mark that is newer than what is missing was written before anybody knew, and may rest on an older row.
   assert.equal(await firstCounter(entries, 2), base + LARGEST_BLOCK);
   assert.equal(await firstCounter(entries, 3), base);
+  const { entries: met } = growthOf(EMPTY_EDGE, [resumed(0), named(three), named({ ...three, to: 45 })]);
+  assert.equal(await firstCounter(met, undefined), base + 6 * LARGEST_BLOCK, "findings that met are one");
+  const asWritten: Finding = { from: 1, to: 256, fault: "rehashed" };
+  assert.equal(await firstCounter(growthOf(EMPTY_EDGE, [named(asWritten)]).entries, undefined, [asWritten]), base);
   // What is found and not named yet is behind no mark.
   const hidden: Finding = { from: 1, to: 1, fault: "hidden" };
   const strange: Finding = { from: 5, to: 999, fault: "appended" };

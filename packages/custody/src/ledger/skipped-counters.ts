@@ -4,12 +4,13 @@ import {
   type Finding,
   type KeeperSettings,
   type LedgerStore,
+  Ranges,
   RESUMED,
 } from "@meterkeep/ledger";
 import type { BucketSize } from "../calls/token-bucket.ts";
 import { LARGEST_BLOCK } from "../protocol/send-counters.ts";
 import { DEFAULT_SEAL_BUDGET } from "../session/seal-budget.ts";
-import { ALTERED, type FindingBody, findingKey, isOfOwn } from "./named-findings.ts";
+import { ALTERED, type FindingBody, findingKey, isLost } from "./named-findings.ts";
 
 /**
  * Kind of the entry that a start writes when the ledger does not end with a stop: a crash, or a database put back to a
@@ -73,15 +74,18 @@ export function skippedAfterLoss(
       const isNaming = kind === ALTERED && said.accepted !== true && said.mended !== true;
       if (isNaming) named.add(findingKey(said as Finding));
       if (sequence <= markedAt) continue;
-      if (isNaming) altered.push({ from: said.from, to: said.to, at });
+      if (isNaming && isLost(said as Finding)) altered.push({ from: said.from, to: said.to, at });
       if (kind === UNCLEAN_START || kind === RESTORED) sum += Math.min(said.counters ?? 0, MOST_OF_A_LOSS);
       if (kind === RESUMED)
         sum += Math.min((said.lost ?? 0) * LARGEST_BLOCK, countersSince(at - (said.since ?? 0), use), MOST_OF_A_LOSS);
     }
     for (const finding of ledger.foreign.findings)
-      if (isOfOwn(finding) && !named.has(findingKey(finding))) altered.push({ ...finding, at: now() });
+      if (isLost(finding) && !named.has(findingKey(finding))) altered.push({ ...finding, at: now() });
     if (altered.length === 0) return sum;
-    const lost = altered.reduce((entries, { from, to }) => entries + to - from + 1, 0);
+    // Findings that met are named again as one: each entry is lost once.
+    const ranges = new Ranges();
+    for (const one of altered) ranges.add(one);
+    const lost = ranges.all.reduce((entries, { from, to }) => entries + to - from + 1, 0);
     const to = Math.max(...altered.map(({ at }) => at));
     const from = await since(Math.min(...altered.map((one) => one.from)));
     return sum + Math.min(lost * LARGEST_BLOCK, countersSince(to - from, use), MOST_OF_A_LOSS);

@@ -2,7 +2,7 @@ import type { Finding } from "@meterkeep/ledger";
 import type { CustodyErrorCode } from "../errors.ts";
 import { mayBecome } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
-import { isOfOwn } from "../ledger/named-findings.ts";
+import { isLost } from "../ledger/named-findings.ts";
 import type { CounterLine, MeterFile, SetupPlace, StoredCounter } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import { statesIn } from "./key-history.ts";
@@ -144,7 +144,7 @@ export function unmarkedFault(
   { mark }: Pick<CounterLine, "mark">,
   open: readonly Finding[],
 ): RecordFault | undefined {
-  const lost = mark === undefined ? open.find(isOfOwn) : undefined;
+  const lost = mark === undefined ? open.find(isLost) : undefined;
   const message = `the ledger has no mark of the send counter of setup ${setup}, and entry ${lost?.from} is not what was written: until people have thawed, that may have been one`;
   return lost && { code: "record-not-authentic", message };
 }

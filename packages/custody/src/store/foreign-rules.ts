@@ -87,7 +87,8 @@ const USED_OPERATORS: readonly string[] = [
 ];
 const USED_FUNCTIONS: readonly string[] = [
   ...["json_build_array", "jsonb_build_array", "json_agg", "jsonb_agg", "jsonb_array_elements_text", "unnest"],
-  ...["encode", "decode", "upper", "left", "octet_length", "sha256", "count", "max", "min", "sum", "bool_or", "array_agg"],
+  ...["encode", "decode", "upper", "left", "octet_length", "sha256"],
+  ...["count", "max", "min", "sum", "bool_or", "array_agg"],
 ];
 
 const OWN =
