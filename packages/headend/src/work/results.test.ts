@@ -25,7 +25,7 @@ const NOON = Date.parse("2026-11-21T12:00:00Z");
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(12);
+  database = await openHeadEndDatabase(16);
 });
 after(() => database[Symbol.asyncDispose]());
 
@@ -186,6 +186,32 @@ test("two leases of one meter that end in one group: the newer is written, the o
   assert.equal(held.rows.length, 4);
   const { rows } = await pool.query("select count(*)::integer as n from evidence where meter_id = $1", [old.meter.id]);
   assert.deepEqual(rows, [{ n: 1 }], "nothing of the older one is kept");
+});
+
+test("one meter's text that no database takes costs that meter alone: what shared its group is written, and what is fenced out stays out", async () => {
+  const stale = await leaseOne(12);
+  await leaseAgain(stale);
+  const [good, bad, other] = [await leaseOne(13), await leaseOne(14), await leaseOne(15)];
+  const { pool, scope } = database;
+  const rowsOf = async ({ meter }: Lease) =>
+    (await profileReadings(pool, scope, meter, { ...window, trust: "all" })).rows.length;
+  const spoilt = { ...reading(), registers: [{ ...reading().registers[0]!, value: "a\u0000b" }] };
+  const writer = results();
+  // What is under way already keeps the others waiting for each other.
+  const before = writer.write(finished(await leaseOne(8)));
+  const outcomes = await Promise.allSettled([
+    writer.write(finished(good, { read: reading() })),
+    writer.write(finished(bad, { read: spoilt })),
+    writer.write(finished(stale, { read: reading() })),
+    writer.write(finished(other, { read: reading() })),
+  ]);
+  await before;
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason.code : outcome.status)),
+    ["fulfilled", "22021", "lease-lost", "fulfilled"],
+  );
+  assert.deepEqual(await Promise.all([good, bad, stale, other].map(rowsOf)), [4, 0, 0, 4]);
+  await writer.write(finished(bad));
 });
 
 test("the same value with another status is a correction, and disputes nothing", async () => {

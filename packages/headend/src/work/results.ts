@@ -1,4 +1,4 @@
-import { inTransaction } from "@meterkeep/postgres";
+import { inTransaction, isPassing } from "@meterkeep/postgres";
 import { writeCommands } from "../campaign/command-sessions.ts";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
@@ -33,6 +33,7 @@ export type Gather = (enough: () => void) => () => void;
 /**
  * Writes what leases brought, in groups: what finishes while a transaction is under way shares the next one. The
  * transaction starts by ending the leases; whose epoch is not the newest any more gets nothing written and `lease-lost`.
+ * A result that cannot be written is rejected by itself.
  *
  * States: *idle*, *gathering* (until more has ended, or something that somebody waits for), *writing* (one transaction under
  * way, more may wait).
@@ -74,19 +75,32 @@ export class Results {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#gathered();
-      const group = this.#waiting.splice(0, MAX_GROUP);
-      try {
-        const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
-        for (const { finished, resolve, reject } of group) {
-          const due = kept.get(fenceOf(finished));
-          if (due === undefined) reject(leaseLost(finished));
-          else resolve(due);
-        }
-      } catch (error) {
-        for (const { reject } of group) reject(error);
-      }
+      await this.#writeOrSplit(this.#waiting.splice(0, MAX_GROUP));
     }
     this.#running = undefined;
+  }
+
+  /**
+   * What the database does not take of one meter costs that meter alone: the group is halved until it is by itself. A database that
+   * is away would take no half either.
+   */
+  async #writeOrSplit(group: readonly Waiting[]): Promise<void> {
+    try {
+      const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
+      for (const { finished, resolve, reject } of group) {
+        const due = kept.get(fenceOf(finished));
+        if (due === undefined) reject(leaseLost(finished));
+        else resolve(due);
+      }
+    } catch (error) {
+      if (group.length === 1 || isPassing(error)) {
+        for (const { reject } of group) reject(error);
+        return;
+      }
+      const half = Math.ceil(group.length / 2);
+      await this.#writeOrSplit(group.slice(0, half));
+      await this.#writeOrSplit(group.slice(half));
+    }
   }
 
   async #gathered(): Promise<void> {
