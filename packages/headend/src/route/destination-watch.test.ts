@@ -9,7 +9,7 @@ import { DestinationWatch, destinationIncidents } from "./destination-watch.ts";
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(12);
+  database = await openHeadEndDatabase(13);
 });
 after(() => database[Symbol.asyncDispose]());
 
@@ -56,6 +56,21 @@ test("a push set-up that points to us is none, one that points elsewhere is told
   );
   clock.now += 3_700_000;
   await watch.pushSetUp(meter, "0-0:25.9.0", "198.51.100.7:4059");
+  assert.equal(entries.length, 2);
+});
+
+test("a destination that no database takes as it is is told all the same, readable", async () => {
+  const { watch, entries } = bench();
+  const meter = database.meters[12]!;
+  for (let n = 0; n < 2; n += 1) await watch.pushSetUp(meter, "0-0:25.9.0", "198.51.100.8:4059\u0000\u009b");
+  const told = await destinationIncidents(database.pool, database.scope, meter.id);
+  assert.deepEqual(
+    told.map(({ kind, place, count }) => [kind, place, count]),
+    [["points-elsewhere", "198.51.100.8:4059??", 2]],
+  );
+  assert.equal(entries.length, 1);
+  // What is ours is so by its very octets.
+  await watch.pushSetUp(meter, "0-0:25.9.0", "192.0.2.1:4059\u0000");
   assert.equal(entries.length, 2);
 });
 

@@ -4,6 +4,7 @@ import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { EventSink } from "../event/event-hub.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
+import { foreignText } from "../reading/foreign-text.ts";
 import { type Place, Places, RETURN_MILLISECONDS } from "./places.ts";
 
 export type DestinationIncidentKind = (typeof DESTINATION_INCIDENTS)[number];
@@ -118,7 +119,8 @@ export class DestinationWatch {
   async #tell(meter: Named, kind: DestinationIncidentKind, place: string, sentence: string): Promise<void> {
     const { sql, scope, ledger, events, now } = this.#ports;
     const at = new Date(now());
-    const key = [...scope.place, meter.id, kind, place.slice(0, 256), at];
+    const kept = foreignText(place).slice(0, 256);
+    const key = [...scope.place, meter.id, kind, kept, at];
     const counted = await rows(sql, COUNT_AGAIN, key);
     if (counted.length > 0) return;
     await ledger.append({
@@ -128,12 +130,12 @@ export class DestinationWatch {
       utility: scope.utility,
       island: scope.island,
       meter: meter.title,
-      body: { incident: kind, place: place.slice(0, 256), sentence },
+      body: { incident: kind, place: kept, sentence },
     });
     await sql.query(INSERT, [...key, sentence]);
     const data = {
       at: at.toISOString(),
-      source: shown(place),
+      source: shown(kept),
       meter: meter.title,
       accepted: false,
       code: kind,
@@ -170,9 +172,8 @@ function mayMove({ route, moving }: Heard): boolean {
   return route.kind === "concentrator" || route.kind === "dial-in" || route.gateway !== undefined;
 }
 
-/** What others have written is shown without what could disturb a page or a terminal. */
 function shown(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 80);
+  return foreignText(text).slice(0, 80);
 }
 
 const SELECT_FAMILIAR = `
