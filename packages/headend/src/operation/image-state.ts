@@ -1,5 +1,6 @@
-import { DataClass, ImageTransfer, plainValue, remote, textOf, toHex } from "@meterkeep/dlms";
+import { DataClass, equalBytes, ImageTransfer, plainValue, remote, textOf, toHex } from "@meterkeep/dlms";
 import { logicalName } from "../profile/object-name.ts";
+import { foreignText } from "../reading/foreign-text.ts";
 import { offered } from "./not-offered.ts";
 import type { OperationSession, ReadBack } from "./operation.ts";
 import { shown } from "./shown.ts";
@@ -25,9 +26,10 @@ export async function runningFact(
   const name = logicalName(on.profile.firmware.identifier);
   on.begin();
   const value = await remote(on.session, DataClass, name).get("value");
-  const running = String(textOf(value) ?? plainValue(value) ?? "");
+  const said = String(textOf(value) ?? plainValue(value) ?? "");
+  const running = foreignText(said);
   const evidence = on.evidence();
-  const fact = { name: "firmware", object: `${name}/2`, wanted, found: running, holds: running === wanted, evidence };
+  const fact = { name: "firmware", object: `${name}/2`, wanted, found: running, holds: said === wanted, evidence };
   return { fact, running };
 }
 
@@ -59,9 +61,14 @@ export async function imageFact(on: OperationSession, of: WantedImage): Promise<
   on.begin();
   const { imageSignature } = of;
   const signed = (hex: string): string => (imageSignature === undefined ? "" : `, signature ${hex.toLowerCase()}`);
-  const images = (await imageObject(on).get("imageToActivateInfo")).map(
+  const shows = await imageObject(on).get("imageToActivateInfo");
+  const images = shows.map(
     ({ imageToActivateIdentification, imageToActivateSize, imageToActivateSignature }) =>
-      `${new TextDecoder().decode(imageToActivateIdentification)} of ${imageToActivateSize} octets${signed(toHex(imageToActivateSignature))}`,
+      `${foreignText(new TextDecoder().decode(imageToActivateIdentification))} of ${imageToActivateSize} octets${signed(toHex(imageToActivateSignature))}`,
+  );
+  // Other octets may be shown as the same text.
+  const isNamed = shows.every(({ imageToActivateIdentification }) =>
+    equalBytes(imageToActivateIdentification, new TextEncoder().encode(of.identifier)),
   );
   const wanted = `${of.identifier} of ${of.imageBytes} octets${signed(imageSignature ?? "")}`;
   return {
@@ -70,7 +77,7 @@ export async function imageFact(on: OperationSession, of: WantedImage): Promise<
     wanted,
     found: images.length === 0 ? "no image" : images.join(", "),
     // Nothing to activate, or something besides, is not the image that was approved.
-    holds: images.length === 1 && images[0] === wanted,
+    holds: images.length === 1 && images[0] === wanted && isNamed,
     evidence: on.evidence(),
   };
 }
