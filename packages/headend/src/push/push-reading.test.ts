@@ -18,6 +18,10 @@ function pushed(local: number, profile: string) {
     number(7),
     number(250),
   ];
+  return readItems(items, profile);
+}
+
+function readItems(items: readonly Data[], profile: string) {
   const plainApdu = encode(xdlms, {
     kind: "data-notification",
     value: {
@@ -54,4 +58,21 @@ test("a clock that does not say how far it is from UTC is read by the time zone 
   const energy = registers.find(({ obis }) => obis === "1-0:1.8.0");
   assert.deepEqual([energy?.at, energy?.status, misdated], [NOON, undefined, undefined]);
   assert.equal(pushed(NOON + INDIA_MS + 3_600_000, "is15959").misdated?.[0]?.offsetSeconds, 3_600);
+});
+
+test("a text that a meter pushes is kept without what no database takes", () => {
+  const code = (text: string): Data => ({ type: "octet-string", value: fromHex(text) });
+  const items: Data[] = [
+    code("0000600100ff"),
+    { type: "visible-string", value: "MKV\u00007" },
+    code("0000600101ff"),
+    { type: "utf8-string", value: "Z\u00e4hler\u001b" },
+  ];
+  assert.deepEqual(
+    readItems(items, "unknown").registers.map(({ obis, value }) => [obis, value]),
+    [
+      ["0-0:96.1.0", "MKV?7"],
+      ["0-0:96.1.1", "Z\u00e4hler?"],
+    ],
+  );
 });

@@ -3,6 +3,7 @@ import { type Layout, readOpenedTelegrams, type SecurityFacts, type Telegram } f
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
+import { foreignText } from "../reading/foreign-text.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { EvidenceRecord, MisdatedStretch, ReadResult, RegisterRecord } from "../reading/result.ts";
 import { evidenceHash } from "../session/ladder.ts";
@@ -118,7 +119,7 @@ function registersOf(
     return [
       {
         obis: reading.obis,
-        value: typeof reading.value === "boolean" ? String(reading.value) : reading.value,
+        value: typeof reading.value === "number" ? reading.value : foreignText(String(reading.value)),
         unit: reading.unit === null || reading.unit === "" ? undefined : reading.unit,
         ...capturedAt(reading, zone, receivedAtSource),
         evidence,
