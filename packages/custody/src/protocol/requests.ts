@@ -32,9 +32,15 @@ export function getResult(plain: Uint8Array): Data | undefined {
   return result.kind === "data" ? result.value : undefined;
 }
 
-/** Text of an octet-string or visible-string; what is not printable gives hex. */
+/** Controls (NUL is in no text of a database), what turns or hides the text beside it, halves of characters, line ends. */
+const DISTURBING = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+/** Text of an octet-string, visible-string or utf8-string; what is not printable gives hex. */
 export function textOf(value: Data | undefined): string | undefined {
-  if (value?.type === "visible-string" || value?.type === "utf8-string") return String(value.value);
+  if (value?.type === "visible-string" || value?.type === "utf8-string") {
+    const text = String(value.value);
+    return DISTURBING.test(text) ? Buffer.from(text, "utf8").toString("hex") : text;
+  }
   if (value?.type !== "octet-string") return undefined;
   const octets = Buffer.from(value.value as Uint8Array);
   return octets.every((octet) => octet >= 0x20 && octet <= 0x7e) ? octets.toString("latin1") : octets.toString("hex");
