@@ -20,6 +20,8 @@ import { rotatedAt } from "./lent-rotation.ts";
 /** A contact that nobody advances for so long is over. */
 const IDLE_MILLISECONDS = 120_000;
 const MOST_CONTACTS = 20_000;
+/** How soon another principal may ask again while a contact is under way. */
+const BUSY_MILLISECONDS = 5000;
 /** How soon a meter is asked again whose line was lost, longer each time; after so many its keys are changed without. */
 const AGAIN_MILLISECONDS = 30_000;
 const LONGEST_MILLISECONDS = 3_600_000;
@@ -55,6 +57,8 @@ interface LiveCount {
 export class LeaseContacts {
   readonly #dependencies: LeaseContactDependencies;
   readonly #contacts = new Handles<LiveCount>();
+  /** Handle of the contact of a meter. */
+  readonly #byMeter = new Map<string, string>();
   /** Lines that were lost, by lease and meter. */
   readonly #lost = new Map<string, { readonly lines: number; readonly silent: number }>();
 
@@ -74,8 +78,13 @@ export class LeaseContacts {
       return undefined;
     }
     await requireRight(caller, file.meter, "configure", this.#dependencies);
-    for (const [handle, live] of [...this.#contacts.entries()])
-      if (live.file.meter.systemTitle === title) this.#contacts.remove(handle);
+    const handle = this.#byMeter.get(title) ?? "";
+    const running = this.#contacts.peek(handle);
+    const isInUse = now() - (this.#contacts.lastUsed(handle) ?? 0) < IDLE_MILLISECONDS;
+    // Two that ask at once must not end each other's contact for ever: whoever came first goes on.
+    if (running !== undefined && running.caller.name !== caller.name && isInUse)
+      return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: takeoverStateOf(file) };
+    if (running !== undefined) this.#drop(handle, running);
     if (this.#contacts.size >= MOST_CONTACTS)
       throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
     const { publicClientSap: clientSap, serverSap } = meterFacts(file.meter.profile);
@@ -87,6 +96,7 @@ export class LeaseContacts {
     const asked = counterObjects(over.leased);
     const live = { caller, file, over, association, evidence, asked, counter: undefined, busy: false };
     const contact = this.#contacts.add(live, now());
+    this.#byMeter.set(title, contact);
     return { kind: "connect", contact, clientSap, serverSap, step: STEP, apdu: begun.apdu };
   }
 
@@ -104,7 +114,7 @@ export class LeaseContacts {
         ? await this.#lostLine(contact, live, event.reason)
         : await this.#received(contact, live, event.apdu);
     } catch (error) {
-      this.#contacts.remove(contact);
+      this.#drop(contact, live);
       throw error;
     } finally {
       live.busy = false;
@@ -113,18 +123,18 @@ export class LeaseContacts {
 
   /** Drops contacts that nobody advances: the meter is asked anew. */
   sweep(): void {
-    for (const [handle] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
-      this.#contacts.remove(handle);
+    for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
+      this.#drop(handle, live);
   }
 
   /** Drops the contacts of a caller that has gone. */
   endOfCaller(name: string): void {
-    for (const [handle, { caller, busy }] of [...this.#contacts.entries()])
-      if (caller.name === name && !busy) this.#contacts.remove(handle);
+    for (const [handle, live] of [...this.#contacts.entries()])
+      if (live.caller.name === name && !live.busy) this.#drop(handle, live);
   }
 
   closeAll(): void {
-    for (const [handle] of [...this.#contacts.entries()]) this.#contacts.remove(handle);
+    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
   }
 
   async #received(handle: string, live: LiveCount, apdu: Uint8Array): Promise<ContactAdvance> {
@@ -170,9 +180,15 @@ export class LeaseContacts {
     return this.#close(handle, live, "reconnect", 0);
   }
 
-  #close(handle: string, { file }: LiveCount, next: "reconnect" | "wait", milliseconds: number): ContactAdvance {
+  #close(handle: string, live: LiveCount, next: "reconnect" | "wait", milliseconds: number): ContactAdvance {
+    this.#drop(handle, live);
+    return { kind: "close", next, milliseconds, state: takeoverStateOf(live.file), step: STEP };
+  }
+
+  #drop(handle: string, { file }: LiveCount): void {
     this.#contacts.remove(handle);
-    return { kind: "close", next, milliseconds, state: takeoverStateOf(file), step: STEP };
+    const { systemTitle } = file.meter;
+    if (this.#byMeter.get(systemTitle) === handle) this.#byMeter.delete(systemTitle);
   }
 }
 

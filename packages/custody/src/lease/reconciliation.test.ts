@@ -19,6 +19,8 @@ import {
 import type { TestMeter } from "../testing/test-meter.ts";
 import type { LeasedMeter } from "./lease-file.ts";
 
+/** Another head-end with the same rights. */
+const OTHER = { name: "head-end-2", role: "head-end" } as const;
 const [first, second] = titles as [(typeof titles)[0], (typeof titles)[0]];
 
 /** Lends both meters, has the first visited, and gives what a handheld would hand in. */
@@ -231,4 +233,37 @@ test("a reading does not wait for ever for a meter that nobody asks", () =>
     line.exchange(apdu);
     await carryTakeover(custody, meters[0]);
     assert.match((await countOf(custody, TITLES[0]))?.sentence ?? "", /others of ours have used counters above/);
+  }));
+
+test("another head-end does not end the contact that asks a meter, and takes its turn when nobody advances it", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased, counters, handIn } = await visited(custody, meters, handheld);
+    await handIn([{ meter: leased.meter, next: counters.next }]);
+    const { service } = custody.custody;
+    const idle = await service.nextContact({ meter: first }, OTHER);
+    assert.ok(idle.kind === "connect");
+    const waiting = await service.nextContact({ meter: first }, HEAD_END);
+    assert.ok(waiting.kind === "wait" && waiting.milliseconds > 0);
+    custody.now += 120_000;
+    let mine = await service.nextContact({ meter: first }, HEAD_END);
+    assert.ok(mine.kind === "connect");
+    // The one it had is gone, and its own next one takes the place of the last.
+    await assert.rejects(
+      service.advanceContact({ contact: idle.contact, event: { kind: "lost", reason: "closed" } }, OTHER),
+      { code: "contact-unknown" },
+    );
+    mine = await service.nextContact({ meter: first }, HEAD_END);
+    assert.ok(mine.kind === "connect" && mine.step === "counter-hint");
+    const line = meters[0].connect(mine.clientSap, mine.serverSap);
+    let { apdu } = mine;
+    for (;;) {
+      assert.equal((await service.nextContact({ meter: first }, OTHER)).kind, "wait");
+      const event = { kind: "received", apdu: line.exchange(apdu) as Uint8Array } as const;
+      const advance = await service.advanceContact({ contact: mine.contact, event }, HEAD_END);
+      if (advance.kind === "close") break;
+      ({ apdu } = advance);
+    }
+    assert.equal((await countOf(custody, TITLES[0]))?.outcome, "agrees");
+    const next = await service.nextContact({ meter: first }, OTHER);
+    assert.ok(next.kind === "connect" && next.step === "current-keys-association");
   }));
