@@ -94,7 +94,7 @@ export class Enrolments {
     await this.#planTakenOver();
     const { perDay } = await this.#currentPolicy();
     const isStopped = perDay === 0;
-    return this.#queue.take(limit, (isStopped ? DEFAULT_ENROLMENT_POLICY.perDay : perDay) / HOURS_A_DAY, isStopped);
+    return this.#queue.take(limit, (isStopped ? DEFAULT_ENROLMENT_POLICY.perDay : perDay) / HOURS_A_DAY, { isStopped });
   }
 
   /** Takeovers go first: what they need is worth more than certificates are. */

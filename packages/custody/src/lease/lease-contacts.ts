@@ -22,10 +22,14 @@ const IDLE_MILLISECONDS = 120_000;
 const MOST_CONTACTS = 20_000;
 /** How soon another principal may ask again while a contact is under way. */
 const BUSY_MILLISECONDS = 5000;
-/** How soon a meter is asked again whose line was lost, longer each time; after so many its keys are changed without. */
+/** How soon a meter is asked again by whom its line was lost, longer each time. */
 const AGAIN_MILLISECONDS = 30_000;
 const LONGEST_MILLISECONDS = 3_600_000;
+/** After so many losses its keys are changed without. */
 const MOST_SILENT = 3;
+/** The same of contacts that came to nothing in any way, once the first is so long ago: that a meter is not there is anybody's word. */
+const MOST_LOST = 6;
+const LOST_MILLISECONDS = 6 * 3_600_000;
 const STEP = "counter-hint";
 const SETUP = counterObject(0);
 
@@ -34,6 +38,17 @@ export interface LeaseContactDependencies
   extends Pick<ConversationDependencies, "files" | "bursts" | "sendCounters" | "now"> {
   readonly lentMeters: Pick<LentMeters, "returned" | "rotated">;
   readonly leases: Pick<Leases, "count">;
+}
+
+/** Contacts with one meter that came to nothing. */
+interface Lost {
+  readonly lease: string;
+  readonly since: number;
+  contacts: number;
+  /** Of them those that the meter may have heard. */
+  silent: number;
+  /** Who lost how many, and is not to ask again before when, by name. */
+  readonly callers: Map<string, { readonly lines: number; readonly until: number }>;
 }
 
 interface LiveCount {
@@ -59,8 +74,8 @@ export class LeaseContacts {
   readonly #contacts = new Handles<LiveCount>();
   /** Handle of the contact of a meter. */
   readonly #byMeter = new Map<string, string>();
-  /** Lines that were lost, by lease and meter. */
-  readonly #lost = new Map<string, { readonly lines: number; readonly silent: number }>();
+  /** By system title; of the newest lease alone is anything asked. */
+  readonly #lost = new Map<string, Lost>();
 
   constructor(dependencies: LeaseContactDependencies) {
     this.#dependencies = dependencies;
@@ -74,17 +89,22 @@ export class LeaseContacts {
     const file = over && (await files.load(title));
     if (over === undefined || over.isCounted || file === undefined || !isInService(file.meter)) return undefined;
     if (rotatedAt(file, over.leased) !== undefined) {
+      this.#lost.delete(title);
       lentMeters.rotated(over.lease, title);
       return undefined;
     }
     await requireRight(caller, file.meter, "configure", this.#dependencies);
+    if (this.#isGivenUp(over)) {
+      await this.#write(file, over, undefined, new EvidenceHash(), caller);
+      return undefined;
+    }
     const handle = this.#byMeter.get(title) ?? "";
     const running = this.#contacts.peek(handle);
     const isInUse = now() - (this.#contacts.lastUsed(handle) ?? 0) < IDLE_MILLISECONDS;
     // Two that ask at once must not end each other's contact for ever: whoever came first goes on.
     if (running !== undefined && running.caller.name !== caller.name && isInUse)
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: takeoverStateOf(file) };
-    if (running !== undefined) this.#drop(handle, running);
+    if (running !== undefined) this.#abandon(handle, running);
     if (this.#contacts.size >= MOST_CONTACTS)
       throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
     const { publicClientSap: clientSap, serverSap } = meterFacts(file.meter.profile);
@@ -98,6 +118,11 @@ export class LeaseContacts {
     const contact = this.#contacts.add(live, now());
     this.#byMeter.set(title, contact);
     return { kind: "connect", contact, clientSap, serverSap, step: STEP, apdu: begun.apdu };
+  }
+
+  /** Whether this caller lost the line to a meter and is to leave it alone for now; for all others its turn is what it was. */
+  isResting(title: string, caller: Caller): boolean {
+    return (this.#lost.get(title)?.callers.get(caller.name)?.until ?? 0) > this.#dependencies.now();
   }
 
   /** Undefined where the contact is none of a lease. */
@@ -124,13 +149,13 @@ export class LeaseContacts {
   /** Drops contacts that nobody advances: the meter is asked anew. */
   sweep(): void {
     for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
-      this.#drop(handle, live);
+      this.#abandon(handle, live);
   }
 
   /** Drops the contacts of a caller that has gone. */
   endOfCaller(name: string): void {
     for (const [handle, live] of [...this.#contacts.entries()])
-      if (live.caller.name === name && !live.busy) this.#drop(handle, live);
+      if (live.caller.name === name && !live.busy) this.#abandon(handle, live);
   }
 
   closeAll(): void {
@@ -158,26 +183,62 @@ export class LeaseContacts {
   }
 
   async #lostLine(handle: string, live: LiveCount, reason: LostReason): Promise<ContactAdvance> {
-    const { lease, leased } = live.over;
-    const name = `${lease}/${leased.meter}`;
-    // A meter that is not there at all is there for nobody: its turn comes again.
-    const { lines, silent: before } = this.#lost.get(name) ?? { lines: 0, silent: 0 };
-    const silent = reason === "unreachable" ? before : before + 1;
-    if (silent >= MOST_SILENT) return this.#counted(handle, live);
-    this.#lost.set(name, { lines: lines + 1, silent });
-    return this.#close(handle, live, "wait", Math.min(AGAIN_MILLISECONDS * 2 ** lines, LONGEST_MILLISECONDS));
+    const lost = this.#noteLost(live);
+    // A meter that is not there at all is there for nobody, or so this caller says: its turn comes again.
+    if (reason !== "unreachable") lost.silent += 1;
+    if (lost.silent >= MOST_SILENT || this.#isGivenUp(live.over)) return this.#counted(handle, live);
+    const { name } = live.caller;
+    const lines = lost.callers.get(name)?.lines ?? 0;
+    const milliseconds = Math.min(AGAIN_MILLISECONDS * 2 ** lines, LONGEST_MILLISECONDS);
+    lost.callers.set(name, { lines: lines + 1, until: this.#dependencies.now() + milliseconds });
+    return this.#close(handle, live, "wait", milliseconds);
   }
 
   async #counted(handle: string, live: LiveCount): Promise<ContactAdvance> {
-    const { sendCounters, leases } = this.#dependencies;
     const { file, over, evidence, caller, counter } = live;
+    await this.#write(file, over, counter, evidence, caller);
+    return this.#close(handle, live, "reconnect", 0);
+  }
+
+  async #write(
+    file: MeterFile,
+    over: ReturnedMeter,
+    counter: number | undefined,
+    evidence: EvidenceHash,
+    caller: Caller,
+  ): Promise<void> {
+    const { sendCounters, leases } = this.#dependencies;
     const { utility, island, systemTitle } = file.meter;
     const place = { utility, island, systemTitle, setup: 0 };
     const shown = counter === undefined ? {} : { counter };
     const read = { lease: over.lease, meter: systemTitle, ...shown, ours: await sendCounters.next(place) };
     await leases.count(read, place, evidence.summary(), caller);
-    this.#lost.delete(`${over.lease}/${systemTitle}`);
-    return this.#close(handle, live, "reconnect", 0);
+    this.#lost.delete(systemTitle);
+  }
+
+  /** Whether nobody waits any longer for what a meter has counted: no head-end keeps one from its new keys. */
+  #isGivenUp({ lease, leased }: ReturnedMeter): boolean {
+    const lost = this.#lost.get(leased.meter);
+    if (lost?.lease !== lease || lost.contacts < MOST_LOST) return false;
+    return this.#dependencies.now() >= lost.since + LOST_MILLISECONDS;
+  }
+
+  #noteLost({ file, over }: LiveCount): Lost {
+    const { systemTitle } = file.meter;
+    const before = this.#lost.get(systemTitle);
+    const lost =
+      before?.lease === over.lease
+        ? before
+        : { lease: over.lease, since: this.#dependencies.now(), contacts: 0, silent: 0, callers: new Map() };
+    lost.contacts += 1;
+    this.#lost.set(systemTitle, lost);
+    return lost;
+  }
+
+  /** Drops a contact that nobody brought to an end: it counts as one that came to nothing. */
+  #abandon(handle: string, live: LiveCount): void {
+    this.#noteLost(live);
+    this.#drop(handle, live);
   }
 
   #close(handle: string, live: LiveCount, next: "reconnect" | "wait", milliseconds: number): ContactAdvance {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LostReason } from "@meterkeep/api/custodian";
+import { systemTitleText } from "@meterkeep/dlms";
 import { carryTakeover, HEAD_END, type TestCustody } from "../testing/test-custody.ts";
 import {
   countersFrom,
@@ -266,4 +267,45 @@ test("another head-end does not end the contact that asks a meter, and takes its
     assert.equal((await countOf(custody, TITLES[0]))?.outcome, "agrees");
     const next = await service.nextContact({ meter: first }, OTHER);
     assert.ok(next.kind === "connect" && next.step === "current-keys-association");
+  }));
+
+/** Says that a meter is not there, without having looked. */
+async function deny({ custody }: TestCustody): Promise<void> {
+  const next = await custody.service.nextContact({ meter: first }, OTHER);
+  assert.ok(next.kind === "connect" && next.step === "counter-hint");
+  const event = { kind: "lost", reason: "unreachable" } as const;
+  assert.equal((await custody.service.advanceContact({ contact: next.contact, event }, OTHER)).kind, "close");
+}
+
+test("a meter that one head-end says is not there is due for the others all the same, and rests for that one", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased, counters, handIn } = await visited(custody, meters, handheld);
+    await handIn([{ meter: leased.meter, next: counters.next }]);
+    const isDueFor = async (who: typeof OTHER | typeof HEAD_END) =>
+      (await custody.custody.service.contactsDue({ limit: 9 }, who)).meters.map(systemTitleText).includes(TITLES[0]);
+    for (let round = 0; round < 8; round += 1) await deny(custody);
+    assert.equal(await isDueFor(OTHER), false);
+    assert.equal(await isDueFor(HEAD_END), true);
+    custody.now += 3_600_000;
+    assert.equal(await isDueFor(OTHER), true);
+    await carryTakeover(custody, meters[0]);
+    assert.equal((await countOf(custody, TITLES[0]))?.outcome, "agrees");
+  }));
+
+test("no head-end keeps a meter from its new keys by saying for hours that it is not there, or by never ending a contact", () =>
+  withField(async (custody, meters, handheld) => {
+    const { leased, counters, handIn } = await visited(custody, meters, handheld);
+    await handIn([{ meter: leased.meter, next: counters.next }]);
+    const { service } = custody.custody;
+    for (let round = 0; round < 3; round += 1) await deny(custody);
+    for (let hour = 0; hour < 6; hour += 1) {
+      assert.equal((await countOf(custody, TITLES[0]))?.outcome, "awaited");
+      const held = await service.nextContact({ meter: first }, OTHER);
+      assert.ok(held.kind === "connect" && held.step === "counter-hint");
+      custody.now += 3_600_000;
+      await custody.custody.sweep();
+    }
+    const next = await service.nextContact({ meter: first }, HEAD_END);
+    assert.ok(next.kind === "connect" && next.step === "current-keys-association");
+    assert.equal((await countOf(custody, TITLES[0]))?.outcome, "untold");
   }));

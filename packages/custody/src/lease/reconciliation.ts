@@ -95,7 +95,8 @@ function shown({ leased: { first, count }, journal, read, isRotated }: Compared)
       ? { outcome: "untold", sentence: "its keys were changed before its counter was asked for" }
       : { outcome: "awaited", sentence: "its counter is asked for before its keys are changed" };
   const { counter, ours } = read;
-  if (counter === undefined) return { outcome: "untold", sentence: "the meter shows nobody its counter" };
+  if (counter === undefined)
+    return { outcome: "untold", sentence: "the meter showed nobody its counter, or nobody reached it" };
   if (counter >= ours)
     return finding(`it has taken counter ${counter}, and none above ${ours - 1} was ever given out here`);
   if (counter >= end)

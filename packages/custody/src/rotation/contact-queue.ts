@@ -8,6 +8,12 @@ const HOUR_MILLISECONDS = 3_600_000;
 /** What may have gathered while nobody asked, as a part of an hour's. */
 const GATHERED = 1 / 60;
 
+/** Which meters are left out. */
+export interface Taking {
+  readonly isStopped?: boolean;
+  readonly isResting?: (systemTitle: string) => boolean;
+}
+
 /**
  * Whose turn it is to be contacted, for rotations or for enrolments: those under way first, since a meter between two keys is the one at risk; then
  * those that wait, by risk, no faster than the rate.
@@ -33,9 +39,13 @@ export class ContactQueue {
   /**
    * System titles of up to `limit` meters; each is not given again for a while.
    *
-   * @param isStopped whether nothing begins that is not urgent; what has begun goes on
+   * `isStopped`: nothing begins that is not urgent; what has begun goes on. `isResting`: which meters rest for who asks.
    */
-  async take(limit: number, perHour: number, isStopped = false): Promise<readonly string[]> {
+  async take(
+    limit: number,
+    perHour: number,
+    { isStopped = false, isResting }: Taking = {},
+  ): Promise<readonly string[]> {
     const now = this.#now();
     const gathered = Math.max(1, perHour * GATHERED);
     this.#allowance = Math.min(gathered, this.#allowance + (Math.max(0, now - this.#at) / HOUR_MILLISECONDS) * perHour);
@@ -48,6 +58,7 @@ export class ContactQueue {
     for (const one of due) {
       if (taken.length >= limit) break;
       if (isStopped && !one.begun && one.isUrgent !== true) continue;
+      if (isResting?.(one.systemTitle) === true) continue;
       if (this.#mayGo(one, now)) taken.push(one.systemTitle);
     }
     return taken;

@@ -147,8 +147,13 @@ export class Rotations {
     return { states: filter === "unknown" ? states.filter(({ phase }) => phase === "unknown") : states };
   }
 
-  async due({ limit }: CustodianRequest<"contactsDue">): Promise<CustodianResponse<"contactsDue">> {
-    const titles = await this.#queue.take(Math.min(limit, 1000), (await this.#keyPolicy()).perHour);
+  /** Whose turn it is, of those that are not resting for who asks. */
+  async due(
+    { limit }: CustodianRequest<"contactsDue">,
+    isResting?: (title: string) => boolean,
+  ): Promise<CustodianResponse<"contactsDue">> {
+    const { perHour } = await this.#keyPolicy();
+    const titles = await this.#queue.take(Math.min(limit, 1000), perHour, isResting && { isResting });
     return { meters: titles.map((title) => systemTitle(fromHex(title))) };
   }
 

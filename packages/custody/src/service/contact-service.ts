@@ -42,7 +42,8 @@ export function contactService({
     advanceContact: async (request, caller) => {
       const counted = await leaseContacts.advance(request, caller);
       if (counted !== undefined) {
-        if (counted.kind === "close") rotations.rest(systemTitleText(counted.state.meter), counted.milliseconds);
+        // Its caller rests alone, who may say of any meter that it is not there.
+        if (counted.kind === "close") rotations.rest(systemTitleText(counted.state.meter), 0);
         return counted;
       }
       const enrolled = await enrolmentContacts.advance(request, caller);
@@ -57,8 +58,8 @@ export function contactService({
       if (advanced.next === "done" && advanced.state.verdict === "proven") enrolments.takenOver(title);
       return advanced;
     },
-    contactsDue: async ({ limit }) => {
-      const { meters } = await rotations.due({ limit });
+    contactsDue: async ({ limit }, caller) => {
+      const { meters } = await rotations.due({ limit }, (title) => leaseContacts.isResting(title, caller));
       const more = await enrolments.due(Math.min(limit, 1000) - meters.length);
       // A meter may be due for both: one contact after the other is asked for when it comes.
       const titles = new Set([...meters.map(systemTitleText), ...more]);
