@@ -9,6 +9,12 @@ export interface LineDependencies {
   readonly receiveWindows: Pick<ReceiveWindows, "learn" | "hold">;
 }
 
+/** Counters that a meter has used, and those of them of which nothing was heard. */
+export interface SealedAnswers {
+  readonly sealed: number;
+  readonly unheard?: number;
+}
+
 /**
  * One association's part of the counters of a security setup, in both directions. Under global keys any association of a
  * meter opens what was meant for another, so that all of them share one window of what was received, and one order of what
@@ -93,13 +99,14 @@ export class Line {
   }
 
   /**
-   * How many counters the meter has used under this key since one of them, and before its proof here, of which nothing was heard;
-   * undefined where that is too long ago to tell, or its counters go back.
+   * How many counters the meter has used under this key since one of them, and before its proof here, and of how many of them nothing
+   * was heard, which is absent where they are more than a window tells apart; undefined where its counters go back.
    */
-  unheardSince(counter: number): number | undefined {
+  unheardSince(counter: number): SealedAnswers | undefined {
     const record = this.#window.record();
     if (this.#proof === undefined || this.#isDoubtful || record === undefined) return undefined;
-    return missing(windowOf(record.highest, record.seen), counter, this.#proof);
+    const unheard = missing(windowOf(record.highest, record.seen), counter, this.#proof);
+    return { sealed: Math.max(0, this.#proof - counter - 1), ...(unheard !== undefined && { unheard }) };
   }
 
   /** Remembers the counter of an authentic APDU under the unicast key and says whether it is new. */

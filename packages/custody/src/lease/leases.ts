@@ -13,7 +13,7 @@ import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
-import type { Line } from "../conversation/line.ts";
+import type { Line, SealedAnswers } from "../conversation/line.ts";
 import { DAY_MILLISECONDS } from "../day.ts";
 import type { Sender } from "../departure/sender.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
@@ -113,8 +113,8 @@ export class Leases {
   answered(line: AnsweredLine, caller: Caller): Promise<void> | undefined {
     const over = this.#dependencies.lentMeters.returned(line.place.systemTitle);
     if (over?.heard === undefined || over.leased.GUEK !== line.keyVersion) return undefined;
-    const unheard = line.unheardSince(over.heard);
-    return unheard === undefined ? undefined : this.#turn.run(() => this.#answered(over, unheard, line, caller));
+    const answers = line.unheardSince(over.heard);
+    return answers === undefined ? undefined : this.#turn.run(() => this.#answered(over, answers, line, caller));
   }
 
   /**
@@ -225,14 +225,14 @@ export class Leases {
 
   async #answered(
     { lease, leased }: ReturnedMeter,
-    unheard: number,
+    answers: SealedAnswers,
     line: AnsweredLine,
     caller: Caller,
   ): Promise<void> {
     const { utility, island, systemTitle: meter } = line.place;
     if ((await this.#field()).leases.get(lease)?.answers.has(meter) !== false) return;
     const since = Math.max(0, line.first - (leased.first + leased.count));
-    const answered = this.#entry(FIELD_KINDS.answered, caller, { lease, meter, unheard, since });
+    const answered = this.#entry(FIELD_KINDS.answered, caller, { lease, meter, ...answers, since });
     await this.#writeAll([{ ...answered, utility, island, meter }]);
   }
 

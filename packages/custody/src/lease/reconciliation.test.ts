@@ -170,29 +170,40 @@ test("a handheld that found counters used of which it knew nothing says so, and 
     assert.equal((await reportOf(custody)).leases[0]?.disputes.length, 1, "it is said once");
   }));
 
-test("whoever speaks for a meter that was used more than the journal says cannot make its own answers fewer", () =>
-  withField(async (custody, meters, handheld) => {
-    const { lease, leased, counters, handIn } = await visited(custody, meters, handheld);
-    const honest = counters.next;
-    await visit(meters[0], lease, countersFrom(honest));
-    const used = meters[0].lowestCounter - 1;
-    await handIn([{ meter: leased.meter, next: honest }]);
-    // To anybody the line says what the journal does.
-    const liar = meters[0];
-    const real = liar.connect.bind(liar);
-    liar.connect = (clientSap, serverSap) => {
-      if (clientSap === 16) liar.usedUpTo(honest - 1);
-      else if (liar.lowestCounter <= used) liar.usedUpTo(used);
-      return real(clientSap, serverSap);
-    };
-    await carryTakeover(custody, liar);
-    const count = await countOf(custody, TITLES[0]);
-    assert.equal(count?.outcome, "agrees");
-    assert.match(
-      count?.sentence ?? "",
-      /it has used 6 counters of its own since that neither the journal nor anything/,
-    );
-  }));
+/** To anybody its line says that a meter has taken no more than the journal says, and to us nothing that it has. */
+function liar(meter: TestMeter, honest: number): void {
+  const used = meter.lowestCounter - 1;
+  const real = meter.connect.bind(meter);
+  meter.connect = (clientSap, serverSap) => {
+    if (clientSap === 16) meter.usedUpTo(honest - 1);
+    else if (meter.lowestCounter <= used) meter.usedUpTo(used);
+    return real(clientSap, serverSap);
+  };
+}
+
+for (const [why, visits, sentence] of [
+  ["more", 1, /; it has used 6 counters of its own since that neither the journal nor anything heard here explains$/],
+  [
+    "more than a window tells apart",
+    220,
+    /; it has used 11\d\d counters of its own since, more than can be told apart: whether the journal and what was/,
+  ],
+] as const)
+  test(`whoever speaks for a meter that was used ${why} than the journal says cannot make its own answers fewer`, () =>
+    withField(async (custody, meters, handheld) => {
+      const { lease, leased, counters, handIn } = await visited(custody, meters, handheld);
+      const honest = counters.next;
+      const others = countersFrom(honest);
+      for (let round = 0; round < visits; round += 1) await visit(meters[0], lease, others);
+      await handIn([{ meter: leased.meter, next: honest }]);
+      liar(meters[0], honest);
+      await carryTakeover(custody, meters[0]);
+      const count = await countOf(custody, TITLES[0]);
+      assert.equal(count?.outcome, "agrees");
+      assert.match(count?.sentence ?? "", sentence);
+      const [answered] = await kindsOf(custody, "lease-answers-counted");
+      assert.ok(JSON.parse(answered?.body ?? "{}").sealed >= visits * 5);
+    }));
 
 for (const [why, reason, contacts] of [
   ["a meter that shows nobody its counter", undefined, 1],

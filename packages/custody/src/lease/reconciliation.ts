@@ -41,7 +41,10 @@ export interface CounterRead {
 export interface AnswersCounted {
   readonly lease: string;
   readonly meter: string;
-  readonly unheard: number;
+  /** Absent where it has sealed more than can be told apart. */
+  readonly unheard?: number;
+  /** How many it has sealed in all; absent in entries from before it was kept, which have the others. */
+  readonly sealed?: number;
   /** Counters of ours above the lease's by then, whose answers may have been lost. */
   readonly since: number;
 }
@@ -65,7 +68,13 @@ export function reconciled(compared: Compared): LeaseCount {
   const { outcome, sentence } = shown(compared);
   const { leased, journal, answers } = compared;
   if (journal === undefined || answers === undefined) return { outcome, sentence };
-  const unexplained = answers.unheard - answers.since - Math.max(0, journal.next - leased.first);
+  const { unheard, sealed = 0 } = answers;
+  if (unheard === undefined)
+    return {
+      outcome,
+      sentence: `${sentence}; it has used ${sealed} counters of its own since, more than can be told apart: whether the journal and what was heard here explain them is not known`,
+    };
+  const unexplained = unheard - answers.since - Math.max(0, journal.next - leased.first);
   // An association takes three: fewer are what was lost before the lease, and the answer to a release, which nobody opens.
   if (unexplained >= COUNTERS_PER_ASSOCIATION)
     return {
