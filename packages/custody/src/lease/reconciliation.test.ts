@@ -205,6 +205,35 @@ for (const [why, visits, sentence] of [
       assert.ok(JSON.parse(answered?.body ?? "{}").sealed >= visits * 5);
     }));
 
+for (const [why, visits, burnt] of [
+  ["gave out and never sent", 1, 5],
+  ["skipped to get above the others'", 60, 0],
+] as const)
+  test(`counters that we ${why} explain no answers of a meter`, () =>
+    withField(async (custody, meters, handheld) => {
+      const { lease, leased, counters, handIn } = await visited(custody, meters, handheld);
+      const honest = counters.next;
+      const others = countersFrom(honest);
+      for (let round = 0; round < visits; round += 1) await visit(meters[0], lease, others);
+      await handIn([{ meter: leased.meter, next: honest }]);
+      const { service } = custody.custody;
+      for (let round = 0; round < burnt; round += 1) {
+        const { session } = await service.openSession({ meter: first, purpose: "configure" }, OTHER);
+        await service.closeSession({ session, outcome: "completed" }, OTHER);
+      }
+      liar(meters[0], honest);
+      await carryTakeover(custody, meters[0]);
+      const [answered] = await kindsOf(custody, "lease-answers-counted");
+      const { unheard, since } = JSON.parse(answered?.body ?? "{}") as { unheard: number; since: number };
+      assert.ok(since > 0 && unheard >= visits * 5);
+      const used = unheard - (honest - leased.first);
+      assert.ok(
+        (await countOf(custody, TITLES[0]))?.sentence.endsWith(
+          `it has used ${used} counters of its own since that the journal does not explain; ${since} counters were given out or skipped here since, and as many may be answers to these, if they were sent`,
+        ),
+      );
+    }));
+
 for (const [why, reason, contacts] of [
   ["a meter that shows nobody its counter", undefined, 1],
   ["a meter whose line is lost three times when it is asked", "timed-out", 3],

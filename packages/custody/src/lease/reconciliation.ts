@@ -45,7 +45,7 @@ export interface AnswersCounted {
   readonly unheard?: number;
   /** How many it has sealed in all; absent in entries from before it was kept, which have the others. */
   readonly sealed?: number;
-  /** Counters of ours above the lease's by then, whose answers may have been lost. */
+  /** Counters of ours above the lease's by then, given out or skipped: of those that were sent the answers may have been lost. */
   readonly since: number;
 }
 
@@ -74,18 +74,23 @@ export function reconciled(compared: Compared): LeaseCount {
       outcome,
       sentence: `${sentence}; it has used ${sealed} counters of its own since, more than can be told apart: whether the journal and what was heard here explain them is not known`,
     };
-  const unexplained = unheard - answers.since - Math.max(0, journal.next - leased.first);
   // An association takes three: fewer are what was lost before the lease, and the answer to a release, which nobody opens.
-  if (unexplained >= COUNTERS_PER_ASSOCIATION)
-    return {
-      outcome,
-      sentence: `${sentence}; it has used ${unexplained} counters of its own since that neither the journal nor anything heard here explains`,
-    };
+  const more = unheard - Math.max(0, journal.next - leased.first);
+  if (more >= COUNTERS_PER_ASSOCIATION)
+    return { outcome, sentence: `${sentence}; ${unexplained(more, answers.since)}` };
   const borne =
     outcome === "finding"
       ? "yet it has answered no more than the journal explains: what it shows may be somebody's on the line"
       : "it has answered no more than that";
   return { outcome, sentence: `${sentence}; ${borne}` };
+}
+
+/** What is said of answers that the journal does not explain. What we gave out explains none: nothing shows that it was ever sent. */
+function unexplained(answers: number, since: number): string {
+  const used = `it has used ${answers} counters of its own since that`;
+  return since === 0
+    ? `${used} neither the journal nor anything heard here explains`
+    : `${used} the journal does not explain; ${since} counters were given out or skipped here since, and as many may be answers to these, if they were sent`;
 }
 
 /**
