@@ -179,3 +179,57 @@ for (const [why, again] of [
       await take(1);
       assert.equal(counters.takeAtHand(atHand, 1, 1), undefined, "what is read again is another line");
     }));
+
+/** Counters whose commits wait until they are let through, and how to come to where all that can has been submitted. */
+async function heldCommits(mostLines?: number) {
+  const store = memoryCustodyStore();
+  const other = sampleMeter(2);
+  for (const meter of [sample, other]) await store.commit([{ kind: "add-meter", ...meter }]);
+  const { vault } = processesOver(store);
+  let held: Promise<void> | undefined;
+  const committer = new GroupCommitter({
+    ...store,
+    commit: async (...change) => {
+      await held;
+      return store.commit(...change);
+    },
+  });
+  const counters = new SendCounters({
+    committer,
+    files: store,
+    vault,
+    now: () => 1_795_000_000_000,
+    ...(mostLines === undefined ? {} : { mostLines }),
+  });
+  const hold = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    return () => {
+      held = undefined;
+      resolve();
+    };
+  };
+  const settled = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { counters, committer, hold, settled, other: { ...other.meter, setup: 0 } };
+}
+
+test("a line that is forgotten while it reserves gives counters to who waits, though the line read after it shares the commit", async () => {
+  const { counters, committer, hold, settled, other } = await heldCommits(1);
+  const last = (await counters.take(place, 1, 64)) + 63;
+  const release = hold();
+  const busy = committer.submit({});
+  await settled();
+  const first = counters.take(place, 1, 5);
+  await settled();
+  const between = counters.take(other, 1, 1);
+  await settled();
+  const second = counters.take(place, 1, 5);
+  await settled();
+  release();
+  await Promise.all([busy, between]);
+  assert.ok((await first) > last, `${await first} after ${last}`);
+  assert.ok((await second) >= (await first) + 5, `${await second} after ${await first}`);
+  assert.ok((await counters.take(place, 1, 1)) >= (await second) + 5);
+});

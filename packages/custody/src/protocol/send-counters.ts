@@ -103,8 +103,7 @@ export class SendCounters {
       // Whoever was before may have reserved enough for both.
       const left = takeFrom(line, keyVersion, count, holder);
       if (left !== undefined) return left;
-      await this.#reserve(line, keyVersion, count, canWait);
-      return takeFrom(line, keyVersion, count, holder) as number;
+      return await this.#reserve(line, keyVersion, count, canWait, holder);
     } finally {
       resolve();
     }
@@ -211,7 +210,14 @@ export class SendCounters {
     if (line !== undefined) line.end = line.next;
   }
 
-  async #reserve(line: SendLine, keyVersion: number, count: number, canWait: boolean): Promise<void> {
+  /** Takes in the turn that reserves: another line of the place, whose reservation shares the commit, ends this one. */
+  async #reserve(
+    line: SendLine,
+    keyVersion: number,
+    count: number,
+    canWait: boolean,
+    holder: object | undefined,
+  ): Promise<number> {
     const { committer, vault, now } = this.#dependencies;
     const at = now();
     line.block = at - line.reservedAt < QUICK_MILLISECONDS ? Math.min(line.block * 2, LARGEST_BLOCK) : COUNTER_BLOCK;
@@ -239,10 +245,10 @@ export class SendCounters {
       line.floor = next;
       throw error;
     }
-    // A hint may have come between: the floor never goes down.
-    line.floor = Math.max(line.floor, next);
     Object.assign(line, { keyVersion, next: from, end: next, reservedAt: at });
+    line.floor = Math.max(line.floor, next);
     this.#keep(name, line);
+    return takeFrom(line, keyVersion, count, holder) ?? this.#reserve(line, keyVersion, count, canWait, holder);
   }
 }
 
