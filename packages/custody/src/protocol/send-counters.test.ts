@@ -233,3 +233,22 @@ test("a line that is forgotten while it reserves gives counters to who waits, th
   assert.ok((await second) >= (await first) + 5, `${await second} after ${await first}`);
   assert.ok((await counters.take(place, 1, 1)) >= (await second) + 5);
 });
+
+for (const [what, by] of [
+  ["within the block", 20],
+  ["beyond the block", 5000],
+] as const)
+  test(`a hint that comes while counters are reserved, ${what}, holds for whoever waits for them, and when its line is forgotten`, async () => {
+    const { counters, hold, settled, other } = await heldCommits(1);
+    const hint = (await counters.take(place, 1, 64)) + 64 + by;
+    const release = hold();
+    const waiting = counters.take(place, 1, 1);
+    await settled();
+    assert.equal((await counters.raise(place, hint, 10_000)).isFollowed, true);
+    release();
+    assert.equal(await waiting, hint);
+    assert.equal(await counters.next(place), hint + 1);
+    assert.equal((await counters.raise(place, hint + 9000, 10_000)).isFollowed, true);
+    await counters.take(other, 1, 1);
+    assert.equal(await counters.take(place, 1, 1), hint + 9000);
+  });

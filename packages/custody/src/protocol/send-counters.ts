@@ -79,6 +79,8 @@ export class SendCounters {
   readonly #loading = new Map<string, Promise<SendLine>>();
   /** Up to where this process has tried to reserve of each line: a number a meter, kept also of lines that are forgotten. */
   readonly #tried = new Map<string, number>();
+  /** Up to where hints were believed, of lines that had any: also of those that are forgotten. */
+  readonly #hinted = new Map<string, number>();
 
   constructor(dependencies: SendCounterDependencies) {
     this.#dependencies = dependencies;
@@ -137,6 +139,8 @@ export class SendCounters {
     if (ahead <= 0 || ahead > most) return { ahead, isFollowed: false };
     line.next = Math.min(to, line.end);
     line.floor = Math.max(line.floor, to);
+    const name = nameOf(place);
+    this.#hinted.set(name, Math.max(this.#hinted.get(name) ?? 0, to));
     return { ahead, isFollowed: true };
   }
 
@@ -174,16 +178,16 @@ export class SendCounters {
     // Counters up to here were used by whoever had the meter before.
     const floor = (await files.load(systemTitle))?.meter.counterFloor ?? 0;
     // What this process has reserved, or may have, is not reserved again, whatever is stored by now.
+    const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const name = nameOf(place);
     const reserved = Math.max(this.#lines.get(name)?.floor ?? 0, this.#tried.get(name) ?? 0);
-    const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const line: SendLine = {
       place: { utility, island, systemTitle, setup },
       foreign,
       keyVersion: 0,
       next,
       end: next,
-      floor: Math.max(next, floor + 1, FIRST_COUNTER, reserved),
+      floor: Math.max(next, floor + 1, FIRST_COUNTER, reserved, this.#hinted.get(name) ?? 0),
       block: COUNTER_BLOCK,
       reservedAt: Number.NEGATIVE_INFINITY,
       turn: Promise.resolve(),
@@ -230,7 +234,7 @@ export class SendCounters {
       );
     const [counter] = (await withCounterMacs(vault, [{ ...line.place, keyVersion, next }])) as [StoredCounter];
     const name = nameOf(line.place);
-    this.#tried.set(name, next);
+    this.#tried.set(name, Math.max(this.#tried.get(name) ?? 0, next));
     try {
       if (this.#isTainted(line)) throw decidedByForeign();
       await committer.submit({
@@ -242,11 +246,13 @@ export class SendCounters {
       // What is stored may be ahead of it: it is read again.
       this.#forget(name);
       line.end = line.next;
-      line.floor = next;
+      line.floor = Math.max(line.floor, next);
       throw error;
     }
-    Object.assign(line, { keyVersion, next: from, end: next, reservedAt: at });
-    line.floor = Math.max(line.floor, next);
+    // A hint may have come between, to this line or to one that was read meanwhile: what is below it is skipped.
+    const hinted = Math.max(line.floor, this.#hinted.get(name) ?? 0);
+    Object.assign(line, { keyVersion, next: Math.min(Math.max(from, hinted), next), end: next, reservedAt: at });
+    line.floor = Math.max(hinted, next);
     this.#keep(name, line);
     return takeFrom(line, keyVersion, count, holder) ?? this.#reserve(line, keyVersion, count, canWait, holder);
   }
