@@ -28,6 +28,7 @@ import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn, type Shown } from "./critical-turn.ts";
 import { hear, mustBeSigned } from "./heard-answers.ts";
 import { KeptKeys } from "./kept-keys.ts";
+import { type Opening, Openings } from "./openings.ts";
 import type { RefusingMeters } from "./refusing-meters.ts";
 import type { SealBudget } from "./seal-budget.ts";
 import { type CriticalPort, Sealing } from "./sealing.ts";
@@ -71,6 +72,7 @@ export class Sessions {
   readonly #evidence = new OctetPlaces(EVIDENCE_PLACE_BYTES);
   /** Openings under way, by principal. */
   readonly #opening = new Counts();
+  readonly #openings = new Openings();
 
   constructor(dependencies: SessionDependencies, budget: SealBudget, critical: CriticalPort) {
     this.#dependencies = dependencies;
@@ -89,18 +91,20 @@ export class Sessions {
     if (!this.#opening.enter(caller.name, most - this.#sessions.countOf(caller)))
       throw new CallRefusal("too-many-open", `${most} sessions are open, which is all that ${caller.name} may have`);
     try {
-      return await this.#open(request, caller);
+      const title = systemTitleText(request.meter);
+      return await this.#openings.during(title, caller.name, (opening) => this.#open(request, caller, opening));
     } finally {
       this.#opening.leave(caller.name);
     }
   }
 
   async #open(
-    { meter, purpose, ciphering }: CustodianRequest<"openSession">,
+    { purpose, ciphering }: CustodianRequest<"openSession">,
     caller: Caller,
+    opening: Opening,
   ): Promise<CustodianResponse<"openSession">> {
     const { files, vault, committer, random, now, clientTitle, keeping } = this.#dependencies;
-    const title = systemTitleText(meter);
+    const { title } = opening;
     const file = await files.load(title);
     if (file === undefined) throw unknownMeter(title);
     const place = placeOf(file);
@@ -138,7 +142,6 @@ export class Sessions {
       const effect = await association.take({ kind: "associate", invocationCounter: first });
       if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no AARQ could be made");
       const evidence = made.use(new EvidenceHash(this.#evidence));
-      evidence.sent(effect.apdu);
       const open: Session = {
         caller,
         place,
@@ -155,8 +158,13 @@ export class Sessions {
         underWay: 0,
         waiting: [],
       };
-      const session = this.#sessions.add(open, now());
       made.move();
+      if (opening.ended !== undefined) {
+        await this.#closed(open, "abandoned", opening.ended.reason);
+        throw new CallRefusal("session-unknown", "the session was ended while it was opened");
+      }
+      evidence.sent(effect.apdu);
+      const session = this.#sessions.add(open, now());
       return { session, clientSap, serverSap: facts.serverSap, apdu: effect.apdu };
     } catch (error) {
       throw asCallRefusal(error);
@@ -298,21 +306,27 @@ export class Sessions {
 
   /** Ends the sessions of a meter that leaves, or whose record was refused: its keys are used no more. */
   async endOf(title: string, reason: string): Promise<void> {
+    const openings = this.#openings.end((opening) => opening.title === title, reason);
     const open = [...this.#sessions.entries()].filter(([, { place }]) => place.systemTitle === title);
     for (const [handle, session] of open) await this.#end(handle, session, "abandoned", reason);
+    await openings;
   }
 
   /** Ends the sessions of a caller that has gone: nobody else can use them. */
   async endOfCaller(name: string): Promise<void> {
+    const reason = "who opened it has gone";
+    const openings = this.#openings.end(({ caller }) => caller === name, reason);
     const open = [...this.#sessions.entries()].filter(([, { caller }]) => caller.name === name);
-    for (const [handle, session] of open) await this.#end(handle, session, "abandoned", "who opened it has gone");
+    for (const [handle, session] of open) await this.#end(handle, session, "abandoned", reason);
+    await openings;
   }
 
   /** Closes everything: the custodian is going. */
   async closeAll(): Promise<void> {
-    await Promise.all(
-      [...this.#sessions.entries()].map(([handle, session]) => this.#end(handle, session, "abandoned")),
-    );
+    await Promise.all([
+      this.#openings.end(() => true),
+      ...this.#sessions.entries().map(([handle, session]) => this.#end(handle, session, "abandoned")),
+    ]);
   }
 
   get #areMany(): boolean {
@@ -341,11 +355,16 @@ export class Sessions {
   }
 
   async #end(handle: string, session: Session, outcome: SessionOutcome, reason?: string): Promise<void> {
-    const { now } = this.#dependencies;
     // Whoever came first ends it: a session has one closing entry.
     if (!this.#sessions.remove(handle)) return;
     // Nobody finds it any more; what was begun before is sealed, counted and hashed before the entry says what was.
     if (session.underWay > 0) await new Promise<void>((resolve) => session.waiting.push(resolve));
+    await this.#closed(session, outcome, reason);
+  }
+
+  /** Lets go of what a session has, and writes its closing entry. */
+  async #closed(session: Session, outcome: SessionOutcome, reason: string | undefined): Promise<void> {
+    const { now } = this.#dependencies;
     session.association.dispose();
     this.#budget.letGo(session);
     const { place, line, refused, caller } = session;
