@@ -128,6 +128,37 @@ test("a session is released and closed in one call: the closing entry counts the
     await assert.rejects(async () => service.closeSession(ending, HEAD_END), { code: "session-unknown" });
   }));
 
+test("what a meter sent is in the closing entry, though the session is closed while it is opened", () =>
+  withSession(async ({ custody, session, line }) => {
+    const { service } = custody.custody;
+    const [sealed] = (await service.seal({ session, items: [{ apdu: getRequest(LDN) }] }, HEAD_END)) as [Sealed];
+    const answer = line.exchange(sealed.apdu) as Uint8Array;
+    const [[opened]] = await Promise.all([
+      service.open({ session, apdus: [answer] }, HEAD_END),
+      service.closeSession({ session, outcome: "completed" }, HEAD_END),
+    ]);
+    assert.equal(opened?.kind, "opened");
+    assert.equal((await lastClosing(custody)).fromMeter, 3, "AARE, HLS and the answer");
+  }));
+
+test("what an association sends is in the closing entry, though the session is closed while it is made", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    await carryTakeover(custody, meter);
+    const { service } = custody.custody;
+    const request = { meter: systemTitle(fromHex(TITLE)), purpose: "read" } as const;
+    const { session, clientSap, serverSap, apdu: aarq } = await service.openSession(request, HEAD_END);
+    const received = meter.connect(clientSap, serverSap).exchange(aarq) as Uint8Array;
+    const [advanced] = await Promise.all([
+      service.advanceSession({ session, received }, HEAD_END),
+      service.closeSession({ session, outcome: "completed" }, HEAD_END),
+    ]);
+    assert.equal(advanced.kind, "send");
+    const { toMeter, fromMeter } = await lastClosing(custody);
+    assert.deepEqual([toMeter, fromMeter], [2, 1]);
+  }));
+
 test("a session whose release cannot be sealed is closed all the same, and whoever asked hears why", () =>
   withTestCustody(async (custody) => {
     const meter = new TestMeter({ systemTitle: TITLE });
@@ -336,6 +367,11 @@ test("no more sessions are open at once than there is room for, whoever opens th
     undefined,
     { mostSessions: 2 },
   ));
+
+async function lastClosing(custody: TestCustody) {
+  const entry = (await custody.store.ledger.read(0, 1000)).findLast(({ kind }) => kind === "session-closed");
+  return JSON.parse(entry?.body ?? "{}");
+}
 
 const retire = ({ custody }: TestCustody) =>
   custody.service.departMeters(

@@ -6,7 +6,14 @@ import type {
   SessionAdvance,
   SessionOutcome,
 } from "@meterkeep/api/custodian";
-import { COUNTERS_PER_ASSOCIATION, fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import {
+  COUNTERS_PER_ASSOCIATION,
+  DlmsError,
+  fromHex,
+  type SystemTitle,
+  systemTitle,
+  systemTitleText,
+} from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Counts } from "../calls/counts.ts";
@@ -189,6 +196,16 @@ export class Sessions {
 
   async advance({ session, received }: CustodianRequest<"advanceSession">, caller: Caller): Promise<SessionAdvance> {
     const open = this.#find(session, caller);
+    const advance = await during(open, this.#advanced(open, received, caller));
+    if (!(advance instanceof DlmsError)) return advance;
+    // Not inside: the end waits for what is under way.
+    await this.#end(session, open, "failed", `${advance.code}: ${advance.message}`);
+    await this.#dependencies.refusing.refused(open.place);
+    return failureOf(advance);
+  }
+
+  /** What comes of an APDU; the error where the association failed. */
+  async #advanced(open: Session, received: Uint8Array, caller: Caller): Promise<SessionAdvance | DlmsError> {
     open.evidence.received(received);
     const effect = await open.association.take({ kind: "received", apdu: received });
     switch (effect?.kind) {
@@ -201,9 +218,7 @@ export class Sessions {
         return { kind: "established", conformance: [...conformance], maxReceivePduSize: maxReceivePduSize ?? 0 };
       }
       case "failed":
-        await this.#end(session, open, "failed", `${effect.error.code}: ${effect.error.message}`);
-        await this.#dependencies.refusing.refused(open.place);
-        return failureOf(effect.error);
+        return effect.error;
       default:
         throw new CallRefusal("session-not-established", "nothing is awaited from the meter in this session");
     }
@@ -243,10 +258,14 @@ export class Sessions {
   async openApdus({ session, apdus }: CustodianRequest<"open">, caller: Caller): Promise<OpenResult[]> {
     const open = this.#find(session, caller);
     if (!open.association.established) throw new CallRefusal("session-not-established", "nothing can be opened yet");
-    const opening = open.association.open(apdus, (octets) => mustBeSigned(open, octets));
-    const { results, shown, hasPush } = hear(open, apdus, await during(open, Promise.resolve(opening)));
-    if (hasPush) await during(open, this.#committed(open));
-    for (const answer of shown) await during(open, this.#settled(open, answer, caller));
+    return during(open, this.#opened(open, apdus, caller));
+  }
+
+  async #opened(open: Session, apdus: readonly Uint8Array[], caller: Caller): Promise<OpenResult[]> {
+    const opened = await open.association.open(apdus, (octets) => mustBeSigned(open, octets));
+    const { results, shown, hasPush } = hear(open, apdus, opened);
+    if (hasPush) await this.#committed(open);
+    for (const answer of shown) await this.#settled(open, answer, caller);
     return [...results];
   }
 
