@@ -3,14 +3,11 @@ import { test } from "node:test";
 import type { SealResult } from "@meterkeep/api/custodian";
 import { apdu, decode, encode, fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { getRequest, getResult, textOf } from "../protocol/requests.ts";
-import { memoryCustodyStore } from "../store/memory-store.ts";
-import type { CustodyStore } from "../store/store.ts";
-import { caller, carryTakeover, DEPOT, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { carryTakeover, DEPOT, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { action, INVOKE, kinds, LDN, openSession, TITLE, withSession } from "../testing/test-session.ts";
 import { IDLE_MILLISECONDS } from "./sessions.ts";
 
-type Turn = PromiseWithResolvers<void>;
 type Sealed = Extract<SealResult, { kind: "sealed" }>;
 
 test("a meter whose counter is ahead of ours refuses, and is asked for its counter by a rotation that the third refusal plans", () =>
@@ -372,65 +369,3 @@ async function lastClosing(custody: TestCustody) {
   const entry = (await custody.store.ledger.read(0, 1000)).findLast(({ kind }) => kind === "session-closed");
   return JSON.parse(entry?.body ?? "{}");
 }
-
-const retire = ({ custody }: TestCustody) =>
-  custody.service.departMeters(
-    {
-      meters: [systemTitle(fromHex(TITLE))],
-      how: "retired",
-      reason: "scrapped",
-      sender: { flag: "OLD", name: "Old Owner" },
-      recipient: undefined,
-    },
-    caller("operator"),
-  );
-
-for (const [what, end, reason] of [
-  ["its meter leaves", retire, "the meter leaves"],
-  ["its caller goes", ({ custody }) => custody.gone(HEAD_END.name), "who opened it has gone"],
-  ["the custodian closes", ({ custody }) => custody.close(), undefined],
-] as const satisfies readonly (readonly [string, (custody: TestCustody) => Promise<unknown>, string | undefined])[])
-  test(`a session that is being opened while ${what} is none, and its opening entry has a closing one`, () => {
-    const store = memoryCustodyStore();
-    const [committing, loaded, held] = [1, 2, 3].map(() => Promise.withResolvers<void>()) as [Turn, Turn, Turn];
-    let isHolding = false;
-    const holding: CustodyStore = {
-      ...store,
-      commit: async (...change) => {
-        if (isHolding) {
-          committing.resolve();
-          await held.promise;
-        }
-        return store.commit(...change);
-      },
-      counterLine: (place) => {
-        if (isHolding) loaded.resolve();
-        return store.counterLine(place);
-      },
-    };
-    return withTestCustody(async (custody) => {
-      const meter = new TestMeter({ systemTitle: TITLE });
-      await custody.add(meter);
-      await carryTakeover(custody, meter);
-      await custody.restart();
-      isHolding = true;
-      // A meter leaves with the commit that the opening's waits for.
-      const leaving = end === retire ? end(custody) : undefined;
-      if (leaving !== undefined) await committing.promise;
-      const request = { meter: systemTitle(fromHex(TITLE)), purpose: "read" } as const;
-      const opening = custody.custody.service.openSession(request, HEAD_END);
-      const refused = assert.rejects(opening, { code: "session-unknown" });
-      await Promise.all([loaded.promise, committing.promise]);
-      const ending = leaving ?? end(custody);
-      held.resolve();
-      await Promise.all([refused, ending]);
-      const entries = (await custody.store.ledger.read(0, 1000)).filter(({ kind }) => kind.startsWith("session-"));
-      assert.deepEqual(
-        entries.map(({ kind }) => kind),
-        ["session-opened", "session-closed"],
-      );
-      const body = JSON.parse(entries[1]?.body ?? "{}");
-      assert.deepEqual([body.outcome, body.reason, body.toMeter], ["abandoned", reason, 0]);
-      if (what === "the custodian closes") await custody.restart();
-    }, holding);
-  });
