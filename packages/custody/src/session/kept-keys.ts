@@ -18,6 +18,8 @@ export class KeptKeys {
   #first = this.#desk.subarray(0, 0);
   #second = this.#desk.subarray(MOST_KEY_BYTES, MOST_KEY_BYTES);
 
+  #isLent = false;
+
   /** How many sessions have keys here. */
   get size(): number {
     return this.#places.size;
@@ -37,14 +39,17 @@ export class KeptKeys {
     return place;
   }
 
-  /** Lends the keys of a place, in their order, for the time of a call; the second is empty where there is one. */
+  /** Lends the keys of a place, in their order, for the time of a call, which lends no others; the second is empty where there is one. */
   lend<T>(place: number, use: (first: Uint8Array, second: Uint8Array) => T): T {
+    // They stand in one place: a call would go on with another meter's.
+    if (this.#isLent) throw new Error("keys of a session are lent already");
     const page = this.#places.page(place);
     const at = this.#places.at(place);
     const [first, second] = [page[at] as number, page[at + KEY_PLACE_BYTES] as number];
     if (this.#first.length !== first) this.#first = this.#desk.subarray(0, first);
     if (this.#second.length !== second) this.#second = this.#desk.subarray(MOST_KEY_BYTES, MOST_KEY_BYTES + second);
     const desk = this.#desk;
+    this.#isLent = true;
     try {
       for (let each = 0; each < first; each += 1) desk[each] = page[at + 1 + each] as number;
       for (let each = 0; each < second; each += 1)
@@ -52,6 +57,7 @@ export class KeptKeys {
       return use(this.#first, this.#second);
     } finally {
       desk.fill(0);
+      this.#isLent = false;
     }
   }
 

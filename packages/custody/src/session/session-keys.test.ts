@@ -91,7 +91,21 @@ for (const keeping of KEY_KEEPING)
     resolve();
     const [settled] = await outcome;
     assert.ok(asked.every((key) => key === one.authentication));
-    assert.equal(settled.status, keeping === "session" ? "rejected" : "fulfilled");
+    assert.ok(settled.status === "rejected");
+    assert.equal(settled.reason.code, "session-unknown");
     other.keys.dispose();
     assert.equal(kept.size, 0);
   });
+
+test("keys are not lent while others are, and are again afterwards", () => {
+  const kept = new KeptKeys();
+  const [one, other] = [1, 2].map(() => {
+    using key = SecretKey.random(16);
+    return { place: kept.keep([key]), octets: key.lend(hex) };
+  }) as [{ place: number; octets: string }, { place: number; octets: string }];
+  kept.lend(one.place, (first) => {
+    assert.throws(() => kept.lend(other.place, hex), /lent already/);
+    assert.equal(hex(first), one.octets);
+  });
+  assert.equal(kept.lend(other.place, hex), other.octets);
+});

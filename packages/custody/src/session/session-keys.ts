@@ -75,7 +75,7 @@ export class SessionKeys {
     if (held === undefined) throw sessionUnknown();
     if (typeof held === "number") return this.#work((use) => this.#lend(held, use), work);
     const unsealed = held.unseal();
-    if (unsealed instanceof Promise || this.#tokenKey !== undefined) return this.#workLater(unsealed, work);
+    if (unsealed instanceof Promise || this.#tokenKey !== undefined) return this.#workLater(held, unsealed, work);
     try {
       return lenderOf(unsealed)((encryptionKey, authenticationKey) =>
         work({ ciphers: CIPHERS, encryptionKey, authenticationKey }),
@@ -98,10 +98,19 @@ export class SessionKeys {
     return this.#kept.lend(place, use);
   }
 
-  async #workLater<T>(unsealed: Promise<SecretKey[]> | SecretKey[], work: (keys: KeysAtWork) => T): Promise<T> {
+  async #workLater<T>(
+    held: Unsealer,
+    unsealed: Promise<SecretKey[]> | SecretKey[],
+    work: (keys: KeysAtWork) => T,
+  ): Promise<T> {
     const keys = await unsealed;
+    const lend = lenderOf(keys);
     try {
-      return await this.#work(lenderOf(keys), work);
+      return await this.#work((use) => {
+        // What unseals them, or a token, was asked meanwhile: the session may be over.
+        if (this.#held !== held) throw sessionUnknown();
+        return lend(use);
+      }, work);
     } finally {
       wipe(keys);
     }
