@@ -4,6 +4,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
+import { oneStep } from "../calls/one-step.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
@@ -103,19 +104,11 @@ export class EnrolmentContacts {
   ): Promise<ContactAdvance | undefined> {
     const live = this.#contacts.find(contact, caller, this.#dependencies.now());
     if (live === undefined) return undefined;
-    if (live.busy) throw new CallRefusal("meter-busy", "this contact is being advanced already");
-    live.busy = true;
-    try {
-      return event.kind === "lost"
-        ? await this.#happened(contact, live, live.lost(event.reason))
-        : await this.#received(contact, live, event.apdu);
-    } catch (error) {
-      // What is durable is durable; what this process believes of the contact is not worth keeping.
-      this.#drop(contact, live);
-      throw error;
-    } finally {
-      live.busy = false;
-    }
+    const step = () =>
+      event.kind === "lost"
+        ? this.#happened(contact, live, live.lost(event.reason))
+        : this.#received(contact, live, event.apdu);
+    return oneStep(live, step, () => this.#drop(contact, live));
   }
 
   /** Drops contacts that nobody advances; their journals say all that is needed. */

@@ -3,6 +3,7 @@ import { BUILT_IN_PROFILES, obisOctets, parseObis, systemTitleText } from "@mete
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
+import { oneStep } from "../calls/one-step.ts";
 import { requireRight } from "../calls/required-right.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
@@ -132,18 +133,9 @@ export class LeaseContacts {
   ): Promise<ContactAdvance | undefined> {
     const live = this.#contacts.find(contact, caller, this.#dependencies.now());
     if (live === undefined) return undefined;
-    if (live.busy) throw new CallRefusal("meter-busy", "this contact is being advanced already");
-    live.busy = true;
-    try {
-      return event.kind === "lost"
-        ? await this.#lostLine(contact, live, event.reason)
-        : await this.#received(contact, live, event.apdu);
-    } catch (error) {
-      this.#drop(contact, live);
-      throw error;
-    } finally {
-      live.busy = false;
-    }
+    const step = () =>
+      event.kind === "lost" ? this.#lostLine(contact, live, event.reason) : this.#received(contact, live, event.apdu);
+    return oneStep(live, step, () => this.#drop(contact, live));
   }
 
   /** Drops contacts that nobody advances: the meter is asked anew. */

@@ -1,0 +1,25 @@
+import { CallRefusal } from "./call-refusal.ts";
+
+/** What a principal advances step by step, over a line that may be slow. */
+export interface Advanced {
+  busy: boolean;
+}
+
+/**
+ * One step of a contact, and no second beside it. What is durable is durable; what this process believes of a contact whose step
+ * went wrong is not worth keeping: `drop` forgets it.
+ *
+ * @throws CallRefusal `meter-busy`, and what `step` throws.
+ */
+export async function oneStep<T>(live: Advanced, step: () => Promise<T>, drop: () => void): Promise<T> {
+  if (live.busy) throw new CallRefusal("meter-busy", "this contact is being advanced already");
+  live.busy = true;
+  try {
+    return await step();
+  } catch (error) {
+    drop();
+    throw error;
+  } finally {
+    live.busy = false;
+  }
+}
