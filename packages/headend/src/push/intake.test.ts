@@ -174,6 +174,37 @@ test("a sender that nobody knows is shown as a stranger, stores nothing, and is 
   );
 });
 
+test("a stranger who comes in a storm of them is told of without a line at the next look, once", async () => {
+  const { intake, directory, hub, sources } = bench(() => ({
+    kind: "refused",
+    code: "unknown-meter",
+    meter: undefined,
+  }));
+  const told: unknown[] = [];
+  hub.watch((event) => {
+    if (event.type === "push") told.push(JSON.parse(event.data));
+  });
+  await directory.refresh();
+  const before = sources.strangers;
+  for (let n = 1; n <= 8; n += 1)
+    intake.take({ apdu: protectedApdu(`5A5A5A000000010${n}`, n), transport: "tcp", address: "10.0.0.11" });
+  await intake.settled();
+  assert.deepEqual([sources.strangers - before, told.length], [8, 6], "five, and the storm that the sixth begins");
+  const lines = hub.recent(99).length;
+  intake.lookAtStorms();
+  intake.lookAtStorms();
+  assert.deepEqual(told.slice(6), [
+    {
+      at: new Date(AT).toISOString(),
+      source: "push",
+      accepted: false,
+      code: "unknown-meter",
+      sentence: "2 senders that nobody has shipped or added came in a storm.",
+    },
+  ]);
+  assert.equal(hub.recent(99).length, lines);
+});
+
 test("a real meter is worth what protects its messages: confidential is held, a tag is provisional, and it is raised once", async () => {
   const { intake, directory, errors } = bench((_, n) => opened(REAL, notification(n), n > 1));
   await directory.refresh();

@@ -103,6 +103,8 @@ export class PushIntake {
   readonly #lanes = new SourceBuckets(PUSH_METER_LIMIT);
   readonly #storms = new AlarmStorms();
   readonly #notTaken = new AlarmStorms(NOT_TAKEN_LIMITS);
+  /** New ones that were counted in a storm since the last look. */
+  #untoldStrangers = 0;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
@@ -132,11 +134,26 @@ export class PushIntake {
     this.#running ??= this.#run();
   }
 
-  /** Tells of storms that are over; to be called now and then. */
+  /** Tells of storms that are over, and that there are more strangers than were told of; to be called now and then. */
   lookAtStorms(): void {
     const at = this.#ports.now();
+    this.#tellUntoldStrangers(at);
     this.#tellEnded("alarm", this.#storms.ended(at), at);
     this.#tellEnded("push", this.#notTaken.ended(at), at);
+  }
+
+  /** Without a line: what is shown of strangers is out of date, whatever storm they were counted in. */
+  #tellUntoldStrangers(at: number): void {
+    const count = this.#untoldStrangers;
+    if (count === 0) return;
+    this.#untoldStrangers = 0;
+    this.#ports.events.publish("push", {
+      at: new Date(at).toISOString(),
+      source: "push",
+      accepted: false,
+      code: "unknown-meter",
+      sentence: `${counted(count, "sender")} that nobody has shipped or added came in a storm.`,
+    });
   }
 
   #tellEnded(what: "alarm" | "push", storms: readonly Storm[], at: number): void {
@@ -375,7 +392,11 @@ export class PushIntake {
     return { tally: this.#tally(push, meter, { accepted: false, refusal: code }), tell };
   }
 
-  /** What is not taken is counted each time, and told like alarms: whoever sends rubbish must not push out of sight what is true. */
+  /**
+   * What is not taken is counted each time, and told like alarms: whoever sends rubbish must not push out of sight what is true.
+   *
+   * @returns false where it was only counted.
+   */
   #tellNotTaken(
     push: Waiting,
     sender: string,
@@ -386,14 +407,15 @@ export class PushIntake {
       readonly single: string;
       readonly storm: string;
     },
-  ): void {
+  ): boolean {
     const { code, severity, meter } = told;
     const verdict = this.#notTaken.take(sender, { code, always: false }, push.at);
-    if (verdict.kind === "counted") return;
+    if (verdict.kind === "counted") return false;
     const isFleet = verdict.kind === "begins" && verdict.storm.meter === undefined;
     const storm = isFleet ? `Pushes in many names are refused: ${code}.` : told.storm;
     const sentence = verdict.kind === "single" ? told.single : `${storm} They are counted here until it is over.`;
     this.#publish(push, { ...(meter !== undefined && { meter }), accepted: false, code, sentence }, severity);
+    return true;
   }
 
   #stranger(push: Waiting, code: string): void {
@@ -408,12 +430,13 @@ export class PushIntake {
     if (!isNew) return;
     const maker = claimed === undefined ? undefined : manufacturerOf(claimed);
     const name = title === undefined ? "Something" : `A meter ${title}${maker === undefined ? "" : ` (${maker})`}`;
-    this.#tellNotTaken(push, push.address, {
+    const isTold = this.#tellNotTaken(push, push.address, {
       code,
       severity: "notice",
       single: `${name} that nobody has shipped or added sends to us: it is shown and not believed.`,
       storm: `${push.address} sends in many names that nobody has shipped or added: they are not believed.`,
     });
+    if (!isTold) this.#untoldStrangers += 1;
   }
 
   #tally(push: Waiting, meter: Meter, more: Pick<PushTally, "accepted" | "refusal" | "protection">): PushTally {
