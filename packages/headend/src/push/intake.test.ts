@@ -2,20 +2,12 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CustodianCallError, type PushResult } from "@meterkeep/api/custodian";
-import {
-  type Data,
-  dateTimeAt,
-  dateTimeOctets,
-  encode,
-  fromHex,
-  systemTitle,
-  toHex,
-  apdu as xdlms,
-} from "@meterkeep/dlms";
+import { type Data, fromHex, systemTitle, toHex } from "@meterkeep/dlms";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
 import { EventHub } from "../event/event-hub.ts";
 import { MeterDirectory } from "../inventory/directory.ts";
 import { ChannelTable } from "../reading/channels.ts";
+import { dataNotification, pushedClock, pushedNumber, pushedText } from "../testing/data-notification.ts";
 import { type HeadEndDatabase, openHeadEndDatabase, testMeter, testTitle } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { meterSummaries } from "../view/meter-summary.ts";
@@ -37,33 +29,15 @@ before(async () => {
 });
 after(() => database[Symbol.asyncDispose]());
 
-const number = (value: number): Data => ({ type: "double-long-unsigned", value });
-const text = (value: string): Data => ({ type: "octet-string", value: new TextEncoder().encode(value) });
-
 /** What an `idis-p2` meter pushes, in clear: name, clock, import, export, power. */
-const notification = (energyWh: number): Uint8Array => pushOf([number(energyWh), number(3), number(250)]);
+const notification = (energyWh: number): Uint8Array =>
+  pushOf([pushedNumber(energyWh), pushedNumber(3), pushedNumber(250)]);
 
 /** An alarm: name, clock, the bits that are set. */
-const alarmNotification = (bits: number): Uint8Array => pushOf([number(bits)]);
+const alarmNotification = (bits: number): Uint8Array => pushOf([pushedNumber(bits)]);
 
-function pushOf(more: readonly Data[], at = AT): Uint8Array {
-  const clock: Data = { type: "octet-string", value: encode(dateTimeOctets, dateTimeAt(at)) };
-  const value: Data[] = [text("MKV0000000001"), clock, ...more];
-  return encode(xdlms, {
-    kind: "data-notification",
-    value: {
-      invokeIdAndPriority: {
-        invokeId: 1,
-        confirmed: false,
-        highPriority: false,
-        selfDescriptive: false,
-        breakOnError: false,
-      } as never,
-      dateTime: undefined,
-      body: { type: "structure", value },
-    },
-  });
-}
+const pushOf = (more: readonly Data[], at = AT): Uint8Array =>
+  dataNotification([pushedText("MKV0000000001"), pushedClock(at), ...more]);
 
 /** A protected APDU as far as an intake can see: general-glo-ciphering from `title`, then octets that say which. */
 function protectedApdu(title: string, n: number): Uint8Array {
@@ -392,7 +366,11 @@ test("P-8: what a push dates by a clock that is ahead, or that the last session 
     let value = 0;
     const { intake, directory, errors } = bench(() => {
       value += 1;
-      return opened(title, pushOf([number(value), number(3), number(250)], AT + seconds * 1000), authenticated);
+      return opened(
+        title,
+        pushOf([pushedNumber(value), pushedNumber(3), pushedNumber(250)], AT + seconds * 1000),
+        authenticated,
+      );
     });
     await directory.refresh();
     for (let n = 0; n < 2; n += 1) {
@@ -433,7 +411,7 @@ test("P-8: each interval of pushes that come together is told of", async () => {
   await inventory.add([testMeter(60)], new Date());
   const meter = await inventory.get(title);
   const { intake, directory, errors } = bench((_, n) =>
-    opened(title, pushOf([number(n), number(3), number(250)], AT + n * 900_000)),
+    opened(title, pushOf([pushedNumber(n), pushedNumber(3), pushedNumber(250)], AT + n * 900_000)),
   );
   await directory.refresh();
   for (const n of [1, 2]) intake.take({ apdu: protectedApdu(title, n), transport: "udp", address: "10.0.0.8" });

@@ -1,41 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Data, dateTimeAt, dateTimeOctets, encode, fromHex, systemTitle, apdu as xdlms } from "@meterkeep/dlms";
+import { type Data, fromHex, systemTitle } from "@meterkeep/dlms";
 import type { Meter } from "../inventory/meter.ts";
+import { dataNotification, pushedClock, pushedNumber, pushedText } from "../testing/data-notification.ts";
 import { readPush } from "./push-reading.ts";
 
 const NOON = Date.parse("2026-11-21T12:00:00Z");
 const INDIA_MS = 19_800_000;
 
-const number = (value: number): Data => ({ type: "double-long-unsigned", value });
-
 /** Name, a clock that does not say how far it is from UTC, and two registers, as meters of IS 15959 push. */
 function pushed(local: number, profile: string) {
-  const clock = encode(dateTimeOctets, { ...dateTimeAt(local), deviation: undefined });
-  const items: Data[] = [
-    { type: "octet-string", value: new TextEncoder().encode("MKV0000000001") },
-    { type: "octet-string", value: clock },
-    number(7),
-    number(250),
-  ];
-  return readItems(items, profile);
+  const clock = pushedClock(local, { saysDeviation: false });
+  return readItems([pushedText("MKV0000000001"), clock, pushedNumber(7), pushedNumber(250)], profile);
 }
 
 function readItems(items: readonly Data[], profile: string) {
-  const plainApdu = encode(xdlms, {
-    kind: "data-notification",
-    value: {
-      invokeIdAndPriority: {
-        invokeId: 1,
-        confirmed: false,
-        highPriority: false,
-        selfDescriptive: false,
-        breakOnError: false,
-      } as never,
-      dateTime: undefined,
-      body: { type: "structure", value: items },
-    },
-  });
+  const plainApdu = dataNotification(items);
   const meter = {
     systemTitle: systemTitle(fromHex("4D4B560000000001")),
     title: "4D4B560000000001",
