@@ -265,10 +265,10 @@ const SELECT_CONTRADICTIONS = `
   from interval_corrections r where ${OF_DAY} and r.at > $4 and r.at <= $5`;
 
 const SELECT_SWITCHED = `
-  select r.meter_id, extract(epoch from r.at)::float8 * 1000 as at, r.code
+  select r.meter_id, extract(epoch from r.at)::float8 * 1000 as at, r.code::float8 as code
   from meter_events r
   where ${OF_DAY} and r.at > $4::timestamptz - interval '60 days' and r.at <= $5 and r.category = 'supply-control'
-    and r.code = any($6::integer[])
+    and r.code = any($6::bigint[])
   order by r.at`;
 
 const SELECT_QUALITY = `

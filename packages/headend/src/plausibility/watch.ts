@@ -201,12 +201,12 @@ const SINCE = `(select coalesce(min(evidence_id), 9223372036854775807) from evid
 
 // What a log says of before the meter was ours is nobody's command here.
 const SELECT_EVENTS = `
-  select e.meter_id, m.kind, m.label, e.log, extract(epoch from e.at)::float8 * 1000 as at, e.code, e.category, e.protection,
+  select e.meter_id, m.kind, m.label, e.log, extract(epoch from e.at)::float8 * 1000 as at, e.code::float8 as code, e.category, e.protection,
     m.model, m.firmware, m.route
   from meter_events e
   join meters m on (m.utility_id, m.island_id, m.meter_id) = (e.utility_id, e.island_id, e.meter_id)
   where e.utility_id = $1 and e.island_id = $2 and e.evidence_id >= ${SINCE}
-    and ((e.category = 'clock' and e.severity = 1) or (e.category = 'supply-control' and e.code = any($4::integer[])))
+    and ((e.category = 'clock' and e.severity = 1) or (e.category = 'supply-control' and e.code = any($4::bigint[])))
     and e.at > (select min(h.effective) from trust_history h
       where (h.utility_id, h.island_id, h.meter_id) = (e.utility_id, e.island_id, e.meter_id))`;
 

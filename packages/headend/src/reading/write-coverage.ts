@@ -206,11 +206,11 @@ function outagesOf(profile: KeptProfile): string {
     join meter_events e on (e.utility_id, e.island_id, e.meter_id) = (c.utility_id, c.island_id, c.meter_id)
       and e.at > lower${without} - interval '30 days'
     where c.utility_id = $1 and c.island_id = $2 and c.meter_id = any($3::integer[]) and not isempty${without}
-      and e.category = 'power' and (e.code = any($4::integer[]) or e.code = any($5::integer[]))
+      and e.category = 'power' and (e.code = any($4::bigint[]) or e.code = any($5::bigint[]))
     window w as (partition by e.meter_id order by e.at, e.code)
   )
   select meter_id, extract(epoch from at)::float8 * 1000 as from_at, extract(epoch from next_at)::float8 * 1000 as to_at
-  from p where code = any($4::integer[]) and next_code = any($5::integer[])`;
+  from p where code = any($4::bigint[]) and next_code = any($5::bigint[])`;
 }
 
 const SELECT_OUTAGES = { load: outagesOf("load"), quality: outagesOf("quality") } as const;

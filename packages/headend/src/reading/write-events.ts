@@ -50,7 +50,7 @@ export async function writeQuality(
 const INSERT_EVENTS = `
   insert into meter_events (utility_id, island_id, meter_id, log, at, code, category, severity, received_at, evidence_id,
     protection, trust_at_capture)
-  select $1, $2, e.* from unnest($3::integer[], $4::text[], $5::timestamptz[], $6::integer[], $7::text[], $8::smallint[],
+  select $1, $2, e.* from unnest($3::integer[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::smallint[],
     $9::timestamptz[], $10::bigint[], $11::protection_grade[], $12::trust_state[]) as e
   on conflict do nothing`;
 

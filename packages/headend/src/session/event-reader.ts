@@ -73,7 +73,8 @@ function eventsOf(
   if (answer.kind !== "data") return [];
   return rowsOf(decode(data, answer.value, { trailing: "ignore" })).flatMap(([clock, code]): EventRecord[] => {
     const [moment, number] = [clockOf(clock, zone), numberOf(code)];
-    if (moment === undefined || number === undefined) return [];
+    // No code is a fraction or longer than a number holds, and one that is must not cost the rest of what the meter said.
+    if (moment === undefined || number === undefined || !Number.isSafeInteger(number)) return [];
     if (window !== "whole" && (moment < window.from || moment > window.to)) return [];
     const { category, severity } = eventFacts(codes, number);
     return [{ log: name, code: number, category, severity, at: moment, evidence }];

@@ -66,6 +66,19 @@ test("events are stored once, told in the words of the meter's profile, and foun
   );
 });
 
+test("a code of more than 31 bits is stored with what else came of the meter, and told as it is", async () => {
+  const { database, pool, scope, store } = await openBench();
+  await using _ = database;
+  const event = { log: "standard", category: "other", severity: 0, at: NOON, evidence: evidenceOf(NOON) } as const;
+  const codes = [2 ** 31, 2 ** 32 - 1, 2 ** 53 - 1];
+  await store(0, { events: codes.map((code) => ({ ...event, code })) });
+  const told = await loggedEvents(pool, scope, ALL);
+  assert.deepEqual(
+    told.map(({ code, words }) => [code, words]),
+    codes.map((code) => [code, `event ${code}`]),
+  );
+});
+
 test("power quality is stored an instant a row, with the channels that the meter has, and goes when its time is over", async () => {
   const { database, pool, scope, meters, store } = await openBench();
   await using _ = database;

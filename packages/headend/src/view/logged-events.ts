@@ -67,7 +67,7 @@ interface EventRow {
 }
 
 const SELECT_EVENTS = `
-  select upper(encode(m.system_title, 'hex')) as title, m.label, m.profile, v.log, v.code, v.category, v.severity, v.at,
+  select upper(encode(m.system_title, 'hex')) as title, m.label, m.profile, v.log, v.code::float8 as code, v.category, v.severity, v.at,
     v.received_at, encode(e.hash, 'hex') as evidence, v.protection, v.trust_at_capture
   from meter_events v
   join meters m using (utility_id, island_id, meter_id)
