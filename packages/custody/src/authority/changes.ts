@@ -148,20 +148,36 @@ export class Changes {
     reason: string,
     requester: string,
   ): Promise<string> {
+    const open = await this.#open();
+    const { hash, doubt } = await this.#sameOf(open, kind, body);
+    if (hash !== undefined) return hash;
+    if (doubt !== undefined) await this.#noteRefused(doubt);
+    if (caller.role === "head-end") requireRoom(open, caller);
+    return this.plan(kind, body, requester, reason, caller);
+  }
+
+  /** Changes that are neither executed nor expired. */
+  async #open(): Promise<readonly OpenChange[]> {
     const { records, now } = this.#dependencies;
-    const written = writeCanonical(facts, body);
-    const open = (await records.changes(MOST_LOOKED_AT))
+    return (await records.changes(MOST_LOOKED_AT))
       .map((stored) => ({ ...stored, request: requestIn(stored) }))
       .filter(({ executedAt, request }) => executedAt === undefined && now() < request.expiresAt);
+  }
+
+  /** Which of them is this very change; where its row may have been put back, why it is none. */
+  async #sameOf(
+    open: readonly OpenChange[],
+    kind: ChangeKindName,
+    body: Facts,
+  ): Promise<{ readonly hash?: string; readonly doubt?: string }> {
+    const written = writeCanonical(facts, body);
     let doubt: string | undefined;
     for (const { hash, request } of open) {
       if (request.kind !== kind || writeCanonical(facts, request.body) !== written) continue;
       doubt = await this.#dependencies.executed.doubtOf(hash);
-      if (doubt === undefined) return hash;
+      if (doubt === undefined) return { hash };
     }
-    if (doubt !== undefined) await this.#noteRefused(doubt);
-    if (caller.role === "head-end") requireRoom(open, caller);
-    return this.plan(kind, body, requester, reason, caller);
+    return doubt === undefined ? {} : { doubt };
   }
 
   /** Who agreed to a change. @throws CallRefusal `approval-required` */
@@ -177,7 +193,12 @@ export class Changes {
     return approvedBy;
   }
 
-  /** Plans a change; gives its hash. @throws CallRefusal `change-refused`. */
+  /**
+   * Plans a change; gives its hash. What the same requester has planned already and is open is that change, whatever the
+   * reason: approvals of two would not add up. Another's is another change, since who asks does not approve.
+   *
+   * @throws CallRefusal `change-refused`.
+   */
   async plan(kind: ChangeKindName, body: Facts, requester: string, reason: string, caller: Caller): Promise<string> {
     const { documents, now } = this.#dependencies;
     const request = {
@@ -194,7 +215,11 @@ export class Changes {
     if (read instanceof Wrong) throw new CallRefusal("change-refused", `the change is not planned: ${read.why}`);
     const document = JSON.stringify(read);
     const hash = hashOf(document);
-    await documents.change((authority) => {
+    let known: string | undefined;
+    await documents.change(async (authority) => {
+      const own = (await this.#open()).filter((one) => one.request.requester === requester);
+      ({ hash: known } = await this.#sameOf(own, kind, body));
+      if (known !== undefined) return { entries: [] };
       const applied = applyChange(authority, read as ChangeRequest, hash, now());
       if (applied !== "elsewhere" && "problem" in applied)
         throw new CallRefusal("change-refused", `the change is not planned: ${applied.problem}`);
@@ -208,6 +233,7 @@ export class Changes {
         entries: [this.#entry("change-planned", caller.name, { hash, kind, body, requester, reason })],
       };
     });
+    if (known !== undefined) return known;
     this.#dependencies.executed.planned(hash);
     return hash;
   }
@@ -250,6 +276,8 @@ export class Changes {
     return installationEntry(this.#dependencies.now(), kind, principal, body);
   }
 }
+
+type OpenChange = StoredChange & { readonly request: ChangeRequest };
 
 /** Whoever owns a head-end must not bury what people are to look at. */
 function requireRoom(open: readonly Pick<StoredChange, "submittedBy">[], caller: Caller): void {
