@@ -99,7 +99,7 @@ export class CampaignRunner {
           state: row.state,
           notBefore: row.not_before.getTime(),
           notAfter: row.not_after.getTime(),
-          wave: row.wave,
+          wave: row.wave_begun_at === null ? undefined : row.wave,
           waves: row.waves,
           isGrave: row.command_class === "C2" || row.command_class === "C3",
           onlyReads: row.command_class === "C0",

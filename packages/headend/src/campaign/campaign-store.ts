@@ -112,7 +112,7 @@ function firstState({ judgement, dryRun }: Proposal, hasManifest: boolean) {
   if (judgement.verdict === "quarantined")
     return { state: "quarantined", sentence: "Quarantined by the guard as a whole." };
   if (judgement.verdict === "nothing-left") return { state: "quarantined", sentence: "No meter is left of it." };
-  if (!hasManifest) return { state: "awaiting-approval", sentence: "It only reads: nobody has to approve it." };
+  if (!hasManifest) return { state: "running", sentence: "It only reads: nobody has to approve it." };
   const people = dryRun.people === 1 ? "1 person has" : `${dryRun.people} people have`;
   return { state: "awaiting-approval", sentence: `${people} to approve it at the custodian.` };
 }

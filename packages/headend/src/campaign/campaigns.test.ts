@@ -148,6 +148,25 @@ test("MC-15: reconnecting everybody waits for approval, then comes a few of a tr
   assert.equal(rowCount, 5);
 });
 
+test("a campaign that only reads waits for nobody: it is running from the first, and begins at its time", async () => {
+  const { database, bench, campaigns, newRunner } = await openBench();
+  await using _ = database;
+  const notBefore = new Date(bench.now + 3_600_000).toISOString();
+  const { campaign, manifest } = await campaigns.create({ ...all("registers", "maintenance"), notBefore }, RITA);
+  assert.deepEqual([campaign.state, manifest], ["running", undefined]);
+  const served = async () => {
+    await newRunner().look();
+    const { campaign: seen, waves } = await campaigns.view(campaign.id);
+    return [seen.state, seen.counts.dispatched, waves[0]?.state];
+  };
+  assert.deepEqual(await served(), ["running", 0, "ahead"]);
+  await campaigns.decide(campaign.id, "pause", OTTO, "not now");
+  const resumed = await campaigns.decide(campaign.id, "resume", OTTO, "now");
+  assert.equal(resumed.campaign.state, "running");
+  bench.now += 3_600_000;
+  assert.deepEqual(await served(), ["running", HOMES, "under-way"]);
+});
+
 test("a runner that finds its campaign moved by another, which died before it handed anything out, goes on in the same look", async () => {
   const { database, bench, campaigns, newRunner } = await openBench();
   await using _ = database;

@@ -230,14 +230,15 @@ export class Campaigns {
     const { words } = await this.#row(id);
     await record(`campaign-${what}`, by.name, { campaign: id, reason }, `${words}: ${sentence}`, "notice");
     await inTransaction(pool, async (sql) => {
-      const row = await firstRow<Pick<CampaignRow, "state" | "wave_begun_at">>(
+      const row = await firstRow<Pick<CampaignRow, "state" | "wave_begun_at" | "manifest_hash">>(
         sql,
-        "select state, wave_begun_at from campaigns where utility_id = $1 and island_id = $2 and campaign_id = $3 for update",
+        "select state, wave_begun_at, manifest_hash from campaigns where utility_id = $1 and island_id = $2 and campaign_id = $3 for update",
         [...scope.place, id],
       );
       if (row === undefined || !(from as readonly string[]).includes(row.state))
         throw new HeadEndError("campaign-not-so", `the campaign is ${row?.state}, and cannot be ${done.toLowerCase()}`);
-      const state = to === "running" && row.wave_begun_at === null ? "awaiting-approval" : to;
+      const isUnsigned = row.manifest_hash !== null && row.wave_begun_at === null;
+      const state = to === "running" && isUnsigned ? "awaiting-approval" : to;
       if (what === "resume") await this.#resumeAt(sql, id, now());
       await enterState(sql, scope, id, { state, sentence, rule: undefined, by: by.name, at: now() });
     });

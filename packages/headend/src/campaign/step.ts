@@ -6,8 +6,8 @@ export interface CampaignNow {
   readonly state: CampaignState;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** From 0. */
-  readonly wave: number;
+  /** From 0; undefined before the first has begun. */
+  readonly wave: number | undefined;
   readonly waves: readonly { readonly soakSeconds: number }[];
   readonly isGrave: boolean;
   /** It changes nothing on any meter: nothing of it can go wrong in a way that others must be spared. */
@@ -38,7 +38,7 @@ export type Move =
 
 /**
  * The next move of a campaign; undefined where it waits. States: *awaiting-approval* (people sign at the custodian), *running*
- * (a wave is under way or watched), *paused* (by a person or the kill switch), and the ends *done*, *stopped*, *expired*.
+ * (a wave is under way or watched, or, where nobody has to sign, the first one waits for its time), *paused* (by a person or the kill switch), and the ends *done*, *stopped*, *expired*.
  */
 export function step(campaign: CampaignNow, facts: StepFacts): Move | undefined {
   const { state, notBefore, notAfter, wave, waves } = campaign;
@@ -57,6 +57,7 @@ export function step(campaign: CampaignNow, facts: StepFacts): Move | undefined 
       const stop = campaign.onlyReads ? undefined : stopsBecause(facts.counts, facts.autoStop);
       if (stop !== undefined) return ended("stopped", `Stopped by itself: ${stop.sentence}.`, stop.rule);
       if (now >= notAfter && facts.underWay === 0) return ended("expired", "Its window is over.", "MC-17");
+      if (wave === undefined) return now >= notBefore ? { kind: "begin-wave", wave: 0 } : undefined;
       if (facts.openInWave > 0) return { kind: "dispatch" };
       if (wave + 1 >= waves.length) return ended("done", "Every meter was served.");
       const watchedUntil = (facts.lastSettledAt ?? now) + (waves[wave]?.soakSeconds ?? 0) * 1000;
