@@ -7,7 +7,7 @@ import { ChannelTable } from "../reading/channels.ts";
 import { countTraffic, keepSimBudgets, parseSimBudgets } from "../route/sim-traffic.ts";
 import { SESSION_LIMITS, type SessionLimits } from "../session/line.ts";
 import { ScalerTable } from "../session/scaler-table.ts";
-import { openCustodian } from "../testing/bench-meter.ts";
+import { benchMeter, openCustodian } from "../testing/bench-meter.ts";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { meterSummaries } from "../view/meter-summary.ts";
@@ -225,6 +225,54 @@ test("MC-23: reading waits where the SIM's budget is used up; what people ask fo
     await run();
   }
   assert.deepEqual(admitted, ["read", "verify", "rotate", "command"]);
+});
+
+test("what cannot be told of a push set-up costs no reading, and is looked for again until it is told", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope, meters } = database;
+  const { id } = await addressed(database);
+  await pool.query("update takeovers set phase = 'done'");
+  const queue = postgresWorkQueue(pool, scope);
+  const told: string[] = [];
+  let isLedgerAway = true;
+  const meter = benchMeter({
+    now: NOW,
+    connected: true,
+    rows: [{ at: NOW, wattHours: 7_000 }],
+    events: [{ at: NOW - 1_000, code: 2 ** 32 - 1 }],
+    pushTo: { 0: "198.51.100.7:4059" },
+  });
+  const runner = testRunner(database, {
+    custodian: openCustodian() as SessionRunnerPorts["custodian"],
+    dial: async () => meter(),
+    watch: {
+      pushSetUp: async (_meter, obis, destination) => {
+        if (isLedgerAway) throw new CustodianCallError("ledger-busy", "the ledger takes nothing");
+        if (destination !== "") told.push(`${obis} ${destination}`);
+      },
+      refused: async () => undefined,
+    },
+    onSession: () => undefined,
+  });
+  const turn = async () => {
+    await queue.due([id], NOW, LANES.reading);
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, NOW + 3_600_000, 60);
+    await runner.run(lease!, new AbortController().signal);
+    const { rows } = await pool.query(
+      `select last_code, (select count(*)::integer from register_readings) as registers,
+         (select count(*)::integer from meter_events where code = 4294967295) as events,
+         (select logged_to is not null from interval_coverage) as logged from work`,
+    );
+    return rows[0];
+  };
+  const first = await turn();
+  assert.equal(meters.length, 1);
+  assert.deepEqual([first.last_code, first.registers > 0, first.events, first.logged], ["ledger-busy", true, 1, false]);
+  assert.deepEqual(told, []);
+  isLedgerAway = false;
+  const second = await turn();
+  assert.deepEqual([second.last_code, second.events, second.logged], [null, 1, true]);
+  assert.deepEqual(told, ["0-0:25.9.0 198.51.100.7:4059"]);
 });
 
 test("totalSeconds: a session that would take longer than all of it may is ended, whatever its meter still promises", async () => {

@@ -243,19 +243,29 @@ export class SessionRunner {
       },
       signal,
     );
-    for (const { obis, destination } of outcome.destinations)
-      await this.#ports.watch.pushSetUp(meter, obis, destination);
+    const untold = await this.#tellDestinations(meter, outcome.destinations);
+    const everySeconds = stepSeconds(this.#options.collecting, profile.loadProfile.periodSeconds);
+    // What could not be told is looked for again, with the logs: they do not count as read.
+    const isLogged = outcome.read.events !== undefined && untold === undefined;
     return {
       lease,
       session: outcome.session,
-      read: outcome.read.events === undefined ? outcome.read : { ...outcome.read, loggedTo: nowAtSource },
-      next: this.#afterRead(
-        lease,
-        outcome,
-        clock,
-        stepSeconds(this.#options.collecting, profile.loadProfile.periodSeconds),
-      ),
+      read: isLogged ? { ...outcome.read, loggedTo: nowAtSource } : outcome.read,
+      next: this.#afterRead(lease, { error: outcome.error ?? untold }, clock, everySeconds),
     };
+  }
+
+  /**
+   * Before what was read is written, since that says that its destinations were looked at. Readings are none the worse for what
+   * cannot be told. @returns why it could not.
+   */
+  async #tellDestinations(meter: Meter, destinations: ReadingOutcome["destinations"]): Promise<unknown> {
+    try {
+      for (const { obis, destination } of destinations) await this.#ports.watch.pushSetUp(meter, obis, destination);
+    } catch (error) {
+      return error;
+    }
+    return undefined;
   }
 
   #setUpsOf({ pushSetUps }: Lease): NonNullable<ReadingOrder["pushSetUps"]> {
@@ -263,8 +273,13 @@ export class SessionRunner {
     return { listed: pushSetUps?.listed ?? [], asksForList };
   }
 
-  #afterRead(lease: Lease, outcome: ReadingOutcome, clock: SourceClock, everySeconds: number): NextDue {
-    if (outcome.error !== undefined) return this.#retry(lease, LANES.reading, codeOf(outcome.error));
+  #afterRead(
+    lease: Lease,
+    { error }: Pick<ReadingOutcome, "error">,
+    clock: SourceClock,
+    everySeconds: number,
+  ): NextDue {
+    if (error !== undefined) return this.#retry(lease, LANES.reading, codeOf(error));
     const now = this.#ports.now();
     const settled = nextIntervalAt(clock.atSource(now), SETTLE_SECONDS, everySeconds);
     const spread = this.#ports.random() * SPREAD * everySeconds * 1000;
