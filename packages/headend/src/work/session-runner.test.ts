@@ -247,7 +247,7 @@ test("what cannot be told of a push set-up costs no reading, and is looked for a
     dial: async () => meter(),
     watch: {
       pushSetUp: async (_meter, obis, destination) => {
-        if (isLedgerAway) throw new CustodianCallError("ledger-busy", "the ledger takes nothing");
+        if (isLedgerAway) throw new CustodianCallError("ledger-halted", "the ledger takes nothing");
         if (destination !== "") told.push(`${obis} ${destination}`);
       },
       refused: async () => undefined,
@@ -267,7 +267,10 @@ test("what cannot be told of a push set-up costs no reading, and is looked for a
   };
   const first = await turn();
   assert.equal(meters.length, 1);
-  assert.deepEqual([first.last_code, first.registers > 0, first.events, first.logged], ["ledger-busy", true, 1, false]);
+  assert.deepEqual(
+    [first.last_code, first.registers > 0, first.events, first.logged],
+    ["ledger-halted", true, 1, false],
+  );
   assert.deepEqual(told, []);
   isLedgerAway = false;
   const second = await turn();
