@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processStartTime } from "@meterkeep/postgres";
 
@@ -6,10 +6,17 @@ import { processStartTime } from "@meterkeep/postgres";
 const NOTICE_MS = 1_500;
 const END_MS = 3_000;
 
+/** What is being written; no process has such a name. */
+const DRAFT = ".draft";
+
 /** Notes which process runs under a name, so that a later start can find it when this supervisor is killed. */
 export function noteProcess(directory: string, name: string, pid: number): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(`${directory}/${name}`, `${pid} ${processStartTime(pid) ?? "-"}\n`, { mode: 0o600 });
+  // Whole or not at all, whenever this supervisor is killed and whoever reads meanwhile: an empty note would name process 0,
+  // which to kill(2) is the group of whoever asks.
+  const draft = `${directory}/${name}${DRAFT}`;
+  writeFileSync(draft, `${pid} ${processStartTime(pid) ?? "-"}\n`, { mode: 0o600 });
+  renameSync(draft, `${directory}/${name}`);
 }
 
 /**
@@ -32,7 +39,13 @@ function readNotes(directory: string): { name: string; pid: number; alive: () =>
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return readdirSync(directory).map((name) => {
     const [pid, started] = readFileSync(`${directory}/${name}`, "utf8").trim().split(" ");
-    return { name, pid: Number(pid), alive: () => processStartTime(Number(pid)) === started };
+    // A draft, or what a full disk has left of a note, names nobody.
+    const isWhole = started !== undefined && Number.isSafeInteger(Number(pid)) && Number(pid) > 0;
+    return {
+      name,
+      pid: Number(pid),
+      alive: () => isWhole && !name.endsWith(DRAFT) && processStartTime(Number(pid)) === started,
+    };
   });
 }
 
