@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { capture, ROOT, run } from "./run.ts";
 
 interface Need {
@@ -54,12 +55,40 @@ export async function prepare(groups: readonly string[]): Promise<string[]> {
   return complaints;
 }
 
+/** A download fails now and then, and the lock of the packages may be another's for a while: apt itself tries so often, and waits so long. */
+const APT = ["-qq", "-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=60", "-o", "DPkg::Lock::Timeout=120"];
+/** A mirror that changes while it is read fails as a whole: all of it is done again, after pauses that are longer each time. */
+const PAUSES_MS = [5_000, 15_000];
+
 async function install(packages: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return;
   console.log(`installing ${packages.join(" ")} for the tests`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await run("apt-get", ["update", "-qq"], { env });
-  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env });
+  await again(`apt-get install ${packages.join(" ")}`, PAUSES_MS, async () => {
+    // Where lists cannot be fetched, those of before may do: what counts is what is installed.
+    await run("apt-get", [...APT, "update"], { env });
+    return run("apt-get", [...APT, "install", "-y", "--no-install-recommends", ...packages], { env });
+  });
+}
+
+/** Does something until its status is 0, once more after each pause, and says so. @returns the last status */
+export async function again(
+  what: string,
+  pausesMs: readonly number[],
+  attempt: () => Promise<number>,
+): Promise<number> {
+  for (let tries = 0; ; tries += 1) {
+    const status = await attempt();
+    const pauseMs = pausesMs[tries];
+    if (status === 0 || pauseMs === undefined) {
+      if (tries > 0 && status === 0) console.log(`${what}: done at attempt ${tries + 1}`);
+      return status;
+    }
+    console.log(
+      `${what}: ended with ${status}; attempt ${tries + 2} of ${pausesMs.length + 1} in ${pauseMs / 1_000} s`,
+    );
+    await sleep(pauseMs);
+  }
 }
 
 /** Builds the PKCS#11 binding against the headers that came with this Node, so that nothing is fetched. */

@@ -13,8 +13,8 @@ import type { Totals } from "./totals.ts";
 interface Group {
   readonly name: string;
   readonly files: readonly string[];
-  /** Files that start processes of their own run one after the other, each in its own process. */
-  readonly isolated: boolean;
+  /** Files that start processes of their own: each is a part by itself. */
+  readonly starts: boolean;
 }
 
 const HANGING_MS = 600_000;
@@ -62,10 +62,7 @@ for (const complaint of await prepare(selected.map(({ name }) => name))) {
 }
 // What starts whole installations waits as much as it computes: two of its parts run side by side, and a third lane does
 // what only computes. Who has nothing left of his own helps the others.
-const [installations, others] = [
-  selected.filter(({ isolated }) => isolated),
-  selected.filter(({ isolated }) => !isolated),
-];
+const [installations, others] = [selected.filter(({ starts }) => starts), selected.filter(({ starts }) => !starts)];
 const queues = [ordered(installations.flatMap(parts)), ordered(others.flatMap(parts))] as const;
 const lane = async (own: 0 | 1): Promise<void> => {
   for (;;) {
@@ -95,13 +92,13 @@ function groups(): Group[] {
   const order = ["packages/dlms", "packages", "apps", "tools", "test"];
   const rank = (name: string): number => order.findIndex((prefix) => name.startsWith(prefix));
   return [...found]
-    .map(([name, files]) => ({ name, files: files.sort(), isolated: name.startsWith("test/") }))
+    .map(([name, files]) => ({ name, files: files.sort(), starts: name.startsWith("test/") }))
     .sort((one, other) => rank(one.name) - rank(other.name) || one.name.localeCompare(other.name));
 }
 
 /** A group in parts that may run side by side, so that no lane waits for another's largest group. */
 function parts(group: Group): Group[] {
-  if (group.isolated)
+  if (group.starts)
     return group.files.map((file) => ({ ...group, name: file.replace(/\.test\.ts$/, ""), files: [file] }));
   const count = Math.ceil(group.files.length / FILES_A_PART);
   if (count <= 1) return [group];
@@ -121,7 +118,7 @@ function ordered(queue: readonly Group[]): Group[] {
   return queue.toSorted((one, other) => rank(one) - rank(other));
 }
 
-async function runGroup({ name, files, isolated }: Group): Promise<typeof counts> {
+async function runGroup({ name, files }: Group): Promise<typeof counts> {
   const directory = mkdtempSync(join(tmpdir(), "meterkeep-test-"));
   const report = join(directory, "totals.json");
   console.log(`# ${name} begins`);
@@ -129,7 +126,9 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
   try {
     const { status, output } = await capture(process.execPath, [
       "--test",
-      isolated ? "--test-isolation=process" : "--test-isolation=none",
+      // A part is a process already. A child of its own would tell it of its tests by a pipe, and what is last in that is lost
+      // where the child is made to exit.
+      "--test-isolation=none",
       "--test-concurrency=1",
       // Only for what hangs: no test takes a tenth of it.
       `--test-timeout=${HANGING_MS}`,
@@ -141,23 +140,31 @@ async function runGroup({ name, files, isolated }: Group): Promise<typeof counts
       `--test-reporter-destination=${report}`,
       ...files,
     ]);
-    const result = existsSync(report) ? (JSON.parse(readFileSync(report, "utf8") || "{}") as Partial<Totals>) : {};
-    const failed = result.failed ?? 0;
+    const result = readTotals(report);
     console.log(`\n# ${name}\n${output.trimEnd()}`);
+    // A process that dies outside a test, or tells of none, fails the part although no test has.
+    const isTold = (result.passed ?? 0) + (result.skipped ?? 0) > 0;
+    const failed = (result.failed ?? 0) || (status === 0 && isTold ? 0 : 1);
+    if (failed > 0 && !result.failed)
+      console.log(`${name} ended with ${status}, and ${isTold ? "no test failed" : "told of no test"}`);
     const seconds = Math.round((performance.now() - begun) / 1_000);
     console.log(
       `${name}: ${result.passed ?? 0} passed, ${failed} failed, ${result.skipped ?? 0} skipped in ${seconds} s`,
     );
     for (const [file, milliseconds] of Object.entries(result.milliseconds ?? {}))
       if (milliseconds > LONG_MS) console.log(`  ${relative(ROOT, file)}: ${Math.round(milliseconds / 1_000)} s`);
-    // A process that dies outside a test fails the group although no test has.
-    return {
-      passed: result.passed ?? 0,
-      failed: status !== 0 && failed === 0 ? 1 : failed,
-      skipped: result.skipped ?? 0,
-    };
+    return { passed: result.passed ?? 0, failed, skipped: result.skipped ?? 0 };
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** What a part came to; nothing of one that died before it could say. */
+function readTotals(report: string): Partial<Totals> {
+  try {
+    return JSON.parse(readFileSync(report, "utf8")) as Totals;
+  } catch {
+    return {};
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -183,19 +183,31 @@ export function makeStateDirectory(cold = false): string {
 const LOWEST_PORT = 20_000;
 const PORT_SPAN = 12_000;
 
-/** A TCP port that is free on loopback now, and that nobody is given who asks for any. */
+/** A TCP port that is free on loopback now, that nobody is given who asks for any, and no other test while this one runs. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = LOWEST_PORT + Math.floor(Math.random() * PORT_SPAN);
-    const server = createServer().listen(port, "127.0.0.1");
-    const isFree = await Promise.race([
-      once(server, "listening").then(() => true),
-      once(server, "error").then(() => false),
-    ]).catch(() => false);
-    if (!isFree) continue;
+    // Between the choice and its use are seconds, and tests run side by side: the name of the port is held until this process ends.
+    const claim = await listening(`\0meterkeep-test-port-${port}`);
+    if (claim === undefined) continue;
+    claim.unref();
+    const server = await listening({ port, host: "127.0.0.1" });
+    if (server === undefined) continue;
     server.close();
     await once(server, "close");
     return port;
+  }
+}
+
+/** A server there, or nothing where it is taken. A path that begins with a zero octet is a name of Linux and no file. */
+async function listening(at: string | { readonly port: number; readonly host: string }): Promise<Server | undefined> {
+  const server = createServer().listen(typeof at === "string" ? { path: at } : at);
+  try {
+    await once(server, "listening");
+    return server;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
+    throw error;
   }
 }
 
@@ -251,11 +263,23 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 function readPids(stateDirectory: string): Record<string, number> {
   const pids: Record<string, number> = {};
   for (const name of readdirSync(`${stateDirectory}/pids`)) {
-    pids[name] = Number(readFileSync(`${stateDirectory}/pids/${name}`, "utf8").split(" ")[0]);
+    // What is being written is no process yet.
+    if (!name.includes(".")) pids[name] = Number(readFileSync(`${stateDirectory}/pids/${name}`, "utf8").split(" ")[0]);
   }
   const postmaster = `${stateDirectory}/postgres/data/postmaster.pid`;
-  if (existsSync(postmaster)) pids["postgres"] = Number(readFileSync(postmaster, "utf8").split("\n")[0]);
+  const postgres = Number(readIfThere(postmaster).split("\n")[0]);
+  // It is written in place, and gone once the server has closed: 0 would be the group of whoever sends a signal.
+  if (postgres > 0) pids["postgres"] = postgres;
   return pids;
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
 }
 
 /** Runs a command of `meterkeep` with these variables. */
