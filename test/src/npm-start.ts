@@ -32,7 +32,7 @@ export async function npmStart(args: readonly string[]): Promise<NpmStart> {
     const [status] = await ended;
     return status;
   };
-  await until("npm start runs or ends", () => text.includes("Ctrl-C stops it") || hasEnded(), { patienceMs: 120_000 });
+  await until("npm start runs or ends", () => text.includes("Ctrl-C stops it") || hasEnded());
   return { text: () => text, interrupt, [Symbol.asyncDispose]: async () => void (await interrupt()) };
 }
 

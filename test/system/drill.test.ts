@@ -36,7 +36,7 @@ before(async () => {
       const { byTakeover, meters } = await count();
       return meters === HOMES + 4 && byTakeover["proven"]! + byTakeover["refused"]! === meters;
     },
-    { patienceMs: 120_000, everyMs: 250 },
+    { patienceMs: 300_000, everyMs: 250 },
   );
   // The meter that kept its keys in the depot gets to its home a while after it was left alone there.
   const town = townControl(meterkeep.stateDirectory);
@@ -50,7 +50,7 @@ before(async () => {
       const now = await api.call("drill", { params: { id: drill } });
       return (now.state === "done" || now.state === "failed") && now;
     },
-    { patienceMs: 180_000, everyMs: 250 },
+    { patienceMs: 300_000, everyMs: 250 },
   );
 });
 after(() => meterkeep.stop());
@@ -313,7 +313,7 @@ test("MC-19: a drill throws the kill switch for real at the thief's first act, s
       const now = await api.call("drill", { params: { id: drill } });
       return (now.state === "done" || now.state === "failed") && now;
     },
-    { patienceMs: 180_000, everyMs: 250 },
+    { patienceMs: 300_000, everyMs: 250 },
   );
   assert.deepEqual([cut.failure, cut.sealed], [undefined, 0]);
   assert.ok(cut.cut !== undefined && cut.cut.freezeMilliseconds <= cut.cut.afterFirstActMilliseconds);

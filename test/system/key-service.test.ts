@@ -29,7 +29,7 @@ before(async () => {
   const { systemTitle } = await until(
     "a meter is taken over",
     async () => (await api.meters()).find(({ takeover }) => takeover === "proven"),
-    { patienceMs: 120_000, everyMs: 500 },
+    { everyMs: 500 },
   );
   const { logicalDeviceName } = (await api.call("meter", { params: { systemTitle } })).identity;
   const ofMeter = await until("it is at its home", async () =>

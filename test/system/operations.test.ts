@@ -267,7 +267,7 @@ test("a town of five profiles is taken over and read, and everything is done wit
       const { target } = await work.detail(far, of("metcom-mcs301"));
       assert.equal(target.state, "failed");
       assert.ok((await truth(of("metcom-mcs301"))).clockOffsetSeconds > 4000);
-      const incidents = (await api.call("ledger", { query: { source: "head-end", limit: 100 } })).entries;
+      const incidents = (await api.call("ledger", { query: { source: "head-end", limit: 500 } })).entries;
       assert.ok(incidents.some(({ kind }) => kind === "clock-incident"));
     },
   );
@@ -295,7 +295,7 @@ test("a town of five profiles is taken over and read, and everything is done wit
     await town.ask([{ do: "capture-period", meter, seconds: 60 }]);
     const drift = await work.done("configuration-drift", meter, {});
     assert.match(drift.target.sentence, /not as "gas every two hours" says: capture period/);
-    const { entries } = await api.call("ledger", { query: { source: "head-end", limit: 100 } });
+    const { entries } = await api.call("ledger", { query: { source: "head-end", limit: 500 } });
     assert.ok(entries.some(({ kind }) => kind === "configuration-drift"));
     await work.done("configuration", meter, group);
     assert.match((await work.done("configuration-drift", meter, {})).target.sentence, /as it should be/);

@@ -176,12 +176,12 @@ describe("stopping and starting", () => {
     assert.equal((await api.call("overview")).meters.length, METERS);
   });
 
-  test("kill -9 of the supervisor leaves no process of ours after seconds, and the next start goes on", async () => {
+  test("kill -9 of the supervisor leaves no process of ours, and the next start goes on", async () => {
     first = await standing(meterkeep, api);
     const pids = Object.values(meterkeep.pids());
     const killed = meterkeep;
     await killed.kill();
-    await until("nothing is left", () => left(stateDirectory, pids).length === 0, { patienceMs: 15_000 }).catch(() =>
+    await until("nothing is left", () => left(stateDirectory, pids).length === 0).catch(() =>
       assert.deepEqual(left(stateDirectory, pids), []),
     );
     await again();
@@ -192,7 +192,8 @@ describe("stopping and starting", () => {
   test("kill -9 of everything at once, and the next start goes on", async () => {
     first = await standing(meterkeep, api);
     const pids = Object.values(meterkeep.pids());
-    for (const pid of [meterkeep.pid, ...pids]) process.kill(pid, "SIGKILL");
+    // Some may notice that another has gone, and go before their turn comes.
+    for (const pid of [meterkeep.pid, ...pids]) strike(pid, "SIGKILL");
     await until("nothing is left", () => left(stateDirectory, pids).length === 0);
     await again(["--standby", "10"]);
     assertWentOn(first, await readAgain(meterkeep, api, first));
