@@ -70,6 +70,19 @@ async function missing(...command: readonly [string, ...string[]]): Promise<stri
   );
 }
 
+/** A meter has one connection, and our own head-end may have it for the moment: who called in vain calls again. */
+function onceItsLineIsFree(command: string, args: readonly string[]): Promise<string> {
+  return until(`${command} finds the meter's line free`, async () => {
+    try {
+      return (await run(command, args, { cwd: folder })).stdout;
+    } catch (error) {
+      if (/connection ?reset|broken ?pipe|hung up|meter-busy/i.test(String((error as { stderr?: string }).stderr)))
+        return;
+      throw error;
+    }
+  });
+}
+
 test("a head-end is enrolled by one command, and its first question is answered to curl", async () => {
   const added = await meterkeep.command([
     "head-ends",
@@ -93,8 +106,7 @@ test("a head-end is enrolled by one command, and its first question is answered 
 test("the Python of the guide reads a meter without a key", async () => {
   writeFileSync(join(folder, "read_meter.py"), example("python", "Python"));
   const args = ["read_meter.py", address, meter.systemTitle, "127.0.0.1", meter.port];
-  const { stdout } = await run("python3", args, { cwd: folder });
-  assert.equal(stdout.trim(), meter.logicalDeviceName);
+  assert.equal((await onceItsLineIsFree("python3", args)).trim(), meter.logicalDeviceName);
 });
 
 test("the Java of the guide reads a meter without a key", async (context) => {
@@ -104,8 +116,7 @@ test("the Java of the guide reads a meter without a key", async (context) => {
   const pkcs12 = "pkcs12 -export -in hes-1.crt -inkey hes-1.key -passout pass:changeit -out hes-1.p12";
   await run("openssl", pkcs12.split(" "), { cwd: folder });
   const args = ["ReadMeter.java", address, meter.systemTitle, "127.0.0.1", meter.port];
-  const { stdout } = await run("java", args, { cwd: folder });
-  assert.equal(stdout.trim(), meter.logicalDeviceName);
+  assert.equal((await onceItsLineIsFree("java", args)).trim(), meter.logicalDeviceName);
 });
 
 test("a head-end that is removed is asked for nothing any more", async () => {
