@@ -71,6 +71,7 @@ export const CUSTODIAN_CALL_ERROR_CODES = [
   "authority-spoilt",
   "meter-left",
   "meter-lent",
+  "meter-leaving",
 ] as const;
 export type CustodianCallCode = (typeof CUSTODIAN_CALL_ERROR_CODES)[number];
 

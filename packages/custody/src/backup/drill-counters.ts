@@ -14,13 +14,19 @@ const COUNTERS = 32;
  * other ever will.
  */
 export async function drillCounters(
-  {
-    files,
-    sendCounters,
-    committer,
-    now,
-  }: Pick<ConversationDependencies, "files" | "sendCounters" | "committer" | "now">,
+  dependencies: DrillDependencies,
   { meters }: CustodianRequest<"drillCounters">,
+  caller: Caller,
+): Promise<CustodianResponse<"drillCounters">> {
+  const { leaving } = dependencies;
+  return leaving.during(meters.map(systemTitleText), () => setAside(dependencies, meters, caller));
+}
+
+type DrillDependencies = Pick<ConversationDependencies, "files" | "sendCounters" | "committer" | "leaving" | "now">;
+
+async function setAside(
+  { files, sendCounters, committer, now }: DrillDependencies,
+  meters: CustodianRequest<"drillCounters">["meters"],
   caller: Caller,
 ): Promise<CustodianResponse<"drillCounters">> {
   const counters: CustodianResponse<"drillCounters">["counters"][number][] = [];

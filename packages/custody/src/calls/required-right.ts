@@ -10,6 +10,11 @@ export function unknownMeter(systemTitle: string): CallRefusal {
   return new CallRefusal("unknown-meter", `meter ${systemTitle} is not in custody`);
 }
 
+/** The refusal of a meter whose island is cut. */
+export function islandCut({ utility, island, systemTitle }: MeterPlace): CallRefusal {
+  return new CallRefusal("island-cut", `${utility}/${island} is cut: nothing is opened to ${systemTitle}`);
+}
+
 /** Whether a caller may do that with a meter. */
 export function isPermitted({ rights }: Caller, place: MeterPlace, purpose: HeadEndPurpose): boolean {
   return rights === undefined || rights.permits(place, purpose);

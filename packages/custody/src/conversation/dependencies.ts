@@ -1,4 +1,5 @@
 import type { SystemTitle } from "@meterkeep/dlms";
+import type { LeavingMeters } from "../departure/leaving-meters.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { SendCounters } from "../protocol/send-counters.ts";
@@ -17,6 +18,8 @@ export interface ConversationDependencies {
   readonly vault: Vault;
   readonly sendCounters: SendCounters;
   readonly receiveWindows: ReceiveWindows;
+  /** What is refused of meters that are about to leave. */
+  readonly leaving: LeavingMeters;
   readonly random: (octets: number) => Uint8Array;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;

@@ -1,4 +1,5 @@
 import { nodeRandom } from "@meterkeep/dlms-node";
+import { LeavingMeters } from "../departure/leaving-meters.ts";
 import { skippedAfterLoss, type UseOfCounters } from "../ledger/skipped-counters.ts";
 import { ReceiveWindows } from "../protocol/receive-windows.ts";
 import { SendCounters } from "../protocol/send-counters.ts";
@@ -8,7 +9,7 @@ import type { ConversationDependencies } from "./dependencies.ts";
 
 /** What speaking to meters is opened with. */
 export interface ConversationParts
-  extends Omit<ConversationDependencies, "sendCounters" | "receiveWindows" | "random" | "keeping"> {
+  extends Omit<ConversationDependencies, "sendCounters" | "receiveWindows" | "leaving" | "random" | "keeping"> {
   /** To whoever decides by it. */
   readonly ledger: Pick<CustodyStore["ledger"], "ofItself" | "counted" | "foreign">;
   readonly use: UseOfCounters;
@@ -47,6 +48,7 @@ export function openConversation(parts: ConversationParts): OpenedConversation {
         mostLines: mostSessions,
       }),
       receiveWindows,
+      leaving: new LeavingMeters(),
       random: nodeRandom,
       now,
       keeping: parts.keeping ?? (() => "session"),

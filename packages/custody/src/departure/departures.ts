@@ -8,7 +8,7 @@ import type { Caller } from "../calls/caller.ts";
 import type { MeterAuthority } from "../enrolment/meter-authority.ts";
 import { mayBecome } from "../keys/key-transition.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
-import { FIRST_COUNTER } from "../protocol/send-counters.ts";
+import type { SendCounters } from "../protocol/send-counters.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import { publicKeysOf, type RecipientPublicKeys } from "../shipment/recipient.ts";
 import type { Committer } from "../store/committer.ts";
@@ -21,6 +21,7 @@ import { openRotation } from "../takeover/plan.ts";
 import { journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { credentialsOf, endings } from "./endings.ts";
+import type { LeavingMeters } from "./leaving-meters.ts";
 import type { Sender } from "./sender.ts";
 import { type DepartingMeter, transferFile } from "./transfer-file.ts";
 
@@ -28,6 +29,9 @@ import { type DepartingMeter, transferFile } from "./transfer-file.ts";
 export const DEPARTED = "meter-departed";
 
 type Request = CustodianRequest<"departMeters">;
+
+/** Has meters leave: `used` are the highest counters that may have been used with each. */
+type Left<T> = (files: readonly MeterFile[], used: readonly number[]) => Promise<T>;
 
 /** What departures need. */
 export interface DepartureDependencies {
@@ -37,7 +41,9 @@ export interface DepartureDependencies {
   readonly changes: Pick<Changes, "require">;
   /** Has the certificates of meters that leave revoked. */
   readonly identities: Pick<MeterAuthority, "left">;
-  /** Ends what is under way with a meter: its sessions and its contact. */
+  readonly leaving: Pick<LeavingMeters, "leave">;
+  readonly sendCounters: Pick<SendCounters, "end">;
+  /** Ends what is open with a meter: its sessions and its contact. */
   readonly end: (systemTitle: string) => Promise<void>;
   readonly sender: () => Promise<Sender>;
   readonly now: () => number;
@@ -61,7 +67,7 @@ export class Departures {
 
   /**
    * @throws CallRefusal `unknown-meter`, `meter-left`, `keys-unsettled`, `approval-required`, `too-many-open`,
-   * `request-malformed`.
+   * `request-malformed`, `meter-leaving`.
    */
   async depart(request: Request, caller: Caller): Promise<CustodianResponse<"departMeters">> {
     const { how, reason, requester } = request;
@@ -71,22 +77,23 @@ export class Departures {
     const titles = files.map(({ meter }) => meter.systemTitle);
     if (how === "retired") {
       await this.#dependencies.changes.require("retire-meter", { meter: titles }, caller, reason, asked);
-      await this.#commit(files, request, caller, {});
+      await this.#leave(request, (leaving) => this.#commit(leaving, request, caller, {}));
       return { departed: files.length };
     }
     const recipient = recipientOf(request);
     const body = { meters: titles, recipient: recipient.keyId, to: request.recipient?.name ?? "", how };
     const { approvedBy } = await this.#dependencies.changes.require("export-keys", body, caller, reason, asked);
     const sender = await this.#dependencies.sender();
-    // Before the counters are told that were used.
-    for (const title of titles) await this.#dependencies.end(title);
-    const { shipment, text } = await this.#sealed(files, request, recipient, sender);
-    // Durable before it is given out: nobody has the keys of a meter that we still take for ours.
-    await this.#commit(files, request, caller, {
-      shipment,
-      recipient: recipient.keyId,
-      to: request.recipient?.name ?? "",
-      approvedBy,
+    const { shipment, text } = await this.#leave(request, async (leaving, used) => {
+      const sealed = await this.#sealed(leaving, used, request, recipient, sender);
+      // Durable before it is given out: nobody has the keys of a meter that we still take for ours.
+      await this.#commit(leaving, request, caller, {
+        shipment: sealed.shipment,
+        recipient: recipient.keyId,
+        to: request.recipient?.name ?? "",
+        approvedBy,
+      });
+      return sealed;
     });
     const { ecdsaPublicKey, mldsaPublicKey } = sender;
     return {
@@ -103,9 +110,28 @@ export class Departures {
     return true;
   }
 
+  /** Has the meters leave when all that was under way with them is over, and nothing can begin until they have left or stay. */
+  async #leave<T>(request: Request, left: Left<T>): Promise<T> {
+    const { leaving, sendCounters, end } = this.#dependencies;
+    const titles = titlesOf(request);
+    using _ = await leaving.leave(titles);
+    for (const title of titles) await end(title);
+    // Anew: while people agreed to it, or a token was asked, a meter may have begun to change its keys.
+    const files = await this.#wanted(request);
+    // Until it is committed that they are gone: no counter is used above those that their next owner is told.
+    using ended = new DisposableStack();
+    const used: number[] = [];
+    for (const { meter } of files) {
+      const { utility, island, systemTitle } = meter;
+      used.push(ended.use(await sendCounters.end({ utility, island, systemTitle, setup: 0 })).used);
+    }
+    return await left(files, used);
+  }
+
   /** The meters asked for, each known to the version of every key. */
-  async #wanted({ meters, how }: Request): Promise<readonly MeterFile[]> {
-    const titles = [...new Set(meters.map(systemTitleText))];
+  async #wanted(request: Request): Promise<readonly MeterFile[]> {
+    const { how } = request;
+    const titles = titlesOf(request);
     const loaded = await this.#dependencies.files.loadPage(titles, undefined, titles.length);
     return titles.map((title) => {
       const file = loaded.find(({ meter }) => meter.systemTitle === title);
@@ -121,6 +147,7 @@ export class Departures {
 
   async #sealed(
     files: readonly MeterFile[],
+    used: readonly number[],
     { sender: from, recipient: to }: Request,
     recipient: RecipientPublicKeys,
     sender: Sender,
@@ -128,15 +155,16 @@ export class Departures {
     const { vault, now } = this.#dependencies;
     const departing: DepartingMeter[] = [];
     try {
-      for (const file of files) {
+      for (const [at, file] of files.entries()) {
         const names = namesOn(file);
         const secrets = await unsealKeys(vault, file.keys, names);
-        const keys = names.map(({ purpose, client }, at) => ({
+        const keys = names.map(({ purpose, client }, nth) => ({
           purpose,
           client,
-          key: secrets[at] as (typeof secrets)[0],
+          key: secrets[nth] as (typeof secrets)[0],
         }));
-        departing.push({ meter: file.meter, keys, counter: await this.#usedUpTo(file) });
+        const { meter } = file;
+        departing.push({ meter, keys, counter: Math.max(meter.counterFloor ?? 0, used[at] as number) });
       }
       const header = { sender: from, customer: to?.name ?? "", created: new Date(now()) };
       return transferFile(header, departing, recipient, sender);
@@ -145,18 +173,13 @@ export class Departures {
     }
   }
 
-  async #usedUpTo({ meter: { utility, island, systemTitle, counterFloor = 0 } }: MeterFile): Promise<number> {
-    const { counters } = await this.#dependencies.files.counterLine({ utility, island, systemTitle, setup: 0 });
-    return Math.max(FIRST_COUNTER, counterFloor, ...counters.map(({ next }) => next - 1));
-  }
-
   async #commit(
     files: readonly MeterFile[],
     { how, reason, requester }: Pick<Request, "how" | "reason"> & Partial<Pick<Request, "requester">>,
     caller: Caller,
     more: object,
   ): Promise<void> {
-    const { committer, now, forget, end, identities, vault } = this.#dependencies;
+    const { committer, now, forget, identities, vault } = this.#dependencies;
     // Before the commit, since again is as good as once: what is left half done is a meter that nobody reads.
     for (const credential of files.flatMap(credentialsOf)) await identities.left(credential);
     const writes: Write[] = [];
@@ -184,11 +207,12 @@ export class Departures {
           });
     }
     await committer.submit({ writes, entries });
-    for (const { meter } of files) {
-      forget(meter.systemTitle);
-      await end(meter.systemTitle);
-    }
+    for (const { meter } of files) forget(meter.systemTitle);
   }
+}
+
+function titlesOf({ meters }: Request): string[] {
+  return [...new Set(meters.map(systemTitleText))];
 }
 
 function requireSettled(file: MeterFile): void {

@@ -36,7 +36,7 @@ const SETUP = counterObject(0);
 
 /** What asking a meter for its counter needs. */
 export interface LeaseContactDependencies
-  extends Pick<ConversationDependencies, "files" | "bursts" | "sendCounters" | "now"> {
+  extends Pick<ConversationDependencies, "files" | "bursts" | "sendCounters" | "leaving" | "now"> {
   readonly lentMeters: Pick<LentMeters, "returned" | "rotated">;
   readonly leases: Pick<Leases, "count">;
 }
@@ -135,7 +135,9 @@ export class LeaseContacts {
     if (live === undefined) return undefined;
     const step = () =>
       event.kind === "lost" ? this.#lostLine(contact, live, event.reason) : this.#received(contact, live, event.apdu);
-    return oneStep(live, step, () => this.#drop(contact, live));
+    const { leaving } = this.#dependencies;
+    const { systemTitle } = live.file.meter;
+    return oneStep({ live, systemTitle, leaving }, step, () => this.#drop(contact, live));
   }
 
   /** Drops contacts that nobody advances: the meter is asked anew. */

@@ -82,6 +82,16 @@ test("what is asked beyond bounds, and who is not enrolled, gets no lease", () =
     });
   }));
 
+test("a meter that has left is lent to nobody, neither by the process that let it go nor by the next", () =>
+  withField(async (custody) => {
+    const request = { meters: [titles[0] as never], how: "retired", reason: "scrapped", recipient: undefined } as const;
+    await custody.custody.service.departMeters({ ...request, sender: { flag: "OLD", name: "Old" } }, OPERATOR);
+    await assert.rejects(give(custody), { code: "meter-left" });
+    await custody.restart();
+    await assert.rejects(give(custody), { code: "meter-left" });
+    assert.equal((await give(custody, { meters: [titles[1]] })).lease.length, 24);
+  }));
+
 test("a lease that is returned, or is not in time, has its keys rotated, and is exposed no longer", () =>
   withField(async (custody, meters, handheld) => {
     const { lease, file } = await give(custody);

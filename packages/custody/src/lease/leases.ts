@@ -23,7 +23,7 @@ import { type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
-import { journalOf } from "../takeover/view.ts";
+import { isInService, journalOf } from "../takeover/view.ts";
 import { disputeLines, disputesOf, visitsIn } from "./disputes.ts";
 import { type Dispute, FIELD_KINDS, type FieldRecord, journalWord, readField, standingOf } from "./field-record.ts";
 import { handheldOf } from "./handheld.ts";
@@ -45,7 +45,7 @@ const MOST_OCTETS = 700_000;
 export interface LeaseDependencies
   extends Pick<
     ConversationDependencies,
-    "files" | "vault" | "committer" | "sendCounters" | "receiveWindows" | "clientTitle" | "now"
+    "files" | "vault" | "committer" | "sendCounters" | "receiveWindows" | "leaving" | "clientTitle" | "now"
   > {
   readonly store: Pick<CustodyStore, "ledger" | "rotations">;
   readonly authority: Pick<Authority, "changes">;
@@ -93,7 +93,8 @@ export class Leases {
   }
 
   give(request: CustodianRequest<"giveLease">, caller: Caller): Promise<CustodianResponse<"giveLease">> {
-    return this.#turn.run(() => this.#give(request, caller));
+    const titles = request.meters.map(systemTitleText);
+    return this.#turn.run(() => this.#dependencies.leaving.during(titles, () => this.#give(request, caller)));
   }
 
   return(request: CustodianRequest<"returnLease">, caller: Caller): Promise<CustodianResponse<"returnLease">> {
@@ -307,6 +308,8 @@ export class Leases {
   async #settled(title: string): Promise<SettledMeter> {
     const file = await this.#dependencies.files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
+    if (!isInService(file.meter))
+      throw new CallRefusal("meter-left", `meter ${title} has left: it is ${file.meter.standing}`);
     const { journal } = journalOf(file);
     const [keys, ...others] = candidates(journal);
     if (keys === undefined || others.length > 0 || (journal.cause === "takeover" && !isFinal(journal.verdict)))

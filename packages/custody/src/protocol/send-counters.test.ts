@@ -118,6 +118,45 @@ onBoth(
   },
 );
 
+onBoth(
+  "a line that ends tells every counter that may be used, whoever reserved it, and gives out none above that until it goes on",
+  async ({ begin, store, vault }) => {
+    const other = begin();
+    const first = await other.take(place, 1, 1);
+    let isFull = false;
+    const committer = new GroupCommitter(store);
+    const submit: GroupCommitter["submit"] = async (work) =>
+      isFull ? Promise.reject(new Error("full")) : committer.submit(work);
+    const own = new SendCounters({ committer: { submit }, files: store, vault, now: () => 1_795_000_000_000 });
+    await own.take(place, 1, 1);
+    const held = own.atHand(place);
+    assert.ok(held !== undefined);
+    {
+      using ended = await own.end(place);
+      const { counters } = await store.counterLine(place);
+      assert.ok(ended.used >= Math.max(...counters.map(({ next }) => next - 1)) && ended.used > first);
+      assert.equal(own.takeAtHand(held, 1, 1), undefined, "whoever had it at hand takes nothing more");
+      for (const version of [1, 2]) await assert.rejects(own.take(place, version, 1), { code: "meter-leaving" });
+      assert.deepEqual((await store.counterLine(place)).counters, counters);
+    }
+    const next = await own.take(place, 1, 1);
+    isFull = true;
+    await assert.rejects(own.take(place, 2, 1000));
+    isFull = false;
+    using ended = await own.end(place);
+    assert.ok(ended.used >= next + 1000, "what may have been written after all counts as used");
+  },
+);
+
+onBoth("of a meter that has left no counter is given out", async ({ begin, store }) => {
+  const own = begin();
+  await own.take(place, 1, 1);
+  (await own.end(place))[Symbol.dispose]();
+  const meter = { utility, island, systemTitle };
+  await store.commit([{ kind: "set-standing", meter, standing: "transferred", at: 1 }]);
+  for (const counters of [own, begin()]) await assert.rejects(counters.take(place, 1, 1), { code: "meter-left" });
+});
+
 for (const [why, again] of [
   ["something was found in the ledger", ({ foreign }) => foreign.tell({ from: 1, to: 1, fault: "replaced" })],
   ["a reservation failed", ({ fail }) => fail()],

@@ -1,4 +1,5 @@
 import type { Finding, ForeignEntries } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
 import { CustodyError } from "../errors.ts";
 import { counterMark } from "../records/marks.ts";
 import { highest } from "../records/record-check.ts";
@@ -43,6 +44,12 @@ export interface SendLine {
   heldFrom: number;
 }
 
+/** A line that is ended until this is disposed of. */
+export interface EndedLine extends Disposable {
+  /** The highest counter that may have been used, or ever be. */
+  readonly used: number;
+}
+
 /** What became of a counter that somebody named. */
 export interface RaisedCounters {
   readonly ahead: number;
@@ -81,6 +88,8 @@ export class SendCounters {
   readonly #tried = new Map<string, number>();
   /** Up to where hints were believed, of lines that had any: also of those that are forgotten. */
   readonly #hinted = new Map<string, number>();
+  /** Lines of which nothing is reserved. */
+  readonly #ended = new Set<string>();
 
   constructor(dependencies: SendCounterDependencies) {
     this.#dependencies = dependencies;
@@ -91,6 +100,7 @@ export class SendCounters {
    * reserved, and that `canWait`, others may share the commit. `holder` is who asks again later whether it was alone.
    *
    * @throws CustodyError `counter-line-exhausted`, and what `files` throws of a row that was put back
+   * @throws CallRefusal `meter-left`, and `meter-leaving` where they would be reserved of a line that is ended
    */
   async take(place: SetupPlace, keyVersion: number, count: number, canWait = false, holder?: object): Promise<number> {
     const line = await this.#line(place);
@@ -149,6 +159,24 @@ export class SendCounters {
     return nextOf(await this.#line(place));
   }
 
+  /**
+   * Ends a line: what may be used of it is told, and nothing is reserved above that, until what is given is disposed of. By then
+   * either the meter has left, or its line goes on. What another process reserved, or this one tried to, counts as used.
+   */
+  async end(place: SetupPlace): Promise<EndedLine> {
+    const name = nameOf(place);
+    // First: whoever reserves has looked here and noted what it tries, or finds it ended.
+    this.#ended.add(name);
+    using failing = new DisposableStack();
+    failing.defer(() => this.#ended.delete(name));
+    // Whoever has it takes from it no more, and who comes after reads whether the meter is here.
+    this.#forget(name);
+    const { counters } = await this.#dependencies.files.counterLine(place);
+    const ended = failing.move();
+    const used = Math.max(FIRST_COUNTER, highest(counters) - 1, (this.#tried.get(name) ?? 0) - 1);
+    return { used, [Symbol.dispose]: () => ended.dispose() };
+  }
+
   async #line(place: SetupPlace): Promise<SendLine> {
     const name = nameOf(place);
     const known = this.#lines.get(name);
@@ -175,8 +203,9 @@ export class SendCounters {
     const { files } = this.#dependencies;
     const foreign = this.#foreign;
     const { counters, markedAt } = await files.counterLine(place);
-    // Counters up to here were used by whoever had the meter before.
-    const floor = (await files.load(systemTitle))?.meter.counterFloor ?? 0;
+    // Counters up to here were used by whoever had the meter before; those of one that has left are another's.
+    const { standing, counterFloor: floor = 0 } = (await files.load(systemTitle))?.meter ?? {};
+    if (standing !== undefined) throw new CallRefusal("meter-left", `meter ${systemTitle} has left: it is ${standing}`);
     // What this process has reserved, or may have, is not reserved again, whatever is stored by now.
     const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const name = nameOf(place);
@@ -234,6 +263,8 @@ export class SendCounters {
       );
     const [counter] = (await withCounterMacs(vault, [{ ...line.place, keyVersion, next }])) as [StoredCounter];
     const name = nameOf(line.place);
+    if (this.#ended.has(name))
+      throw new CallRefusal("meter-leaving", `meter ${line.place.systemTitle} is leaving: no counter is given out`);
     this.#tried.set(name, Math.max(this.#tried.get(name) ?? 0, next));
     try {
       if (this.#isTainted(line)) throw decidedByForeign();

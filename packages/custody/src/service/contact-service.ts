@@ -1,4 +1,7 @@
+import type { CustodianRequest } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import type { Caller } from "../calls/caller.ts";
+import type { LeavingMeters } from "../departure/leaving-meters.ts";
 import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { LeaseContacts } from "../lease/lease-contacts.ts";
@@ -13,6 +16,7 @@ export interface ContactParts {
   readonly enrolments: Enrolments;
   readonly enrolmentContacts: EnrolmentContacts;
   readonly leaseContacts: LeaseContacts;
+  readonly leaving: Pick<LeavingMeters, "during">;
 }
 
 /**
@@ -26,18 +30,22 @@ export function contactService({
   enrolments,
   enrolmentContacts,
   leaseContacts,
+  leaving,
 }: ContactParts): Pick<CustodianService, "nextContact" | "advanceContact" | "contactsDue"> {
+  const next = async (request: CustodianRequest<"nextContact">, title: string, caller: Caller) => {
+    const counting = await leaseContacts.next(request, caller);
+    if (counting !== undefined) return counting;
+    const keys = await contacts.next(request, caller);
+    if (keys.kind === "wait") rotations.rest(title, keys.milliseconds);
+    if (keys.kind !== "nothing" || caller.role === "depot") return keys;
+    const enrolment = await enrolmentContacts.next(request, caller);
+    if (enrolment?.kind === "wait") enrolments.rest(title, enrolment.milliseconds);
+    return enrolment ?? keys;
+  };
   return {
-    nextContact: async (request, caller) => {
+    nextContact: (request, caller) => {
       const title = systemTitleText(request.meter);
-      const counting = await leaseContacts.next(request, caller);
-      if (counting !== undefined) return counting;
-      const next = await contacts.next(request, caller);
-      if (next.kind === "wait") rotations.rest(title, next.milliseconds);
-      if (next.kind !== "nothing" || caller.role === "depot") return next;
-      const enrolment = await enrolmentContacts.next(request, caller);
-      if (enrolment?.kind === "wait") enrolments.rest(title, enrolment.milliseconds);
-      return enrolment ?? next;
+      return leaving.during([title], () => next(request, title, caller));
     },
     advanceContact: async (request, caller) => {
       const counted = await leaseContacts.advance(request, caller);

@@ -15,8 +15,10 @@ import type { KeyControl } from "../authority/key-control.ts";
 import type { Backups } from "../backup/backups.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
+import { islandCut } from "../calls/required-right.ts";
 import { installChild } from "../child/install-child.ts";
 import type { Departures } from "../departure/departures.ts";
+import type { LeavingMeters } from "../departure/leaving-meters.ts";
 import type { EnrolmentContacts } from "../enrolment/contacts.ts";
 import { enrolmentService } from "../enrolment/enrolment-service.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
@@ -66,6 +68,7 @@ export interface CustodianParts {
   readonly rotations: Rotations;
   readonly keyControl: KeyControl;
   readonly departures: Departures;
+  readonly leaving: Pick<LeavingMeters, "during">;
   readonly masters: FactoryMasters;
   readonly backups: Backups;
   readonly holdings: CustodianService["holdings"];
@@ -188,10 +191,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
       const page = await files.loadPage(titles, after && systemTitleText(after), MAX_PAGE_STATES);
       return { states: page.map(takeoverStateOf) };
     },
-    openSession: async (request, caller) => {
-      await requireNotCut(parts, request.meter);
-      return sessions.open(request, caller);
-    },
+    openSession: (request, caller) => sessions.open(request, caller),
     advanceSession: (request, caller) => sessions.advance(request, caller),
     seal: (request, caller) => sessions.seal(request, caller),
     open: (request, caller) => sessions.openApdus(request, caller),
@@ -225,16 +225,18 @@ export function custodianService(parts: CustodianParts): CustodianService {
     giveLease: (request, caller) => parts.leases.give(request, caller),
     returnLease: (request, caller) => parts.leases.return(request, caller),
     installChild: (request, caller) =>
-      installChild(
-        {
-          ...importing,
-          files,
-          rotations,
-          recipient: importing.trust.recipient,
-          agreed: (child) => parts.keyControl.child(child, caller),
-        },
-        request,
-        caller,
+      parts.leaving.during([systemTitleText(request.meter)], () =>
+        installChild(
+          {
+            ...importing,
+            files,
+            rotations,
+            recipient: importing.trust.recipient,
+            agreed: (child) => parts.keyControl.child(child, caller),
+          },
+          request,
+          caller,
+        ),
       ),
     takeFactoryMaster: (request, caller) =>
       takeMaster({ ...importing, masters: parts.masters, changes: parts.authority.changes }, request, caller),
@@ -257,11 +259,7 @@ async function requireNotCut({ pki, files }: Pick<CustodianParts, "pki" | "files
   if (!pki.isAnyCut()) return;
   const title = systemTitleText(meter);
   const file = await files.load(title);
-  if (file !== undefined && pki.isCut(file.meter))
-    throw new CallRefusal(
-      "island-cut",
-      `${file.meter.utility}/${file.meter.island} is cut: nothing is opened to ${title}`,
-    );
+  if (file !== undefined && pki.isCut(file.meter)) throw islandCut(file.meter);
 }
 
 /** Entries of one page together, so that a page of long ones fits a frame. */

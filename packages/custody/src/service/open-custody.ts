@@ -225,6 +225,7 @@ export async function openCustodyIn(
       clientKeys,
       lentMeters,
       identities,
+      isCut: (place) => pki.isCut(place),
       refusing: new RefusingMeters({ rotations: store.rotations, committer, now }),
       mostSessions,
     },
@@ -248,6 +249,8 @@ export async function openCustodyIn(
     vault,
     changes: authority.changes,
     identities,
+    leaving: conversation.leaving,
+    sendCounters: conversation.sendCounters,
     end: async (title) => {
       contacts.endOf(title);
       enrolmentContacts.endOf(title);
@@ -310,6 +313,7 @@ export async function openCustodyIn(
     leases,
     leaseContacts,
     lentMeters,
+    leaving: conversation.leaving,
     now,
     exposure: (request) => exposures({ store, files }, request),
     holdings: (request) => holdings({ store, vault }, request),

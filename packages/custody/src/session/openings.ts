@@ -1,3 +1,5 @@
+import { CallRefusal } from "../calls/call-refusal.ts";
+
 /** A session that is being opened. */
 export interface Opening {
   readonly title: string;
@@ -14,9 +16,16 @@ interface Noted extends Opening {
 /** Openings under way: what ends sessions ends these as well, before they are any. */
 export class Openings {
   readonly #underWay = new Set<Noted>();
+  #isClosed = false;
 
-  /** Opens one. Whether it is ended must be looked at in the turn of the event loop that makes a session of it. */
+  /**
+   * Opens one. Whether it is ended must be looked at in the turn of the event loop that makes a session of it.
+   *
+   * @throws CallRefusal `custodian-closing` where none may begin any more
+   */
   async during<T>(title: string, caller: string, open: (opening: Opening) => Promise<T>): Promise<T> {
+    if (this.#isClosed)
+      throw new CallRefusal("custodian-closing", "the custodian is closing; ask again when it is back");
     const { promise, resolve } = Promise.withResolvers<void>();
     const opening: Noted = { title, caller, ended: undefined, over: promise };
     this.#underWay.add(opening);
@@ -26,6 +35,12 @@ export class Openings {
       this.#underWay.delete(opening);
       resolve();
     }
+  }
+
+  /** Ends all, at once, and refuses those that would begin from now on; resolves when each of them is over. */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    return this.end(() => true);
   }
 
   /** Ends those that are meant, at once; resolves when each of them is over. */

@@ -6,33 +6,17 @@ import type {
   SessionAdvance,
   SessionOutcome,
 } from "@meterkeep/api/custodian";
-import {
-  COUNTERS_PER_ASSOCIATION,
-  DlmsError,
-  fromHex,
-  type SystemTitle,
-  systemTitle,
-  systemTitleText,
-} from "@meterkeep/dlms";
+import { DlmsError, systemTitleText } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Counts } from "../calls/counts.ts";
 import { Handles } from "../calls/handles.ts";
-import { isPermitted, requireRight, unknownMeter } from "../calls/required-right.ts";
-import type { SigningParties } from "../conversation/association.ts";
-import type { ConversationDependencies } from "../conversation/dependencies.ts";
-import { Line } from "../conversation/line.ts";
-import type { ClientKeys } from "../enrolment/client-keys.ts";
-import { believedKeys, signingJournal } from "../enrolment/identity.ts";
-import type { MeterAuthority } from "../enrolment/meter-authority.ts";
-import { EVIDENCE_PLACE_BYTES, EvidenceHash } from "../evidence/evidence-hash.ts";
-import type { LentMeters } from "../lease/lent-meters.ts";
+import { isPermitted } from "../calls/required-right.ts";
+import { EVIDENCE_PLACE_BYTES } from "../evidence/evidence-hash.ts";
 import { OctetPlaces } from "../memory/octet-places.ts";
-import { meterFacts } from "../protocol/meter-facts.ts";
 import { keepWindows } from "../records/kept-windows.ts";
-import type { MeterFile, SetupPlace } from "../store/records.ts";
-import { settledKeys } from "../takeover/settled-keys.ts";
-import { CriticalTurn, type Shown } from "./critical-turn.ts";
+import { beginSession, type OpeningDependencies } from "./begin-session.ts";
+import type { Shown } from "./critical-turn.ts";
 import { hear, mustBeSigned } from "./heard-answers.ts";
 import { KeptKeys } from "./kept-keys.ts";
 import { type Opening, Openings } from "./openings.ts";
@@ -40,9 +24,7 @@ import type { RefusingMeters } from "./refusing-meters.ts";
 import type { SealBudget } from "./seal-budget.ts";
 import { type CriticalPort, Sealing } from "./sealing.ts";
 import { during, type Session } from "./session.ts";
-import { SessionAssociation } from "./session-association.ts";
 import { sessionEntry } from "./session-entry.ts";
-import { SessionKeys } from "./session-keys.ts";
 import { asCallRefusal, asRefused, failureOf, sessionUnknown } from "./session-refusals.ts";
 
 /** With more sessions open than this, what opens and ends them waits for others to share a commit. */
@@ -51,12 +33,8 @@ const SHARING_SESSIONS = 8;
 /** A session that nobody uses for so long is closed. */
 export const IDLE_MILLISECONDS = 5 * 60_000;
 
-/** What sessions need beyond any conversation: our own key pairs, for meters that prove themselves by signature. */
-export interface SessionDependencies extends ConversationDependencies {
-  readonly clientKeys: Pick<ClientKeys, "pairs">;
-  /** What of a meter's certificates stands. */
-  readonly identities: Pick<MeterAuthority, "standing">;
-  readonly lentMeters: Pick<LentMeters, "requireNotLent">;
+/** What sessions need beyond what each is opened with. */
+export interface SessionDependencies extends OpeningDependencies {
   readonly refusing: Pick<RefusingMeters, "proven" | "refused">;
   /** Sessions open at once, over all callers: no head-end may fill the memory of all. */
   readonly mostSessions: number;
@@ -99,6 +77,8 @@ export class Sessions {
       throw new CallRefusal("too-many-open", `${most} sessions are open, which is all that ${caller.name} may have`);
     try {
       const title = systemTitleText(request.meter);
+      // In one turn with the note that it is being opened: whoever has a meter leave ends what is noted.
+      this.#dependencies.leaving.requireStaying(title);
       return await this.#openings.during(title, caller.name, (opening) => this.#open(request, caller, opening));
     } finally {
       this.#opening.leave(caller.name);
@@ -106,92 +86,25 @@ export class Sessions {
   }
 
   async #open(
-    { purpose, ciphering }: CustodianRequest<"openSession">,
+    request: CustodianRequest<"openSession">,
     caller: Caller,
     opening: Opening,
   ): Promise<CustodianResponse<"openSession">> {
-    const { files, vault, committer, random, now, clientTitle, keeping } = this.#dependencies;
-    const { title } = opening;
-    const file = await files.load(title);
-    if (file === undefined) throw unknownMeter(title);
-    const place = placeOf(file);
-    await requireRight(caller, place, purpose, this.#dependencies);
-    const { GUEK, GAK, isProven } = settledKeys(file);
-    if (purpose === "read") this.#dependencies.lentMeters.requireNotLent(title, now());
-    await this.#budget.spendOnSession(caller, place);
-    const facts = meterFacts(file.meter.profile);
-    const isDedicated = ciphering === "dedicated";
-    const client = clientTitle(place.utility);
-    const signing = await this.#signing(file, client);
-    const held = { keeping: keeping(place), kept: this.#kept };
-    const keys = await SessionKeys.open(vault, file.keys, { GUEK, GAK }, held).catch(asRefused);
-    // Whatever comes between, keys in clear and places go back.
-    using made = new DisposableStack();
-    made.defer(() => keys.dispose());
-    const association = new SessionAssociation(
-      { meter: file.meter, facts, client, random, isDedicated, writes: purpose === "configure", signing },
-      keys,
-    );
-    made.defer(() => association.dispose());
-    const line = made.use(new Line(this.#dependencies, place, GUEK, file));
-    const mechanism = signing === undefined ? 5 : 7;
-    const clientSap = signing === undefined ? facts.managementClientSap : (facts.signingClientSap as number);
-    try {
-      // Both join one commit; neither the counters nor the entry may be missing when the AARQ leaves.
-      const canWait = this.#areMany;
-      const [first] = await Promise.all([
-        line.take(COUNTERS_PER_ASSOCIATION, canWait),
-        committer.submit({
-          entries: [sessionEntry("session-opened", caller, place, now(), { purpose, GUEK, GAK, mechanism })],
-          canWait,
-        }),
-      ]);
-      const effect = await association.take({ kind: "associate", invocationCounter: first });
-      if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "no AARQ could be made");
-      const evidence = made.use(new EvidenceHash(this.#evidence));
-      const open: Session = {
-        caller,
-        place,
-        purpose,
-        keyVersion: GUEK,
-        isProven,
-        line,
-        turn: new CriticalTurn(),
-        isDedicated,
-        association,
-        evidence,
-        bucket: this.#budget.hold(caller, place),
-        refused: 0,
-        underWay: 0,
-        waiting: [],
-      };
-      made.move();
-      if (opening.ended !== undefined) {
-        await this.#closed(open, "abandoned", opening.ended.reason);
-        throw new CallRefusal("session-unknown", "the session was ended while it was opened");
-      }
-      evidence.sent(effect.apdu);
-      const session = this.#sessions.add(open, now());
-      return { session, clientSap, serverSap: facts.serverSap, apdu: effect.apdu };
-    } catch (error) {
-      throw asCallRefusal(error);
+    const shared = { budget: this.#budget, kept: this.#kept, evidence: this.#evidence, canWait: this.#areMany };
+    const begun = await beginSession({ ...this.#dependencies, ...shared }, request, caller, opening.title);
+    const { session: open, failure } = begun;
+    if (failure !== undefined) {
+      await this.#closed(open, "failed", "it could not be opened");
+      throw asCallRefusal(failure.error);
     }
-  }
-
-  /** What a meter that has proven its signing key once proves itself by from then on. */
-  async #signing(file: MeterFile, title: SystemTitle): Promise<SigningParties | undefined> {
-    const journal = signingJournal(file);
-    if (journal === undefined || meterFacts(file.meter.profile).signingClientSap === undefined) return undefined;
-    const { suite } = journal;
-    const meter = systemTitle(fromHex(file.meter.systemTitle));
-    const standing = await this.#dependencies.identities.standing(meter, journal.believed);
-    if (standing.digitalSignature.length === 0)
-      throw new CallRefusal(
-        "identity-revoked",
-        `no certificate of meter ${file.meter.systemTitle} stands: it, or an authority above it, was revoked`,
-      );
-    const pairs = await this.#dependencies.clientKeys.pairs(file.meter, suite);
-    return { suite, title, pairs, believed: believedKeys({ believed: standing }) };
+    if (opening.ended !== undefined) {
+      await this.#closed(open, "abandoned", opening.ended.reason);
+      throw new CallRefusal("session-unknown", "the session was ended while it was opened");
+    }
+    const { clientSap, serverSap, apdu } = begun;
+    open.evidence.sent(apdu);
+    const session = this.#sessions.add(open, this.#dependencies.now());
+    return { session, clientSap, serverSap, apdu };
   }
 
   async advance({ session, received }: CustodianRequest<"advanceSession">, caller: Caller): Promise<SessionAdvance> {
@@ -340,10 +253,10 @@ export class Sessions {
     await openings;
   }
 
-  /** Closes everything: the custodian is going. */
+  /** Closes everything, and opens nothing more: the custodian is going. */
   async closeAll(): Promise<void> {
     await Promise.all([
-      this.#openings.end(() => true),
+      this.#openings.close(),
       ...this.#sessions.entries().map(([handle, session]) => this.#end(handle, session, "abandoned")),
     ]);
   }
@@ -396,9 +309,4 @@ export class Sessions {
       canWait: this.#areMany,
     });
   }
-}
-
-function placeOf({ meter }: MeterFile): SetupPlace {
-  const { utility, island, systemTitle } = meter;
-  return { utility, island, systemTitle, setup: 0 };
 }

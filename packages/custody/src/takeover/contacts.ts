@@ -93,7 +93,8 @@ export class Contacts {
       event.kind === "lost"
         ? this.#happened(contact, live, live.lost(event.reason))
         : this.#received(contact, live, event.apdu);
-    return oneStep(live, step, () => this.#drop(contact, live));
+    const { leaving } = this.#dependencies;
+    return oneStep({ live, systemTitle: live.place.systemTitle, leaving }, step, () => this.#drop(contact, live));
   }
 
   /** Drops contacts that nobody advances; their journals say all that is needed. */
