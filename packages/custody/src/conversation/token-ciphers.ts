@@ -1,4 +1,4 @@
-import type { KeyObject } from "node:crypto";
+import { createHash, type KeyObject } from "node:crypto";
 import {
   type AdditionalData,
   additionalDataOctets,
@@ -22,7 +22,7 @@ const MOST_ROUNDS = 8;
  *
  * The library's functions are pure and answer at once. So `work` is done with what is known: where a token would have to be
  * asked it gets a stand-in, the token is asked for all of it together, and the work is done again with the answers. What
- * it came to before is thrown away.
+ * it came to before is thrown away. Additional data holds the authentication key: it is wiped as soon as it has been asked with.
  */
 export async function withTokens<T>(work: (ciphers: Ciphers<CipherKey>) => T): Promise<T> {
   const known = new Map<TokenKey, Map<string, Uint8Array | undefined>>();
@@ -31,22 +31,26 @@ export async function withTokens<T>(work: (ciphers: Ciphers<CipherKey>) => T): P
     const ask = (key: TokenKey, request: TokenGcm, standIn: Uint8Array | undefined): Uint8Array | undefined => {
       const name = nameOf(request);
       const answers = known.get(key);
-      if (answers?.has(name)) return answers.get(name);
       const questions = asked.get(key) ?? new Map<string, TokenGcm>();
-      asked.set(key, questions.set(name, request));
-      return standIn;
+      const isAnswered = answers?.has(name) === true;
+      if (isAnswered || questions.has(name)) request.data.fill(0);
+      else asked.set(key, questions.set(name, request));
+      return isAnswered ? answers.get(name) : standIn;
     };
     const [result, failure] = attempt(() => work(ciphersWith(ask)));
     if (asked.size === 0) {
       if (failure !== undefined) throw failure.error;
       return result as T;
     }
-    for (const [key, questions] of asked) {
-      const requests = [...questions.values()];
-      const gcm = await key.gcm(requests);
-      const answers = known.get(key) ?? new Map<string, Uint8Array | undefined>();
-      for (const [at, request] of requests.entries()) answers.set(nameOf(request), gcm[at]);
-      known.set(key, answers);
+    try {
+      for (const [key, questions] of asked) {
+        const gcm = await key.gcm([...questions.values()]);
+        const answers = known.get(key) ?? new Map<string, Uint8Array | undefined>();
+        for (const [at, name] of [...questions.keys()].entries()) answers.set(name, gcm[at]);
+        known.set(key, answers);
+      }
+    } finally {
+      for (const questions of asked.values()) for (const { data } of questions.values()) data.fill(0);
     }
   }
   throw new RangeError(`a step asks a token more than ${MOST_ROUNDS} times in a row`);
@@ -84,8 +88,10 @@ function gcm(vector: Vector, data: AdditionalData | undefined, text: Uint8Array)
   return { open: false, iv: vectorOctets(vector), data: octets, text };
 }
 
+/** By a digest: a text with the octets in it could not be wiped. */
 function nameOf({ open, iv, data, text }: TokenGcm): string {
-  return [String(open), ...[iv, data, text].map((octets) => Buffer.from(octets).toString("base64"))].join("/");
+  const lengths = Uint32Array.of(Number(open), iv.length, data.length);
+  return createHash("sha256").update(lengths).update(iv).update(data).update(text).digest("base64");
 }
 
 function attempt<T>(work: () => T): readonly [T | undefined, { readonly error: unknown } | undefined] {

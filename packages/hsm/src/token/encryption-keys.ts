@@ -128,7 +128,8 @@ export function encryptionKeysIn(
     const parameter = {
       type: ck.CK_PARAMS_AES_GCM,
       iv: Buffer.from(iv),
-      aad: Buffer.from(data),
+      // No copy: whoever gave it wipes it.
+      aad: Buffer.from(data.buffer, data.byteOffset, data.length),
       ivBits: IV_BYTES * 8,
       tagBits: TAG_BYTES * 8,
     };

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { Handle } from "pkcs11js";
 import { failureOf, HsmError } from "../errors.ts";
 import type { FromToken, ToToken } from "../operations.ts";
+import { wipeAdditionalData } from "./additional-data.ts";
 import { type Cryptoki, findSlot, loadCryptoki } from "./cryptoki.ts";
 
 // The process of one token: the vendor's library is loaded here and nowhere else. Initialised once and by one thread, since
@@ -19,6 +20,7 @@ interface Piece {
 }
 
 interface Call {
+  readonly work: Work;
   /** What the pieces came to, by their number. */
   readonly values: unknown[];
   /** Pieces that are still under way. */
@@ -42,7 +44,7 @@ process.on("message", (message: ToToken) => {
   if (message.kind === "begin") begin(message);
   else {
     const parts = split(message);
-    const call: Call = { values: [], left: parts.length, refusal: undefined };
+    const call: Call = { work: message, values: [], left: parts.length, refusal: undefined };
     for (const [at, work] of parts.entries()) waiting.push({ work, call, at });
     hand();
   }
@@ -119,7 +121,10 @@ function finish(worker: Worker, outcome: Outcome): void {
   call.left -= 1;
   if (outcome.kind === "done") call.values[at] = outcome.value;
   else call.refusal ??= outcome;
-  if (call.left === 0) process.send?.(call.refusal ?? doneOf(outcome.id, call.values));
+  if (call.left === 0) {
+    wipeAdditionalData(call.work);
+    process.send?.(call.refusal ?? doneOf(outcome.id, call.values));
+  }
   hand();
 }
 

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { failureOf, HsmError } from "../errors.ts";
 import type { FromToken, ToToken } from "../operations.ts";
+import { wipeAdditionalData } from "./additional-data.ts";
 import { loadCryptoki } from "./cryptoki.ts";
 import { performIn } from "./perform.ts";
 import { TokenSession } from "./session.ts";
@@ -19,7 +20,10 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 
 type Work = ToToken & { readonly kind: "do" };
 
-port.on("message", (work: Work) => port.postMessage(answer(work)));
+port.on("message", (work: Work) => {
+  port.postMessage(answer(work));
+  wipeAdditionalData(work);
+});
 
 function answer({ id, operation, args }: Work): FromToken {
   let failed: unknown;
