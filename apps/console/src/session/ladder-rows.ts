@@ -50,7 +50,7 @@ const STEP_WORDS: Readonly<Record<string, string>> = {
   "refuse-factory-keys": "Prove that the factory keys are dead",
   "current-keys-association": "Associate with the keys that are to go",
   "raise-policy": "Raise the security policy, and hear it said under the new keys",
-  "find-clients": "See which clients open it with a secret",
+  "find-clients": "See which clients and security setups it has",
   "change-secret": "Replace the secret of a client",
   "prove-secret": "Prove the client's new secret by opening with it",
   "agree-master": "Agree on a new master key, each side by a signature",

@@ -8,7 +8,7 @@ import type { MeterFile } from "../store/records.ts";
 import { ALL_PURPOSES, CAUSE_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { openRotation } from "../takeover/plan.ts";
-import { journalOf, takeoverStateOf } from "../takeover/view.ts";
+import { foreignSetups, journalOf, takeoverStateOf } from "../takeover/view.ts";
 
 /** What each organisation in a taint set adds to the risk: with as many as there may be it stays below what is restored or compromised. */
 const HOLDER_RISK = 24;
@@ -55,7 +55,7 @@ export async function planRepeats(
   for await (const page of filePages(files, titles, MAX_PAGE_EXPOSED)) {
     const found = await exposedIn(page, canAgree);
     counts.asked += found.length;
-    counts.unable += found.filter(({ way }) => way === "enrol" || way === "visit").length;
+    counts.unable += found.filter(({ way }) => way !== "agreement" && way !== "under-way").length;
     const able = found.filter(({ way }) => way === "agreement");
     for (const [holders, meters] of Map.groupBy(able, (one) => one.holders.length))
       counts.planned += await store.rotations.plan({
@@ -77,6 +77,8 @@ export async function planRepeats(
 async function wayOf(file: MeterFile, canAgree: RepeatDependencies["canAgree"]): Promise<RepeatWay> {
   const { journal, record } = journalOf(file);
   if (openRotation(file) !== undefined || record?.closedAt === undefined) return "under-way";
+  // Whatever its other keys came of, the factory's of these open it.
+  if (foreignSetups(file.keys, journal).length > 0) return "keys";
   if (journal.agreement?.state === "refused") return "visit";
   if (await canAgree(file)) return "agreement";
   return canBeEnrolled(file) ? "enrol" : "visit";

@@ -19,4 +19,6 @@ export interface ClientSearch {
   readonly asked: number;
   /** Why secrets may be left that nobody has replaced. */
   readonly unproven?: string | undefined;
+  /** Security setups that the meter has and of which no keys were in custody when it was asked; absent where that was before anybody asked. */
+  readonly setups?: readonly number[] | undefined;
 }

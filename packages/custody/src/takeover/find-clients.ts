@@ -26,7 +26,7 @@ export function findClients(journal: Journal, done: readonly TakeoverEffect[]): 
 /** What the meter told of its clients: those that nobody knew of get secrets of ours. */
 export function clientsFound(
   journal: Journal,
-  { at, clients, hidden }: Extract<TakeoverEvent, { kind: "clients-found" }>,
+  { at, clients, setups, hidden }: Extract<TakeoverEvent, { kind: "clients-found" }>,
 ): Journal {
   const known = journal.secrets ?? [];
   const isKnown = (found: FoundClient) =>
@@ -59,12 +59,13 @@ export function clientsFound(
     clients.length === 0
       ? "no client opens it with a secret"
       : clients.map(({ client }) => `client ${client}`).join(", "),
+    ...(setups.length === 0 ? [] : [`${setupWords(setups)}, whose keys nobody has told us`]),
     ...hidden,
   ].join("; ");
   return {
-    ...noted(journal, contactOf(journal).step, at, hidden.length === 0 ? "passed" : "unproven", told),
+    ...noted(journal, contactOf(journal).step, at, [...hidden, ...setups].length === 0 ? "passed" : "unproven", told),
     secrets: [...placed, ...fresh],
-    search: { state: "settled", asked: journal.search?.asked ?? 1, ...unproven },
+    search: { state: "settled", asked: journal.search?.asked ?? 1, ...unproven, setups },
   };
 }
 
@@ -73,4 +74,9 @@ export function searchUnheard(journal: Journal): Journal {
   const { search } = journal;
   if (search === undefined || search.asked < MOST_ASKED) return journal;
   return { ...journal, search: { ...search, state: "settled", unproven: "its association objects gave no answer" } };
+}
+
+/** Security setups in a sentence. */
+export function setupWords(setups: readonly number[]): string {
+  return `security setup${setups.length > 1 ? "s" : ""} ${setups.join(", ")}`;
 }

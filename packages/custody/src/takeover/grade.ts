@@ -15,6 +15,14 @@ export function gradeOf(journal: Journal): TakeoverGrade {
   return exposed || (proven.oldDead && refusalCarrier(journal) !== "depot") ? "exposed" : "shielded";
 }
 
+/**
+ * What that is worth beside security setups whose keys nobody has told us: the factory's open the meter there, whatever
+ * the way of the others was.
+ */
+export function gradeBeside(grade: TakeoverGrade, foreign: readonly number[]): TakeoverGrade {
+  return foreign.length > 0 && grade !== "none" ? "exposed" : grade;
+}
+
 /** Who carried the refusal of the factory keys; of journals from before that was written down, who carried the keys. */
 export function refusalCarrier({ refusalCarrier: carrier, exposed }: Journal): Carrier {
   return carrier ?? (exposed ? "head-end" : "depot");

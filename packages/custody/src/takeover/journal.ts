@@ -146,7 +146,7 @@ export interface Journal {
   readonly secrets?: readonly SecretChange[] | undefined;
   /** The keys of devices at its M-Bus channels, once they have been looked at. */
   readonly children?: readonly ChildChange[] | undefined;
-  /** The search for clients that the profile does not name; absent before the meter was asked. */
+  /** The search for clients that the profile does not name, and for security setups; absent before the meter was asked. */
   readonly search?: ClientSearch | undefined;
   /** The raising of the security policy; absent before it has been looked at. */
   readonly policy?: PolicyChange | undefined;
@@ -196,8 +196,16 @@ export type TakeoverEvent = { readonly at: number } & (
   | { readonly kind: "transfer-answered"; readonly accepted: boolean; readonly detail: string }
   /** security_policy as the meter tells it, where it does. */
   | { readonly kind: "policy-read"; readonly value: number | undefined }
-  /** What its association objects tell of clients with secrets, and what they keep to themselves, in words. */
-  | { readonly kind: "clients-found"; readonly clients: readonly FoundClient[]; readonly hidden: readonly string[] }
+  /**
+   * What its objects tell of clients with secrets and of security setups that nobody has keys of, and what they keep to
+   * themselves, in words.
+   */
+  | {
+      readonly kind: "clients-found";
+      readonly clients: readonly FoundClient[];
+      readonly setups: readonly number[];
+      readonly hidden: readonly string[];
+    }
   | { readonly kind: "released" }
   | { readonly kind: "lost"; readonly reason: LostReason }
 );
@@ -306,7 +314,8 @@ export function rotationJournal(
     secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(secretWantedAnew) : before.secrets,
     children: changes(PURPOSE.GUEK) ? before.children?.map(childWantedAnew) : before.children,
     policy: before.policy,
-    search: before.search,
+    // Who was asked before security setups were asked for is asked once more.
+    search: before.search?.setups === undefined ? undefined : before.search,
   };
 }
 

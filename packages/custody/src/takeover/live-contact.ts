@@ -22,6 +22,7 @@ import type { Agreeing } from "./agreeing.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
 import { ClientsRead } from "./read-clients.ts";
+import { heldSetups } from "./view.ts";
 
 /** What the meter's next answer is for. */
 export type Awaited =
@@ -217,8 +218,10 @@ export class LiveContact {
     const plain = this.#answers.open(octets);
     if (plain === undefined || readable(() => read.take(plain)) === undefined) return LOST;
     const { next, clients, hidden } = read;
+    const held = heldSetups(this.keys);
+    const setups = read.setups.filter((setup) => !held.has(setup));
     return next === undefined
-      ? { kind: "event", event: { kind: "clients-found", clients, hidden } }
+      ? { kind: "event", event: { kind: "clients-found", clients, setups, hidden } }
       : { kind: "ask", request: next };
   }
 

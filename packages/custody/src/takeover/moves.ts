@@ -1,7 +1,7 @@
 import type { StepOutcome, TakeoverStep, TakeoverVerdict } from "@meterkeep/api/custodian";
 import type { SecretPurpose } from "../store/records.ts";
 import type { Pace } from "./candidates.ts";
-import { gradeOf } from "./grade.ts";
+import { gradeBeside, gradeOf } from "./grade.ts";
 import { type Contact, type Journal, type PreparedKeys, type TakeoverEffect, withStep } from "./journal.ts";
 
 /** What the machine needs to know about its meter and its limits. */
@@ -69,7 +69,7 @@ export function concludedNote({ cause }: Journal, verdict: TakeoverVerdict, why:
 /** The ledger's entry of a change of keys that is proven. */
 export function provenNote(journal: Journal): TakeoverEffect {
   return journal.cause === "takeover"
-    ? { kind: "note", what: "takeover-proven", detail: gradeOf(journal) }
+    ? { kind: "note", what: "takeover-proven", detail: gradeBeside(gradeOf(journal), journal.search?.setups ?? []) }
     : { kind: "note", what: "rotation-proven", detail: journal.cause };
 }
 

@@ -75,7 +75,11 @@ test("a meter is taken over octet by octet, its ladder is the one of the contrac
         "done passed",
       ],
     );
-    assert.equal(steps.length, 13 + 8, "one question for each place where an association object may be");
+    assert.equal(
+      steps.length,
+      13 + 8 + 1,
+      "one question for each place where an association object may be, one for a setup",
+    );
     await takenOver(custody, meter);
     const entries = await custody.store.ledger.read(0, 1000);
     assert.equal((await auditStored(custody.store.ledger)).fault, undefined);

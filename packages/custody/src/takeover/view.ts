@@ -1,6 +1,6 @@
 import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { purposeName } from "../keys/purposes.ts";
+import { isOfSetup, purposeName } from "../keys/purposes.ts";
 import {
   type KeyRecord,
   type MeterFile,
@@ -11,7 +11,8 @@ import {
   type TakeoverRecord,
 } from "../store/records.ts";
 import { candidates } from "./candidates.ts";
-import { compromisedVouchers, gradeOf, refusalCarrier } from "./grade.ts";
+import { setupWords } from "./find-clients.ts";
+import { compromisedVouchers, gradeBeside, gradeOf, refusalCarrier } from "./grade.ts";
 import { changes, isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome, WORKING } from "./journal.ts";
 
 /** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
@@ -48,9 +49,31 @@ export function takeoverState(
   const state = stateReached(meter, journal, begun);
   if (meter.standing !== undefined && meter.standing !== "in-service")
     return { ...state, phase: "left", sentence: `${STANDING_WORDS[meter.standing]} ${state.sentence}` };
-  const compromised = canBeTakenOver(meter) ? compromisedVouchers(keys, journal) : [];
-  if (compromised.length === 0 || state.grade === "none") return state;
-  return { ...state, grade: "exposed", sentence: `${state.sentence} ${lossOf(compromised)}` };
+  if (!canBeTakenOver(meter) || state.grade === "none") return state;
+  const compromised = compromisedVouchers(keys, journal);
+  const foreign = foreignSetups(keys, journal);
+  const grade = gradeBeside(compromised.length > 0 ? "exposed" : state.grade, foreign);
+  const why = [
+    ...(compromised.length > 0 ? [lossOf(compromised)] : []),
+    ...(foreign.length > 0 ? [openBy(foreign, meter.holders)] : []),
+  ];
+  return { ...state, grade, sentence: [state.sentence, ...why].join(" ").slice(0, MOST_SENTENCE) };
+}
+
+/** Security setups that the meter has told of and that custody has no keys of. */
+export function foreignSetups(keys: readonly KeyRecord[], { search }: Journal): readonly number[] {
+  const held = heldSetups(keys);
+  return (search?.setups ?? []).filter((setup) => !held.has(setup));
+}
+
+/** Security setups that custody has keys of. */
+export function heldSetups(keys: readonly KeyRecord[]): ReadonlySet<number> {
+  return new Set(keys.filter(({ purpose }) => isOfSetup(purpose)).map(({ setup }) => setup));
+}
+
+function openBy(foreign: readonly number[], holders: readonly string[]): string {
+  const who = holders.length === 0 ? "anybody who held its factory keys" : listOf(holders);
+  return `But it has ${setupWords(foreign)} as well, whose keys nobody has told us: ${who} may open it there still.`;
 }
 
 function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {

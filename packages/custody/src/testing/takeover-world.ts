@@ -206,7 +206,7 @@ export function plannedRotation(purposes: readonly Purpose[], withSecrets = fals
     nextVersion: { 0: 3, 1: 5, 2: 3, 3: 3 },
     identity: "matched",
     proven,
-    search: { state: "settled", asked: 1 },
+    search: { state: "settled", asked: 1, setups: [] },
     verdict: "proven",
     ...(withSecrets ? { secrets: SECRETS.map(settledSecret) } : {}),
   };
@@ -385,7 +385,7 @@ export function run(character: Character, faults: readonly Fault[], options: Run
       }
       case "find-clients":
         if (character === "tells-no-clients") return { kind: "lost", at, reason: "timed-out" };
-        return { kind: "clients-found", at, clients: options.secrets === "found" ? FOUND : [], hidden: [] };
+        return { kind: "clients-found", at, clients: options.secrets === "found" ? FOUND : [], setups: [], hidden: [] };
       case "release":
         return { kind: "released", at };
       default:

@@ -18,7 +18,6 @@ import {
   MBusChannel,
   mount,
   onlyReading,
-  type SecurityPolicy,
   type SecuritySetupPort,
   type ServedClass,
   serveMBusClient,
@@ -30,6 +29,7 @@ import { nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import type { Purpose } from "../store/records.ts";
 import type { TestCertificates } from "./test-certificates.ts";
 import { NO_CHILD, type TestChild } from "./test-child.ts";
+import { keySetOf, TestSetup } from "./test-setup.ts";
 
 /** Ways in which a meter is not honest. */
 export type TestCharacter =
@@ -61,6 +61,8 @@ export interface TestMeterOptions {
   readonly setupVersion?: 0 | 1;
   /** The device at M-Bus channel 1, by the key that it was made with. */
   readonly child?: TestChild;
+  /** A second security setup (0-0:43.0.1.255) with keys and counters of its own, and a client (2) under it. */
+  readonly secondSetup?: boolean;
   /** Key pairs and certificates: it is of suite 1 then, and has a client that signs (3). */
   readonly certificates?: TestCertificates;
 }
@@ -82,16 +84,14 @@ const PURPOSES: readonly KeyPurpose[] = [
 export class TestMeter {
   readonly systemTitle: string;
   readonly character: TestCharacter;
-  readonly factoryKeys: readonly Uint8Array[];
-  /** What is in the meter's memory now, by purpose. */
-  keys: readonly Uint8Array[];
+  /** Its first security setup, and the second where it has one. */
+  readonly setups: readonly [TestSetup, ...TestSetup[]];
   /** Every key that was ever sent to it, as unwrapped: none may come twice. */
   readonly everSent: string[] = [];
   supply: "connected" | "disconnected" = "connected";
   /** Secrets of the clients "optical" (34) and "setting" (48), as the factory gave them and as they are. */
   readonly factorySecrets: Readonly<Record<string, Uint8Array>>;
   secrets: Readonly<Record<string, Uint8Array>>;
-  policyBits: number;
   readonly certificates: TestCertificates | undefined;
   readonly channel: MBusChannel;
   readonly #model: DeviceModel<TestMeter>;
@@ -100,9 +100,6 @@ export class TestMeter {
   challenges: { readonly current?: Uint8Array; readonly former?: Uint8Array } = {};
   /** Strikes the next APDU served. */
   fault: MeterFault = "none";
-  #lowest: number;
-  #next = 1;
-  #set: KeySet<KeyObject> | undefined;
   #halfApplied = false;
 
   constructor({
@@ -115,20 +112,38 @@ export class TestMeter {
     setupVersion = 1,
     certificates,
     child,
+    secondSetup = false,
   }: TestMeterOptions) {
     this.channel = new MBusChannel(child ?? NO_CHILD, CHANNEL_SETTINGS);
     if (child !== undefined) this.channel.install(1);
     this.certificates = certificates;
-    this.#model = MODELS[secrets === true ? "with" : "without"][setupVersion];
+    this.#model = secondSetup ? TWO_SETUPS : MODELS[secrets === true ? "with" : "without"][setupVersion];
     this.#setupVersion = setupVersion;
     this.factorySecrets = secrets === true ? { optical: random16(), setting: random16() } : {};
     this.secrets = this.factorySecrets;
-    this.policyBits = policy;
     this.systemTitle = title;
     this.character = character;
-    this.factoryKeys = keys ?? [0, 1, 2, 3].map(() => new Uint8Array(randomBytes(16)));
-    this.keys = this.factoryKeys;
-    this.#lowest = lowestCounter;
+    this.setups = [
+      new TestSetup(keys, policy, lowestCounter),
+      ...(secondSetup ? [new TestSetup(undefined, policy, lowestCounter)] : []),
+    ];
+  }
+
+  get factoryKeys(): readonly Uint8Array[] {
+    return this.setups[0].factoryKeys;
+  }
+
+  /** What is in the meter's memory now, by purpose, in its first security setup. */
+  get keys(): readonly Uint8Array[] {
+    return this.setups[0].keys;
+  }
+
+  set keys(keys: readonly Uint8Array[]) {
+    this.setups[0].keys = keys;
+  }
+
+  get policyBits(): number {
+    return this.setups[0].policyBits;
   }
 
   get serialNumber(): string {
@@ -143,14 +158,13 @@ export class TestMeter {
   connect(clientSap: number, serverSap: number): { exchange(apdu: Uint8Array): Uint8Array | undefined } {
     const current = new CosemServer(
       this.#model,
-      this.#device(() => this.#current(), this.challenges.current),
+      this.#device((setup) => setup.current(), this.challenges.current),
     );
-    const factory = setOf(this.factoryKeys);
     // A set made anew each time looks like changed keys to the server: it then fails after its AARE.
     const former = new CosemServer(
       this.#model,
       this.#device(
-        () => (this.character === "answers-to-both" ? setOf(this.factoryKeys) : factory),
+        ({ factoryKeys, factorySet }) => (this.character === "answers-to-both" ? keySetOf(factoryKeys) : factorySet),
         this.challenges.former,
       ),
     );
@@ -194,79 +208,49 @@ export class TestMeter {
       },
       {
         ciphers: nodeCiphers,
-        setup: this.#setup(() => this.#current()),
+        setup: this.#setup(this.setups[0], (setup) => setup.current()),
         authenticated: protection === "authenticated",
         encrypted: true,
       },
     );
   }
 
-  #current(): KeySet<KeyObject> {
-    this.#set ??= setOf(this.keys);
-    return this.#set;
-  }
-
-  #install(keys: readonly { readonly purpose: KeyPurpose; readonly octets: Uint8Array }[]): boolean {
+  #install(setup: TestSetup, keys: readonly { readonly purpose: KeyPurpose; readonly octets: Uint8Array }[]): boolean {
     for (const { octets } of keys) this.everSent.push(Buffer.from(octets).toString("hex"));
     if (this.character === "keeps-all-keys") return true;
     const applied = this.#halfApplied ? keys.slice(0, 1) : keys;
     for (const { purpose, octets } of applied) {
       const at = PURPOSES.indexOf(purpose);
       if (this.character === "keeps-master" && at === 3) continue;
-      this.keys = this.keys.with(at, Uint8Array.from(octets));
+      setup.keys = setup.keys.with(at, Uint8Array.from(octets));
     }
-    this.#set = undefined;
     return true;
   }
 
-  #setup(current: () => KeySet<KeyObject>): SecuritySetupPort<KeyObject> {
-    const policy = (): SecurityPolicy => {
-      const has = (bit: number) => (this.policyBits & bit) !== 0;
-      return {
-        authenticatedRequest: has(0x04),
-        encryptedRequest: has(0x08),
-        authenticatedResponse: has(0x20),
-        encryptedResponse: has(0x40),
-      };
-    };
+  #setup(setup: TestSetup, keysOf: (setup: TestSetup) => KeySet<KeyObject>): SecuritySetupPort<KeyObject> {
     return {
       suite: this.certificates === undefined ? 0 : 1,
       certificates: this.certificates,
       general: this.certificates?.general,
       get policy() {
-        return policy();
+        return setup.policy;
       },
-      activate: (policy) => {
-        const bits = [
-          [policy.authenticatedRequest, 0x04],
-          [policy.encryptedRequest, 0x08],
-          [policy.authenticatedResponse, 0x20],
-          [policy.encryptedResponse, 0x40],
-        ] as const;
-        this.policyBits = bits.reduce((all, [isSet, bit]) => all | (isSet ? bit : 0), 0);
-        return true;
-      },
+      activate: (policy) => setup.activate(policy),
       systemTitle: systemTitle(fromHex(this.systemTitle)),
-      keys: { current, install: (keys) => this.#install(keys) },
-      counters: {
-        next: () => this.#next++,
-        lowestAcceptable: () => this.#lowest,
-        accept: (counter) => {
-          this.#lowest = Math.max(this.#lowest, counter + 1);
-        },
-      },
+      keys: { current: () => keysOf(setup), install: (keys) => this.#install(setup, keys) },
+      counters: setup.counters,
     };
   }
 
-  #device(current: () => KeySet<KeyObject>, challenge?: Uint8Array): Device<KeyObject, TestMeter> {
-    const setup = this.#setup(current);
+  #device(keysOf: (setup: TestSetup) => KeySet<KeyObject>, challenge?: Uint8Array): Device<KeyObject, TestMeter> {
+    const ports = this.setups.map((setup) => this.#setup(setup, keysOf));
     return {
       state: this,
       ciphers: nodeCiphers,
       keyWrap: this.#keyWrap(),
       importKey: (octets) => createSecretKey(octets),
       random: (octets) => challenge ?? nodeRandom(octets),
-      securitySetup: () => setup,
+      securitySetup: (logicalName) => ports[SETUP_NAMES.indexOf(logicalName)],
       checkPassword: (association, password) => Buffer.from(password).equals(this.secrets[association] ?? NEVER),
       setPassword: () => false,
       hlsMechanism: (association) =>
@@ -313,12 +297,12 @@ export class TestMeter {
 
   /** What the public client reads. */
   get lowestCounter(): number {
-    return this.#lowest;
+    return this.setups[0].lowestCounter;
   }
 
   /** Somebody else has used counters up to this one: it takes none below. */
   usedUpTo(counter: number): void {
-    this.#lowest = counter + 1;
+    this.setups[0].lowestCounter = counter + 1;
   }
 }
 
@@ -328,15 +312,8 @@ function random16(): Uint8Array {
   return new Uint8Array(randomBytes(16));
 }
 
-function setOf(keys: readonly Uint8Array[]): KeySet<KeyObject> {
-  const [GUEK, GBEK, GAK, KEK] = keys as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-  return {
-    globalUnicastEncryptionKey: createSecretKey(GUEK),
-    globalBroadcastEncryptionKey: createSecretKey(GBEK),
-    authenticationKey: GAK,
-    keyEncryptionKey: createSecretKey(KEK),
-  };
-}
+/** The security setups that a test meter may have, in their order. */
+const SETUP_NAMES: readonly string[] = ["0.0.43.0.0.255", "0.0.43.0.1.255"];
 
 const text = (logicalName: string, value: (meter: TestMeter) => string) =>
   mount(
@@ -364,18 +341,40 @@ const ofClient = (association: "optical" | "setting") =>
     call: { changeHlsSecret: (octets, meter) => meter.changeSecret(association, octets) },
   });
 
-const modelWith = (setup: ServedClass<TestMeter>, hasClients: boolean): DeviceModel<TestMeter> =>
+/** The association object of the client of the second security setup. */
+const OF_SECOND = AssociationLnV1.serve<TestMeter>({
+  get: {
+    associatedPartnersId: () => ({ clientSap: 2, serverSap: 1 }),
+    authenticationMechanismName: () => ({ type: "octet-string", value: Uint8Array.of(...MECHANISM_NAME, 5) }),
+    securitySetupReference: () => "0.0.43.0.1.255",
+  },
+});
+
+const counterOf = (setup: number) =>
+  mount(
+    `0.0.43.1.${setup}.255`,
+    DataClass.serve<TestMeter>({
+      get: {
+        value: ({ setups }) => ({
+          type: "double-long-unsigned",
+          value: Math.max((setups[setup]?.lowestCounter ?? 0) - 1, 0),
+        }),
+      },
+    }),
+  );
+
+const modelWith = (
+  setup: ServedClass<TestMeter>,
+  hasClients: boolean,
+  hasSecondSetup = false,
+): DeviceModel<TestMeter> =>
   deviceModel<TestMeter>({
     objects: [
       text("0.0.42.0.0.255", (meter) => meter.logicalDeviceName),
       text("0.0.96.1.0.255", (meter) => meter.serialNumber),
-      mount(
-        "0.0.43.1.0.255",
-        DataClass.serve<TestMeter>({
-          get: { value: (meter) => ({ type: "double-long-unsigned", value: Math.max(meter.lowestCounter - 1, 0) }) },
-        }),
-      ),
+      counterOf(0),
       mount("0.0.43.0.0.255", setup),
+      ...(hasSecondSetup ? [counterOf(1), mount("0.0.43.0.1.255", setup), mount("0.0.40.0.4.255", OF_SECOND)] : []),
       mount(
         "0.1.24.1.0.255",
         serveMBusClient<TestMeter>(1, (meter) => meter.channel),
@@ -403,7 +402,7 @@ const modelWith = (setup: ServedClass<TestMeter>, hasClients: boolean): DeviceMo
         name: "public",
         clientSap: 16,
         authentication: { kind: "none" },
-        access: onlyReading("0.0.42.0.0.255", "0.0.43.1.0.255"),
+        access: onlyReading("0.0.42.0.0.255", "0.0.43.1.0.255", "0.0.43.1.1.255"),
       },
       { name: "optical", clientSap: 34, authentication: { kind: "lls" }, access: onlyReading("0.0.42.0.0.255") },
       {
@@ -426,9 +425,21 @@ const modelWith = (setup: ServedClass<TestMeter>, hasClients: boolean): DeviceMo
         securitySetup: "0.0.43.0.0.255",
         access: fullAccess,
       },
+      ...(hasSecondSetup
+        ? [
+            {
+              name: "field",
+              clientSap: 2,
+              authentication: { kind: "gmac" },
+              securitySetup: "0.0.43.0.1.255",
+              access: fullAccess,
+            } as const,
+          ]
+        : []),
     ],
   });
 
 const modelsOf = (hasClients: boolean) =>
   ({ 0: modelWith(serveSecuritySetupV0(), hasClients), 1: modelWith(serveSecuritySetup(), hasClients) }) as const;
 const MODELS = { with: modelsOf(true), without: modelsOf(false) } as const;
+const TWO_SETUPS = modelWith(serveSecuritySetup(), false, true);

@@ -38,7 +38,7 @@ export const TAKEOVER_LADDER: readonly {
   always("prove-master", "Accepts a key wrapped under the new master, which proves that it has it."),
   always("refuse-old-master", "Refuses a key wrapped under the factory's master."),
   ifAny("raise-policy", "Asks for protected requests by itself, and says so under its new keys."),
-  ifAny("find-clients", "Tells which clients open it with a secret of their own."),
+  ifAny("find-clients", "Tells which clients open it with a secret of their own, and which security setups it has."),
   ifAny("change-secret", "Takes new passwords and secrets for clients without keys."),
   always("refuse-factory-keys", "Refuses an association under the factory's keys."),
   ifAny("prove-secret", "Opens for such a client with the new secret."),

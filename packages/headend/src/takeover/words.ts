@@ -16,7 +16,7 @@ const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: 
   "current-keys-association": ["Associates under the keys that are to go", "Answers the association"],
   "refuse-old-keys": ["Tries the former keys, which must be refused", "Answers the former keys"],
   "raise-policy": ["Asks for its security policy, or raises it", "Answers about its security policy"],
-  "find-clients": ["Asks which clients open it with a secret", "Tells of its clients"],
+  "find-clients": ["Asks which clients and security setups it has", "Tells of its clients and setups"],
   "change-secret": ["Gives a client a new secret", "Answers the new secret"],
   "prove-secret": ["Associates as the client with its new secret", "Answers the client"],
   "agree-master": ["Offers a key to agree on a master with, signed", "Answers with its own, signed"],
