@@ -41,7 +41,7 @@ export class LeavingMeters {
   async leave(systemTitles: readonly string[]): Promise<Disposable> {
     for (const title of systemTitles) this.requireStaying(title);
     for (const title of systemTitles) this.#leaving.add(title);
-    await Promise.all(systemTitles.map((title) => this.#underWay.get(title)?.over.promise));
+    await Promise.all(systemTitles.flatMap((title) => this.#underWay.get(title)?.over.promise ?? []));
     return {
       [Symbol.dispose]: () => {
         for (const title of systemTitles) this.#leaving.delete(title);
