@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthorityWorld, OPERATOR, withTestCustody } from "@meterkeep/custody/testing";
+import { freePort } from "@meterkeep/postgres/testing";
 import type { Page } from "playwright-core";
 import { pagePlace, servePage } from "../../apps/custodian/src/page/page-server.ts";
-import { freePort } from "../src/start-meterkeep.ts";
 import { openBrowser } from "./chromium.ts";
 import { plugIn, tabTo } from "./keyboard.ts";
 

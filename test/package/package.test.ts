@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { freePort } from "@meterkeep/postgres/testing";
 import { ROOT } from "../../tools/run.ts";
 import { type Consumer, installPacked } from "./packed.ts";
 import { exampleUnder, headings } from "./readme.ts";
@@ -97,13 +97,4 @@ async function node(file: string): Promise<string> {
   const { PATH } = process.env;
   const { stdout } = await run(process.execPath, [file], { cwd: consumer.directory, env: { PATH }, timeout: 60_000 });
   return stdout;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise<void>((done) => server.close(() => done()));
-  assert.ok(address !== null && typeof address === "object");
-  return address.port;
 }

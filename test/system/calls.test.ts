@@ -5,8 +5,9 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { encodeWrapper, fromHex } from "@meterkeep/dlms";
+import { freePort } from "@meterkeep/postgres/testing";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
-import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 

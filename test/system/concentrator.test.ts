@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { freePort } from "@meterkeep/postgres/testing";
 import { type ApiClient, ownerClient } from "../src/api-client.ts";
 import { askControl } from "../src/control-socket.ts";
-import { freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 

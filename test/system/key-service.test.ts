@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { freePort } from "@meterkeep/postgres/testing";
 import { ownerClient } from "../src/api-client.ts";
-import { CHECKOUT, freePort, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
+import { CHECKOUT, type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 

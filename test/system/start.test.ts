@@ -5,9 +5,10 @@ import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { after, before, describe, test } from "node:test";
 import type { Problem } from "@meterkeep/api";
+import { freePort } from "@meterkeep/postgres/testing";
 import { type ApiClient, ask, signIn } from "../src/api-client.ts";
 import { inShell, type NpmStart, npmStart } from "../src/npm-start.ts";
-import { freePort, makeStateDirectory } from "../src/start-meterkeep.ts";
+import { makeStateDirectory } from "../src/start-meterkeep.ts";
 import { until } from "../src/until.ts";
 
 const HOMES = 8;

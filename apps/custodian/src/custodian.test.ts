@@ -4,7 +4,6 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -14,7 +13,7 @@ import { custodianClient } from "@meterkeep/api/custodian-channel";
 import type { CustodianConfig, ProcessMessage } from "@meterkeep/api/supervisor";
 import { CUSTODY_MIGRATIONS } from "@meterkeep/custody";
 import { createChannelCredential } from "@meterkeep/pki";
-import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { freePort, withTestDatabase } from "@meterkeep/postgres/testing";
 import { VERSION } from "./version.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -232,13 +231,4 @@ function ask(port: number, { host, headers, ...init }: RequestOptions & { readon
     });
     sent.on("error", reject).end(body);
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -8,10 +8,11 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { launchEmbedded, processStartTime } from "@meterkeep/postgres";
+import { freePort } from "@meterkeep/postgres/testing";
 import { resolveOptions } from "./options.ts";
 import type { Reporter, RunningFacts } from "./reporter.ts";
 import { start } from "./start.ts";
-import { freePort, makeScratchCheckout, type ScratchCheckout } from "./testing/scratch-checkout.ts";
+import { makeScratchCheckout, type ScratchCheckout } from "./testing/scratch-checkout.ts";
 
 const isRoot = process.getuid?.() === 0;
 

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "@meterkeep/postgres/testing";
 
 const NATS_SERVER = "/usr/sbin/nats-server";
 
@@ -72,14 +72,4 @@ async function ready(child: ChildProcess): Promise<void> {
     if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}: ${log}`);
     await sleep(20);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

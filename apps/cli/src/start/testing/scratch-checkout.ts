@@ -8,7 +8,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { ScratchEvent } from "./scratch-app.ts";
@@ -58,13 +57,4 @@ export function makeScratchCheckout(): ScratchCheckout {
         .map((line) => JSON.parse(line) as ScratchEvent),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };
-}
-
-/** A TCP port that is free on loopback now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
