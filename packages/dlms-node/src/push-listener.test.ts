@@ -42,7 +42,8 @@ test("whoever drips a frame is cut off when its time is up, and whoever sends wh
 });
 
 test("one address holds no more connections than it may", async () => {
-  await using listener = await listenForPushesTcp({ onPush: () => undefined, maxConnectionsPerAddress: 2 });
+  let heard = 0;
+  await using listener = await listenForPushesTcp({ onPush: () => (heard += 1), maxConnectionsPerAddress: 2 });
   const open = async () => {
     const socket = connect({ host: listener.host, port: listener.port });
     socket.on("error", () => undefined);
@@ -53,9 +54,17 @@ test("one address holds no more connections than it may", async () => {
   const third = await open();
   await closed(third);
   first.destroy();
-  await sleep(20);
-  const again = await open();
-  await sleep(20);
-  assert.deepEqual([second.destroyed, again.destroyed], [false, false]);
-  for (const socket of [second, again]) socket.destroy();
+  // The listener hears of that when it does: until then another is turned away like the third.
+  for (let taken = false; !taken; ) {
+    const again = await open();
+    again.write(FRAME);
+    const turnedAway = closed(again).then(() => true);
+    while (heard === 0 && !(await Promise.race([turnedAway, sleep(1)])));
+    taken = heard > 0;
+    again.destroy();
+  }
+  // Who was there is heard all the while.
+  second.write(FRAME);
+  while (heard < 2) await sleep(1);
+  second.destroy();
 });
