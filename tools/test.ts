@@ -130,7 +130,7 @@ async function runGroup({ name, files }: Group): Promise<typeof counts> {
       // where the child is made to exit.
       "--test-isolation=none",
       "--test-concurrency=1",
-      // Only for what hangs: no test takes a tenth of it.
+      // Only for what hangs: on a quiet machine no test takes a third of it.
       `--test-timeout=${HANGING_MS}`,
       // A test that failed may leave something running: it has failed, and the others have not.
       "--test-force-exit",
