@@ -237,6 +237,42 @@ for (const [where, viewport] of Object.entries(SIZES))
     ]);
   });
 
+test("an approver settles by keyboard what a rule disputes: chosen, looked at first, then accepted, and the values say so", async () => {
+  const { pool, scope } = server.context;
+  await pool.query(
+    `insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at,
+       found_at, severity, confidence, disputes, sentence, data)
+     select utility_id, island_id, 'P-8', 'meter', meter_id::text, meter_id, min(at) - interval '1 minute', max(at), now(),
+       'alert', 1, true, 'Its clock was an hour fast.', '{}'
+     from quality_readings where utility_id = $1 and island_id = $2 group by 1, 2, meter_id`,
+    [...scope.place],
+  );
+  const { cookie } = await server.person("Otto", ["approver"]);
+  await using browser = await openBrowser({ locale: "en-GB", viewport: SIZES["at a desk"] });
+  const { page, complaints } = await openPage(browser, cookie);
+  const panel = page.locator("section[aria-labelledby=disputes-title]");
+  await panel.getByText("Its clock was an hour fast.").waitFor();
+  await page
+    .getByRole("row", { name: /230\.1.*/ })
+    .getByText("disputed")
+    .waitFor();
+  await press(page, /^Choose/);
+  assert.equal(await panel.getByRole("button", { name: "Look first" }).isDisabled(), true, "a reason is given first");
+  await panel.getByLabel("Why it is so").focus();
+  await page.keyboard.type("the clock was seen to");
+  await press(page, /^Look first/);
+  await panel.getByText(/20 rows of power quality would be accepted, of 1 dispute\./).waitFor();
+  await accessible(page);
+  await press(page, /^Accept these values/);
+  await panel.getByText(/20 rows of power quality are accepted, of 1 dispute\./).waitFor();
+  await panel.getByText("Otto accepted: the clock was seen to").waitFor();
+  await page
+    .getByRole("row", { name: /230\.1.*/ })
+    .getByText("accepted")
+    .waitFor();
+  assert.deepEqual(complaints, []);
+});
+
 test("a meter is retired by keyboard: asked for, signed by others elsewhere, asked for again, and then it is done", async () => {
   const { cookie } = await server.person("Rosa", ["operator"]);
   await using browser = await openBrowser({ locale: "en-GB", viewport: SIZES["on a phone"] });

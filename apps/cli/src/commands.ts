@@ -7,6 +7,7 @@ import { registerCbom } from "./commands/cbom.ts";
 import { registerCeremony } from "./commands/ceremony.ts";
 import { registerCommand } from "./commands/command.ts";
 import { registerDecode } from "./commands/decode.ts";
+import { registerDispute } from "./commands/dispute.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
 import { registerField } from "./commands/field.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStatus,
   registerDrill,
   registerMeter,
+  registerDispute,
   registerShipment,
   registerKeys,
   registerPki,

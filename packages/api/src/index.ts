@@ -151,10 +151,13 @@ export {
   RevocationList,
 } from "./http/pki.ts";
 export {
+  DisputeSettlement,
+  MOST_SETTLED_METER_DAYS,
   PLAUSIBILITY_SEVERITIES,
   PlausibilityFindingView,
   PlausibilityQuery,
   PlausibilityView,
+  SettledDisputes,
 } from "./http/plausibility.ts";
 export { HTTP_PROBLEM_CODES, HTTP_PROBLEMS, type HttpProblemCode, Problem } from "./http/problem.ts";
 export {
@@ -172,6 +175,8 @@ export {
   ReadingList,
   ReadingWindow,
   RegisterReading,
+  STANDINGS,
+  type Standing,
   TRUST_FILTERS,
 } from "./http/reading.ts";
 export { ROLE_NAMES, ROLES, Role, type RoleName, rolesApart, scopesOfRoles } from "./http/role.ts";

@@ -29,6 +29,7 @@ export const HEADEND_ERROR_CODES = [
   "selection-empty",
   "campaign-unknown",
   "campaign-not-so",
+  "dispute-unknown",
   "quarantine-unknown",
   "quarantine-not-releasable",
   "same-person",

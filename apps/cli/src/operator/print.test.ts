@@ -20,7 +20,7 @@ const reading = (obis: string, value: number, minute: number): RegisterReading =
   unit: "Wh",
   time: `2026-11-21T12:0${minute}:00.000Z`,
   receivedAt: "2026-11-21T12:10:00.000Z",
-  disputed: false,
+  standing: "undisputed",
   evidence: "0".repeat(64),
   protection: "authenticated",
   source: "push",

@@ -93,9 +93,9 @@ function newest(readings: readonly RegisterReading[]): readonly RegisterReading[
   return [...byCode.values()].toSorted((a, b) => a.obis.localeCompare(b.obis, "en", { numeric: true }));
 }
 
-function readingText({ obis, name, value, unit, time, trustAtCapture, decisive, disputed }: RegisterReading): string {
+function readingText({ obis, name, value, unit, time, trustAtCapture, decisive, standing }: RegisterReading): string {
   const amount = unit === undefined ? String(value) : `${value} ${unit}`;
-  const doubt = `${decisive ? "" : ", not for decisions"}${disputed ? ", disputed" : ""}`;
+  const doubt = `${decisive ? "" : ", not for decisions"}${standing === "undisputed" ? "" : `, ${standing}`}`;
   return `    ${obis}  ${name}: ${amount}  ${time}, ${trustAtCapture}${doubt}`;
 }
 

@@ -1,5 +1,12 @@
 /** What the pages read of one meter's logs and power quality, and of what is done with it. */
-import type { CampaignTargetDetail, DepartureList, MeterEventList, OperationList, QualityView } from "@meterkeep/api";
+import type {
+  CampaignTargetDetail,
+  DepartureList,
+  MeterEventList,
+  OperationList,
+  PlausibilityView,
+  QualityView,
+} from "@meterkeep/api";
 import { queryOptions } from "@tanstack/react-query";
 import { getJson } from "./request.ts";
 
@@ -37,6 +44,13 @@ export const powerQualityQuery = (systemTitle: string) =>
   queryOptions({
     queryKey: ["power-quality", systemTitle],
     queryFn: ({ signal }) => getJson<QualityView>(`/meters/${systemTitle}/power-quality?limit=144`, signal),
+  });
+
+/** What rules found about a meter, and what somebody has decided about it. */
+export const disputesQuery = (systemTitle: string) =>
+  queryOptions({
+    queryKey: ["disputes", systemTitle],
+    queryFn: ({ signal }) => getJson<PlausibilityView>(`/plausibility?meter=${systemTitle}&limit=200`, signal),
   });
 
 /** What was asked for of a meter that is to leave; asked for again while people sign elsewhere. */

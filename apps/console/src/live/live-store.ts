@@ -226,7 +226,8 @@ function keysTouchedBy(event: StreamEvent): readonly (readonly string[])[] {
     ];
   // A shipment brings meters, a grid or a refusal that stands among the warnings; who was a stranger may be one of its meters.
   if (is(event, "import")) return [overviewQuery.queryKey, pushSourcesQuery.queryKey];
-  if (is(event, "implausible")) return [plausibilityQuery.queryKey];
+  if (is(event, "implausible"))
+    return [plausibilityQuery.queryKey, ...(event.data.meter === undefined ? [] : [["disputes", event.data.meter]])];
   // A push that belongs to no meter came from somebody new or unknown.
   if (is(event, "push") && event.data.meter === undefined) return [["push-sources"]];
   return [];

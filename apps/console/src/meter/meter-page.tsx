@@ -9,6 +9,7 @@ import { usePageTitle } from "../shell/page-title.ts";
 import { TRUST_LOOKS } from "../town/trust.ts";
 import { Certificates } from "./certificates.tsx";
 import { LeaveMeter } from "./departure.tsx";
+import { Disputes } from "./disputes.tsx";
 import { Identity } from "./identity.tsx";
 import { Keys } from "./keys.tsx";
 import { MeterEvents } from "./meter-events.tsx";
@@ -73,6 +74,7 @@ function Meter({ systemTitle }: { systemTitle: string }) {
         <div className="meter-main">
           <ReadingsChart detail={data} />
           <Registers systemTitle={systemTitle} simulated={meter.kind === "simulated"} attached={attached} />
+          <Disputes systemTitle={systemTitle} />
           {attached ? null : (
             <>
               <MeterEvents systemTitle={systemTitle} />

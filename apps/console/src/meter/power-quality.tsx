@@ -27,10 +27,11 @@ export function PowerQuality({ systemTitle }: { systemTitle: string }) {
         {rows
           .toReversed()
           .slice(0, ROWS)
-          .map(({ time, values, evidence }) => (
+          .map(({ time, values, evidence, standing }) => (
             <tr key={time}>
               <td className="nowrap">
                 <EvidenceLink hash={evidence}>{localTime.near(time, now ?? Date.now())}</EvidenceLink>
+                {standing === "undisputed" ? null : <span className="dim"> {standing}</span>}
               </td>
               {columns.map(({ obis, unit }, at) => {
                 const value = values[at] ?? null;

@@ -22,7 +22,9 @@ import { decisiveSentence, intervalBars } from "./interval-view.ts";
 
 const QUALITY_WORDS = {
   late: "came after its day was closed",
-  disputed: "disputed: another value came for the same interval",
+  accepted: "was disputed, and somebody has accepted it",
+  disputed: "disputed: another value came for it, or it is not plausible",
+  rejected: "was disputed, and somebody has rejected it",
 } as const;
 
 const SERIES: readonly PlotSeries[] = [

@@ -42,7 +42,7 @@ export function Registers({ systemTitle, simulated, attached }: RegistersProps) 
           inset
         >
           {registers.map(
-            ({ obis, name, value, unit, time, evidence, trustAtCapture, protection, decisive, disputed }) => (
+            ({ obis, name, value, unit, time, evidence, trustAtCapture, protection, decisive, standing }) => (
               <tr key={obis}>
                 <td>{name}</td>
                 <td>
@@ -57,7 +57,7 @@ export function Registers({ systemTitle, simulated, attached }: RegistersProps) 
                 <td>
                   <TrustMark trust={trustAtCapture} />
                   {decisive ? null : <span className="dim"> not for decisions</span>}
-                  {disputed ? <span className="dim"> disputed</span> : null}
+                  {standing === "undisputed" ? null : <span className="dim"> {standing}</span>}
                 </td>
                 <td>
                   <ProtectionMark protection={protection} />

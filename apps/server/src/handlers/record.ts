@@ -17,6 +17,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "handheld-reported-lost": "reported a handheld as lost",
   "departure-asked": "asked for meters to leave",
   "kill-switch-on": "froze everything critical",
+  "dispute-settled": "settled what was in dispute",
   "site-protected": "put a site on the register of protected sites",
 };
 

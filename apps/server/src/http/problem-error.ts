@@ -30,6 +30,7 @@ const HEADEND_PROBLEMS: Partial<Readonly<Record<HeadEndErrorCode, HttpProblemCod
   "selection-empty": "body-invalid",
   "campaign-unknown": "campaign-unknown",
   "campaign-not-so": "campaign-not-so",
+  "dispute-unknown": "dispute-unknown",
   "quarantine-unknown": "quarantine-unknown",
   "group-unknown": "group-unknown",
   "quarantine-not-releasable": "quarantine-not-releasable",

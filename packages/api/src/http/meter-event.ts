@@ -1,5 +1,6 @@
 /** What meters write into their event logs, and the quality of what they are supplied with. */
 import { type Static, Type } from "typebox";
+import { STANDINGS } from "./reading.ts";
 import { Obis, Protection, Sha256, SystemTitleText, Timestamp, TrustState, words } from "./scalars.ts";
 
 /** What an event is about. */
@@ -80,6 +81,8 @@ export const QualityView = Type.Object({
       evidence: Sha256,
       protection: Protection,
       trustAtCapture: TrustState,
+      standing: words(STANDINGS, "As of registers"),
+      decisive: Type.Boolean({ description: "Decisions may use it" }),
     }),
     { description: "Oldest first" },
   ),

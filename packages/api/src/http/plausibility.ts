@@ -1,6 +1,7 @@
 /** What is not plausible in what meters say. */
 import { type Static, Type } from "typebox";
-import { METER_KINDS, SystemTitleText, Timestamp, words } from "./scalars.ts";
+import { STANDINGS } from "./reading.ts";
+import { METER_KINDS, PlainText, SystemTitleText, Timestamp, words } from "./scalars.ts";
 
 export const PLAUSIBILITY_SEVERITIES = ["info", "warn", "alert", "critical"] as const;
 
@@ -25,12 +26,58 @@ export const PlausibilityFindingView = Type.Object({
   severity: words(PLAUSIBILITY_SEVERITIES),
   confidence: Type.Number({ minimum: 0, maximum: 1 }),
   disputes: Type.Boolean({ description: "The meter's values of that time are disputed by it" }),
+  standing: words(STANDINGS, "Of the values of that time: disputed until somebody has settled all of it"),
+  decision: Type.Optional(
+    Type.Object(
+      { verdict: words(["accepted", "rejected"]), by: Type.String(), at: Timestamp, reason: Type.String() },
+      { description: "The newest about it" },
+    ),
+  ),
   sentence: Type.String(),
   data: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String()]), {
     description: "The numbers that it rests on",
   }),
 });
 export type PlausibilityFindingView = Static<typeof PlausibilityFindingView>;
+
+/** So many days of meters are settled in one go. */
+export const MOST_SETTLED_METER_DAYS = 16_000;
+
+/** What somebody decides about values that are in dispute: of meters, and of a time at the source. */
+export const DisputeSettlement = Type.Object(
+  {
+    verdict: words(["accepted", "rejected"], "accepted: decisions may use them; rejected: they may not, for good"),
+    meters: Type.Array(SystemTitleText, { minItems: 1, maxItems: 500, uniqueItems: true }),
+    from: Timestamp,
+    to: Timestamp,
+    rule: Type.Optional(
+      Type.String({
+        maxLength: 16,
+        description: "Only what findings of this rule dispute; else also other values that came for an instant",
+      }),
+    ),
+    reason: PlainText({ minLength: 1, maxLength: 400 }),
+    dryRun: Type.Optional(Type.Boolean({ description: "Only say what it would change" })),
+  },
+  { additionalProperties: false },
+);
+export type DisputeSettlement = Static<typeof DisputeSettlement>;
+
+export const SettledDisputes = Type.Object({
+  verdict: words(["accepted", "rejected"]),
+  dryRun: Type.Boolean(),
+  meters: Type.Array(
+    Type.Object({
+      meter: SystemTitleText,
+      label: Type.String(),
+      intervals: Type.Integer({ description: "Values that stand otherwise after it" }),
+      registers: Type.Integer(),
+      powerQuality: Type.Integer({ description: "Rows" }),
+      disputes: Type.Integer({ description: "Findings and contradicting answers that it settles" }),
+    }),
+  ),
+});
+export type SettledDisputes = Static<typeof SettledDisputes>;
 
 export const PlausibilityView = Type.Object({
   findings: Type.Array(PlausibilityFindingView, { description: "The newest first" }),

@@ -16,6 +16,10 @@ export const ReadingWindow = Type.Object(
 );
 export type ReadingWindow = Static<typeof ReadingWindow>;
 
+/** Whether something is in dispute, and what somebody has decided about it. */
+export const STANDINGS = ["undisputed", "accepted", "disputed", "rejected"] as const;
+export type Standing = (typeof STANDINGS)[number];
+
 const provenance = {
   evidence: Sha256,
   protection: Protection,
@@ -33,7 +37,10 @@ export const RegisterReading = Type.Object({
   time: Timestamp,
   receivedAt: Timestamp,
   status: Type.Optional(Type.String()),
-  disputed: Type.Boolean({ description: "A finding about the meter disputes what it says of that time" }),
+  standing: words(
+    STANDINGS,
+    "disputed: a finding about the meter disputes what it says of that time; accepted, rejected: somebody has settled that",
+  ),
   ...provenance,
 });
 export type RegisterReading = Static<typeof RegisterReading>;
@@ -78,7 +85,7 @@ export const ProfileColumn = Type.Object({
 export type ProfileColumn = Static<typeof ProfileColumn>;
 
 /** What is to be said of an interval beyond its trust. */
-export const INTERVAL_QUALITIES = ["actual", "late", "disputed"] as const;
+export const INTERVAL_QUALITIES = ["actual", "late", "accepted", "disputed", "rejected"] as const;
 export type IntervalQuality = (typeof INTERVAL_QUALITIES)[number];
 
 export const ProfileRow = Type.Object({
@@ -88,7 +95,7 @@ export const ProfileRow = Type.Object({
   statusWords: Type.Array(Type.String()),
   quality: words(
     INTERVAL_QUALITIES,
-    "actual: came before its day was closed; late: came after that; disputed: another value came for the same instant, and neither overwrites the other, or a finding disputes what the meter says of that time",
+    "actual: came before its day was closed; late: came after that; disputed: another value came for the same instant, and neither overwrites the other, or a finding disputes what the meter says of that time, and nobody has settled it; accepted, rejected: somebody has",
   ),
   ...provenance,
 });

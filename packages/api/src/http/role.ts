@@ -26,7 +26,7 @@ export const ROLES = {
     apart: ["approver", "key-administrator", "auditor"],
   },
   approver: {
-    does: "approves what others ask for, and decides about what was quarantined",
+    does: "approves what others ask for, and decides about what was quarantined and what is disputed",
     scopes: ["read", "release", "freeze"],
     apart: ["administrator", "operator", "key-administrator", "auditor"],
   },

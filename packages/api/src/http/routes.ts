@@ -24,7 +24,7 @@ import {
   RevocationEffect,
   RevocationList,
 } from "./pki.ts";
-import { PlausibilityQuery, PlausibilityView } from "./plausibility.ts";
+import { DisputeSettlement, PlausibilityQuery, PlausibilityView, SettledDisputes } from "./plausibility.ts";
 import {
   EvidenceView,
   EXPORT_FORMATS,
@@ -248,6 +248,18 @@ export const HTTP_ROUTES = {
     summary: "List what is not plausible in what meters say, by rules P-1 to P-17, and what their scores are",
     query: PlausibilityQuery,
     response: PlausibilityView,
+  },
+  settleDisputes: {
+    method: "POST",
+    path: "/disputes/settle",
+    access: "anyone",
+    scope: "release",
+    stepUp: true,
+    tag: "readings",
+    status: 200,
+    summary: "Accept or reject what meters said in a time, where it is in dispute; with dryRun only count it",
+    body: DisputeSettlement,
+    response: SettledDisputes,
   },
   sla: {
     method: "GET",

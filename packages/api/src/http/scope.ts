@@ -6,7 +6,7 @@ export const SCOPES = ["read", "operate", "request", "release", "freeze", "token
 export type ScopeName = (typeof SCOPES)[number];
 export const Scope = words(
   SCOPES,
-  "read: see everything and change nothing; operate: attach meters, read them, start drills; request: ask for commands that others approve; release: decide about what was quarantined; freeze: stop everything critical; tokens: see and withdraw tokens of machines; people: admit people, give roles, end logins, make tokens",
+  "read: see everything and change nothing; operate: attach meters, read them, start drills; request: ask for commands that others approve; release: decide about what was quarantined or is disputed; freeze: stop everything critical; tokens: see and withdraw tokens of machines; people: admit people, give roles, end logins, make tokens",
 );
 
 /** What the scope of a machine's token reaches: each includes those before it, and none makes tokens or people. */

@@ -520,6 +520,23 @@ test("MC-07, MC-10: a meter that is not believed takes one person more, and what
   assert.deepEqual(await asked(0, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
   assert.deepEqual(await asked(1, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
   assert.deepEqual(await asked(2, "arrears"), ["goes-on", 1, undefined]);
+  // A person has accepted all that was disputed; and then thought otherwise.
+  const decide = (verdict: "accepted" | "rejected") =>
+    pool.query(
+      `insert into dispute_decisions (utility_id, island_id, meter_id, from_at, to_at, verdict, findings, contradictions,
+         decided_at, by_whom, reason, sequence)
+       select utility_id, island_id, meter_id, from_at - interval '1 hour', to_at, $1, array[finding_id], '{}', to_at, 'Otto',
+         'seen to', 1 from plausibility_findings where rule = 'P-1'`,
+      [verdict],
+    );
+  await decide("accepted");
+  assert.deepEqual(await asked(1, "arrears"), ["goes-on", 1, undefined]);
+  await decide("rejected");
+  assert.deepEqual(await asked(1, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
+  // MC-04: who is doubted does not slip under a cap by saying little.
+  await pool.query("update meter_latest set power_w = 5");
+  const loads = [0, 1].map(async (at) => (await campaigns.dryRun(cut(at, "safety"), RITA)).loadAtRiskW);
+  assert.deepEqual(await Promise.all(loads), [1000, 5]);
   // What was disputed long ago has been billed long ago.
   bench.now += 35 * DAY;
   assert.deepEqual(await asked(1, "arrears"), ["goes-on", 1, undefined]);

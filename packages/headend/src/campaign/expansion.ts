@@ -76,21 +76,28 @@ export async function expand(
   }
   // What injection there is to be lost, where it is about that.
   const sign = isOfInjection(direction) ? -1 : 1;
+  const isDoubted = (meter: MeterId): boolean => (scores.get(meter) ?? 100) < SCORE_LIMITS.disputed;
   return found.map((row) => ({
     meter: row.meter_id,
     systemTitle: row.title,
     profile: row.profile,
     feeder: row.feeder_id ?? "",
     transformer: row.transformer_id ?? "",
-    loadW: row.power_w === null ? UNKNOWN_LOAD_W : Math.max(0, Math.round(sign * row.power_w)),
+    loadW: loadOf(row.power_w === null ? undefined : sign * row.power_w, isDoubted(row.meter_id)),
     protectedAs: row.protected_as ?? undefined,
     lastSwitchedAt: row.last_at?.getTime(),
     switchedToday: Number(row.today ?? 0),
     account: undefined,
-    isDoubted: (scores.get(row.meter_id) ?? 100) < SCORE_LIMITS.disputed,
+    isDoubted: isDoubted(row.meter_id),
     isDisputed: row.is_disputed,
     leftOut: leftOut(row, direction),
   }));
+}
+
+/** MC-04: who is not believed counts for no less than somebody of whom nobody has heard. */
+function loadOf(powerW: number | undefined, isDoubted: boolean): number {
+  if (powerW === undefined) return UNKNOWN_LOAD_W;
+  return Math.max(isDoubted ? UNKNOWN_LOAD_W : 0, Math.round(powerW));
 }
 
 /** Whether it is about what meters feed in, rather than what they draw. */
@@ -121,7 +128,12 @@ const EXPAND = `
     group by ct.meter_id
   ) s on s.meter_id = m.meter_id
   left join (
-    select distinct meter_id from plausibility_findings
-    where utility_id = $1 and island_id = $2 and meter_id is not null and disputes and found_at > $6
+    select distinct f.meter_id from plausibility_findings f
+    where f.utility_id = $1 and f.island_id = $2 and f.meter_id is not null and f.disputes and f.found_at > $6
+      -- Somebody has accepted all of it, and nobody has thought otherwise since.
+      and not coalesce((
+        select s.verdict = 'accepted' and s.from_at <= f.from_at and s.to_at >= f.to_at from dispute_decisions s
+        where s.utility_id = $1 and s.island_id = $2 and s.meter_id = f.meter_id and f.finding_id = any(s.findings)
+        order by s.decision_id desc limit 1), false)
   ) d on d.meter_id = m.meter_id
   where m.utility_id = $1 and m.island_id = $2 and (m.role = 'home' or ($5 and m.role = 'transformer'))`;

@@ -52,6 +52,7 @@ export const HEADEND_GRANTS = {
   drills: "select, insert, update (state, ended_at, report)",
   operation_memory: "select, insert, update (value, kept_at), delete",
   plausibility_findings: "select, insert",
+  dispute_decisions: "select, insert",
   plausibility_history: "select, insert, update (day, state)",
   plausibility_days: "select, insert",
   rereads: "select, insert, update (verdict, judged_at)",

@@ -1,3 +1,5 @@
+import type { Standing } from "@meterkeep/api";
+import { isSettledFor } from "../dispute/standing.ts";
 import type { ExportedChannel, ExportedInterval, ExportedMeter } from "./exported-meter.ts";
 
 const OPENING = `<?xml version="1.0" encoding="UTF-8"?>
@@ -43,14 +45,23 @@ function readingOf(one: ExportedInterval): string {
   return `<IntervalReadings><timeStamp>${new Date(one.at).toISOString()}</timeStamp><value>${one.value}</value>${qualities.join("")}</IntervalReadings>`;
 }
 
+/** By how a value stands: suspect (reasonability), accepted although questionable, rejected by an edit. */
+const STANDING_QUALITIES = { disputed: "2.5.258", accepted: "2.10.1", rejected: "2.7.3" } as const;
+
 /**
- * Reading qualities (Annex D) of the metering head-end, system 2: valid; questionable where another value came for the same
- * interval; suspect where decisions may not use it.
+ * Reading qualities (Annex D) of the metering head-end, system 2: how it stands where it was ever in dispute; indeterminate
+ * where its source or its protection does not let decisions use it; else valid.
  */
-function qualitiesOf({ decisive, quality }: ExportedInterval): readonly string[] {
-  if (quality === "disputed") return ["2.5.257"];
-  if (!decisive) return ["2.5.259"];
-  return ["2.0.0"];
+export function qualitiesOf({
+  decisive,
+  standing,
+}: {
+  readonly decisive: boolean;
+  readonly standing: Standing;
+}): readonly string[] {
+  const stands = standing === "undisputed" ? [] : [STANDING_QUALITIES[standing]];
+  if (!decisive && isSettledFor(standing)) return [...stands, "2.10.0"];
+  return stands.length === 0 ? ["2.0.0"] : stands;
 }
 
 const TIME_ATTRIBUTES: Readonly<Record<number, number>> = { 60: 3, 300: 6, 600: 1, 900: 2, 1800: 5, 3600: 7, 86400: 4 };

@@ -274,7 +274,7 @@ test("the CIM document is well-formed and in the order of the schema, and says t
   assert.match(xml, /<ReadingType ref="0\.0\.2\.3\.1\.1\.12\.0\.0\.0\.0\.0\.0\.0\.0\.0\.72\.0"\/>/);
   assert.match(
     xml,
-    /<timeStamp>2026-11-20T00:45:00\.000Z<\/timeStamp><value>\d+<\/value><ReadingQualities><ReadingQualityType ref="2\.5\.259"\/>/,
+    /<timeStamp>2026-11-20T00:45:00\.000Z<\/timeStamp><value>\d+<\/value><ReadingQualities><ReadingQualityType ref="2\.10\.0"\/>/,
   );
   assertShape(elementsOf(xml));
 });

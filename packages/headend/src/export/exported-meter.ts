@@ -108,7 +108,7 @@ function exportedMeter(
   { trust }: ExportWindow,
 ): ExportedMeter {
   const kept = held
-    .map((one) => ({ ...one, decisive: isDecisive(one.trustAtCapture, row.state, one.protection) }))
+    .map((one) => ({ ...one, decisive: isDecisive(one.trustAtCapture, row.state, one.protection, one.standing) }))
     .filter(({ decisive }) => trust === "all" || decisive)
     .sort((one, other) => one.channel - other.channel || one.at - other.at);
   const channels = [...Map.groupBy(kept, ({ channel }) => channel)].flatMap(([channel, intervals]) => {

@@ -27,7 +27,14 @@ export function storedRead(
   { intervals = [], registers = [] }: { intervals?: readonly IntervalRecord[]; registers?: readonly RegisterRecord[] },
 ): Partial<ReadResult> {
   const { periodSeconds } = profile.loadProfile;
-  const misdated = misdatedBy(check, { intervals, periodSeconds, registers, clockShown });
+  const misdated = misdatedBy(check, {
+    intervals,
+    periodSeconds,
+    registers,
+    quality: [],
+    qualitySeconds: undefined,
+    clockShown,
+  });
   return {
     intervals,
     registers,

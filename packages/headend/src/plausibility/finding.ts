@@ -22,6 +22,8 @@ export interface PlausibilityFinding {
   readonly subject: Subject;
   /** What it is about, at the source. */
   readonly stretch: Stretch;
+  /** Which rows of a meter it disputes, where it is not all of that time. */
+  readonly concerns?: "quality";
   /** From above 0 to 1. */
   readonly confidence: number;
   readonly sentence: string;

@@ -48,6 +48,7 @@ export async function plausibilityView(
       severity: row.severity,
       confidence: row.confidence,
       disputes: row.disputes,
+      ...standingOf(row),
       sentence: row.sentence,
       data: row.data,
     })),
@@ -66,6 +67,14 @@ export async function plausibilityView(
       unanswered: Number(rereads?.unanswered ?? 0),
     },
   };
+}
+
+/** All of a finding's stretch is settled by one decision, or it is disputed still. */
+function standingOf({ disputes, verdict, is_whole, by_whom, decided_at, reason }: FindingRow) {
+  if (!disputes) return { standing: "undisputed" } as const;
+  if (verdict === null || decided_at === null) return { standing: "disputed" } as const;
+  const decision = { verdict, by: by_whom ?? "", at: timeText(decided_at), reason: reason ?? "" };
+  return { standing: is_whole === true ? verdict : "disputed", decision } as const;
 }
 
 function wordsOf(rule: string): string {
@@ -89,6 +98,11 @@ interface FindingRow {
   readonly disputes: boolean;
   readonly sentence: string;
   readonly data: Record<string, number | string>;
+  readonly verdict: "accepted" | "rejected" | null;
+  readonly is_whole: boolean | null;
+  readonly by_whom: string | null;
+  readonly decided_at: Date | null;
+  readonly reason: string | null;
 }
 interface DayRow {
   readonly kind: MeterKind;
@@ -106,9 +120,17 @@ interface RereadsRow {
 
 const SELECT_FINDINGS = `
   select f.rule, f.subject_kind, f.subject, f.meter_id, m.kind, upper(encode(m.system_title, 'hex')) as title, m.label,
-    f.from_at, f.to_at, f.found_at, f.severity, f.confidence, f.disputes, f.sentence, f.data
+    f.from_at, f.to_at, f.found_at, f.severity, f.confidence, f.disputes, f.sentence, f.data,
+    s.verdict, s.is_whole, s.by_whom, s.decided_at, s.reason
   from plausibility_findings f
   left join meters m on (m.utility_id, m.island_id, m.meter_id) = (f.utility_id, f.island_id, f.meter_id)
+  left join lateral (
+    select d.verdict, d.from_at <= f.from_at and d.to_at >= f.to_at as is_whole, d.by_whom, d.decided_at, d.reason
+    from dispute_decisions d
+    where (d.utility_id, d.island_id, d.meter_id) = (f.utility_id, f.island_id, f.meter_id)
+      and d.from_at < f.to_at and d.to_at > f.from_at and f.finding_id = any(d.findings)
+    order by d.decision_id desc limit 1
+  ) s on true
   where f.utility_id = $1 and f.island_id = $2 and ($3::integer is null or f.meter_id = $3) and ($4::text is null or f.rule = $4)
   order by f.finding_id desc limit $5`;
 

@@ -15,9 +15,19 @@ export async function writeFindings(
   foundAt: number,
 ): Promise<readonly PlausibilityFinding[]> {
   if (findings.length === 0) return [];
-  const entries = findings.map(({ rule, subject, stretch, confidence, sentence, data }) => {
+  const entries = findings.map(({ rule, subject, stretch, concerns, confidence, sentence, data }) => {
     const { severity, disputes } = PLAUSIBILITY_RULES[rule];
-    return { rule, ...subjectRow(subject), ...stretchRow(stretch), severity, confidence, disputes, sentence, data };
+    return {
+      rule,
+      ...subjectRow(subject),
+      ...stretchRow(stretch),
+      severity,
+      confidence,
+      disputes,
+      concerns,
+      sentence,
+      data,
+    };
   });
   const added = await insert(sql, scope, entries, foundAt);
   return findings.filter(({ rule, subject, stretch }) =>
@@ -117,11 +127,11 @@ interface WeighedRow {
 
 const INSERT_FINDINGS = `
   insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at, found_at,
-    severity, confidence, disputes, sentence, data)
+    severity, confidence, disputes, concerns, sentence, data)
   select $1, $2, f.rule, f.subject_kind, f.subject, f.meter_id, f.from_at, f.to_at, $3, f.severity, f.confidence, f.disputes,
-    f.sentence, f.data
+    f.concerns, f.sentence, f.data
   from jsonb_to_recordset($4) as f(rule text, subject_kind text, subject text, meter_id integer, from_at timestamptz,
-    to_at timestamptz, severity text, confidence real, disputes boolean, sentence text, data jsonb)
+    to_at timestamptz, severity text, confidence real, disputes boolean, concerns text, sentence text, data jsonb)
   on conflict do nothing
   returning rule, subject_kind, subject, from_at`;
 

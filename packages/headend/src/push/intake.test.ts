@@ -387,7 +387,7 @@ test("P-8: what a push dates by a clock that is ahead, or that the last session 
     });
     const own = readings.filter(({ unit }) => unit !== undefined);
     assert.ok(own.length >= 3);
-    return { rows, disputed: new Set(own.map(({ disputed }) => disputed)) };
+    return { rows, standings: new Set(own.map(({ standing }) => standing)) };
   };
   const finding = (from: string, to: string, offsetSeconds: number, confidence: number) => ({
     ...{ rule: "P-8", from_at: new Date(from), to_at: new Date(to), data: { offsetSeconds } },
@@ -395,11 +395,11 @@ test("P-8: what a push dates by a clock that is ahead, or that the last session 
   });
   assert.deepEqual(await took(200, null), {
     rows: [finding("2026-11-21T12:00:00Z", "2026-11-21T12:15:00Z", 200, 0.3)],
-    disputed: new Set([true]),
+    standings: new Set(["disputed"]),
   });
   assert.deepEqual((await took(3_600, null)).rows, [finding("2026-11-21T12:45:00Z", "2026-11-21T13:00:00Z", 3_600, 1)]);
   assert.deepEqual((await took(-300, -300)).rows, [finding("2026-11-21T11:45:00Z", "2026-11-21T12:00:00Z", -300, 0.3)]);
-  const nothing = { rows: [], disputed: new Set([false]) };
+  const nothing = { rows: [], standings: new Set(["undisputed"]) };
   assert.deepEqual(await took(59, 59), nothing);
   assert.deepEqual(await took(-3_600, null), nothing, "it may have waited anywhere");
   assert.deepEqual(await took(200, 200, false), nothing, "anybody could have sent it");

@@ -1,8 +1,9 @@
-import type { IntervalQuality, ProtectionGrade } from "@meterkeep/api";
+import type { IntervalQuality, ProtectionGrade, Standing } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
+import { Standings } from "../dispute/standing.ts";
+import { dateOr, standingsOf } from "../dispute/standings-of.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import type { Stretch } from "./coverage.ts";
 import { dayOf, type HeldInterval, intervalsOf } from "./day/day-row.ts";
 import { daysBetween } from "./day/day-store.ts";
 import { intervalOfRow, SINGLE_COLUMNS, type SingleRow } from "./single-row.ts";
@@ -10,6 +11,7 @@ import { intervalOfRow, SINGLE_COLUMNS, type SingleRow } from "./single-row.ts";
 /** A value that is held, and what is to be said of it. */
 export interface QualifiedInterval extends HeldInterval {
   readonly quality: IntervalQuality;
+  readonly standing: Standing;
 }
 
 /**
@@ -24,11 +26,10 @@ export async function heldIntervals(
   to: number | undefined,
 ): Promise<ReadonlyMap<MeterId, readonly QualifiedInterval[]>> {
   const bounds = [...scope.place, meters, dateOr(from, "-infinity"), dateOr(to, "infinity")];
-  const held = new Map(meters.map((meter) => [meter, new Held(from, to)]));
+  const standings = await standingsOf(sql, scope, meters, from, to);
+  const held = new Map(meters.map((meter) => [meter, new Held(from, to, standings.get(meter))]));
   for (const row of await rows<DisputeRow>(sql, SELECT_DISPUTES, bounds))
     held.get(row.meter_id as MeterId)?.dispute(row);
-  for (const row of await rows<ImplausibleRow>(sql, SELECT_IMPLAUSIBLE, bounds))
-    held.get(row.meter_id as MeterId)?.doubt(row.from_at, row.to_at);
   const [first, last] = [from === undefined ? undefined : dayOf(from), to === undefined ? undefined : dayOf(to)];
   // Looked for before the days, into which they may be packed meanwhile: what is found twice counts once.
   const singles = await rows<SingleRow>(sql, SELECT_SINGLES, bounds);
@@ -44,22 +45,18 @@ class Held {
   readonly #from: number | undefined;
   readonly #to: number | undefined;
   readonly #disputed = new Map<string, DisputeRow[]>();
-  readonly #doubted: Stretch[] = [];
+  readonly #standings: Standings;
   readonly #closed = new Set<number>();
 
-  constructor(from: number | undefined, to: number | undefined) {
+  constructor(from: number | undefined, to: number | undefined, standings = new Standings([], [])) {
     this.#from = from;
     this.#to = to;
+    this.#standings = standings;
   }
 
   dispute(row: DisputeRow): void {
     const key = `${row.channel_id} ${row.at}`;
     this.#disputed.set(key, [...(this.#disputed.get(key) ?? []), row]);
-  }
-
-  /** What ends in the stretch is not plausible. */
-  doubt(from: number, to: number): void {
-    this.#doubted.push({ from, to });
   }
 
   addDay(day: number, part: number, packed: Uint8Array): void {
@@ -77,10 +74,9 @@ class Held {
     if ((this.#from !== undefined && at < this.#from) || (this.#to !== undefined && at > this.#to)) return;
     const key = `${channel} ${at}`;
     if (this.intervals.has(key)) return;
-    const isDoubted =
-      isDisputed(interval, this.#disputed.get(key)) || this.#doubted.some((one) => at > one.from && at <= one.to);
-    const quality = isDoubted ? "disputed" : isLate ? "late" : "actual";
-    this.intervals.set(key, { ...interval, quality });
+    const standing = this.#standings.at(at, "readings", contradictionsOf(interval, this.#disputed.get(key)));
+    const quality = standing === "undisputed" ? (isLate ? "late" : "actual") : standing;
+    this.intervals.set(key, { ...interval, quality, standing });
   }
 }
 
@@ -104,12 +100,6 @@ export async function heldSpan(
   };
 }
 
-interface ImplausibleRow {
-  readonly meter_id: number;
-  readonly from_at: number;
-  readonly to_at: number;
-}
-
 interface SpanRow {
   readonly instants: string;
   readonly oldest: number | null;
@@ -119,18 +109,16 @@ interface SpanRow {
 }
 
 /**
- * What proves nothing disputes nothing that is proven: anybody could have sent it. Another status of the same value stands
- * beside it and disputes nothing.
+ * The evidence of other values that dispute one. What proves nothing disputes nothing that is proven: anybody could have sent
+ * it. Another status of the same value stands beside it and disputes nothing.
  */
-function isDisputed({ protection, value }: HeldInterval, contradicting: readonly DisputeRow[] = []): boolean {
-  return contradicting.some(
-    (row) =>
-      row.value !== value && row.protections.some((one) => one === "authenticated" || protection !== "authenticated"),
-  );
-}
-
-function dateOr(at: number | undefined, open: string): Date | string {
-  return at === undefined ? open : new Date(at);
+function contradictionsOf(
+  { protection, value }: HeldInterval,
+  contradicting: readonly DisputeRow[] = [],
+): readonly number[] {
+  return contradicting
+    .filter((row) => row.value !== value && (row.protection === "authenticated" || protection !== "authenticated"))
+    .flatMap(({ evidence }) => evidence);
 }
 
 interface DisputeRow {
@@ -138,7 +126,8 @@ interface DisputeRow {
   readonly channel_id: number;
   readonly at: number;
   readonly value: number;
-  readonly protections: ProtectionGrade[];
+  readonly protection: ProtectionGrade;
+  readonly evidence: readonly number[];
 }
 
 const WINDOW = `where r.utility_id = $1 and r.island_id = $2 and r.meter_id = any($3::integer[])
@@ -148,14 +137,9 @@ const AT_MS = "extract(epoch from r.at)::float8 * 1000 as at";
 const SELECT_SINGLES = `select ${SINGLE_COLUMNS} from interval_readings r ${WINDOW}`;
 
 const SELECT_DISPUTES = `
-  select r.meter_id, r.channel_id, ${AT_MS}, r.value, array_agg(distinct r.protection::text) as protections
-  from interval_corrections r ${WINDOW} group by r.meter_id, r.channel_id, r.at, r.value`;
-
-const SELECT_IMPLAUSIBLE = `
-  select meter_id, extract(epoch from from_at)::float8 * 1000 as from_at, extract(epoch from to_at)::float8 * 1000 as to_at
-  from plausibility_findings
-  where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[]) and disputes
-    and to_at >= $4::timestamptz and from_at < $5::timestamptz`;
+  select r.meter_id, r.channel_id, ${AT_MS}, r.value, r.protection::text,
+    array_agg(r.evidence_id::float8) as evidence
+  from interval_corrections r ${WINDOW} group by r.meter_id, r.channel_id, r.at, r.value, r.protection`;
 
 const SELECT_SPAN = `
   select coalesce(r.instants, 0) + coalesce(d.instants, 0) as instants, extract(epoch from r.oldest)::float8 * 1000 as oldest,

@@ -1,6 +1,6 @@
 import { type ClockCheck, isIncident, isMisdating } from "../time/clock-check.ts";
 import type { Stretch } from "./coverage.ts";
-import type { IntervalRecord, MisdatedStretch, RegisterRecord } from "./result.ts";
+import type { IntervalRecord, MisdatedStretch, QualityRecord, RegisterRecord } from "./result.ts";
 
 /** Behind or before a moment by so little, milliseconds: clocks of meters show hundredths of a second at the finest. */
 const JUST = 1;
@@ -11,6 +11,9 @@ interface Dated {
   /** Of the profile that the intervals are from. */
   readonly periodSeconds: number;
   readonly registers: readonly Pick<RegisterRecord, "at">[];
+  readonly quality: readonly Pick<QualityRecord, "at">[];
+  /** Of the profile of power quality; absent where the meter has none. */
+  readonly qualitySeconds: number | undefined;
   /** What the meter's clock showed when it was looked at, milliseconds since 1970 UTC. */
   readonly clockShown: number | undefined;
 }
@@ -22,7 +25,7 @@ interface Dated {
  */
 export function misdatedBy(
   check: Pick<ClockCheck, "certainSeconds" | "offsetSeconds"> | undefined,
-  { intervals, periodSeconds, registers, clockShown }: Dated,
+  { intervals, periodSeconds, registers, quality, qualitySeconds = 0, clockShown }: Dated,
 ): readonly MisdatedStretch[] {
   if (check === undefined || !isMisdating(check.certainSeconds)) return [];
   const earlier = registers.filter(({ at }) => at !== clockShown);
@@ -31,9 +34,11 @@ export function misdatedBy(
   // another began there as well, the shorter could stand for the longer. So intervals begin just behind, and moments just before.
   const stretches = [span(intervals, JUST - periodSeconds * 1000), span(earlier, -JUST), span(ofNow, -JUST)];
   const { offsetSeconds, certainSeconds } = check;
-  return stretches.flatMap((stretch) =>
-    stretch === undefined ? [] : [{ ...stretch, offsetSeconds, isIncident: isIncident(certainSeconds) }],
-  );
+  const off = { offsetSeconds, isIncident: isIncident(certainSeconds) };
+  const found = stretches.flatMap((stretch) => (stretch === undefined ? [] : [{ ...stretch, ...off }]));
+  // Power quality comes a day at a time, intervals of that day came before: only its own rows are in doubt.
+  const ofQuality = span(quality, 2 * JUST - qualitySeconds * 1000);
+  return ofQuality === undefined ? found : [...found, { ...ofQuality, ...off, concerns: "quality" }];
 }
 
 function span(records: readonly { readonly at: number }[], before: number): Stretch | undefined {

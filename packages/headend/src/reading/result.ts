@@ -72,6 +72,8 @@ export interface MisdatedStretch extends Stretch {
   /** Meter minus reference. */
   readonly offsetSeconds: number;
   readonly isIncident: boolean;
+  /** Its rows of power quality alone. */
+  readonly concerns?: "quality";
 }
 
 /** What a session or a push brought in. */

@@ -51,13 +51,14 @@ async function writeMisdated(sql: Sql, scope: Scope, reads: readonly MeterRead[]
 /** P-8: what came by a clock that is off is kept, and disputed: it is not known to be of when it says. */
 function misdatedFinding(
   meter: MeterId,
-  { from, to, offsetSeconds, isIncident }: MisdatedStretch,
+  { from, to, offsetSeconds, isIncident, concerns }: MisdatedStretch,
 ): PlausibilityFinding {
   const off = `${Math.abs(offsetSeconds).toFixed(0)} s ${offsetSeconds < 0 ? "slow" : "fast"}`;
   return {
     rule: "P-8",
     subject: { kind: "meter", meter },
     stretch: { from, to },
+    ...(concerns === undefined ? {} : { concerns }),
     confidence: isIncident ? 1 : CONFIDENCE_OF_A_SLIP,
     sentence: `Its clock was ${off} when it gave these values: they are not known to be of the times that they bear.`,
     data: { offsetSeconds },

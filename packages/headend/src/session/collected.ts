@@ -73,7 +73,14 @@ export class Collected {
   result(): ReadResult {
     const { periodSeconds } = this.#profile.loadProfile;
     const { registers, clockShown } = this;
-    const misdated = misdatedBy(this.clock, { intervals: this.#intervals, periodSeconds, registers, clockShown });
+    const misdated = misdatedBy(this.clock, {
+      intervals: this.#intervals,
+      periodSeconds,
+      registers,
+      quality: this.#quality,
+      qualitySeconds: this.#profile.powerQuality?.periodSeconds,
+      clockShown,
+    });
     const powerW = netPowerW(this.registers, measuresBothWays(this.#profile));
     const energyWh = this.registers.find(({ obis }) => obis === "1-0:1.8.0")?.value;
     return {

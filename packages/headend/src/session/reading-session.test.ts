@@ -428,6 +428,14 @@ test("P-8: what comes by a clock that is off is told as misdated: intervals, end
     ofNow,
   ]);
   assert.ok((await read(moved)).misdated?.every(({ isIncident }) => isIncident));
+  // Rows of power quality by themselves, wherever the intervals of that time are.
+  const voltages = [2, 1, 0].map((n) => ({ at: NOON - n * 600_000, volts: 230 }));
+  const meter = { ...state(40), now: NOON + 60_000 + slow, voltages };
+  const asked = { ...order("range", []), qualityGaps: [{ from: NOON - 1_800_000, to: NOON }] };
+  assert.deepEqual((await holdReadingSession(ports(meter), asked, never)).read.misdated, [
+    ofNow,
+    { from: NOON - 1_800_000 + 2, to: NOON, ...drifted, concerns: "quality" },
+  ]);
 });
 
 const TEN_MINUTES = 600_000;

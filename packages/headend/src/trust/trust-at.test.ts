@@ -26,10 +26,13 @@ test("a lowering that is dated back takes in what was captured since", () => {
 });
 
 test("decisions use what was trusted then and is trusted now, nothing else", () => {
-  assert.equal(isDecisive("trusted", "trusted", "authenticated"), true);
-  assert.equal(isDecisive("trusted", "trusted", "confidential"), false);
-  assert.equal(isDecisive("trusted", "trusted", "none"), false);
-  assert.equal(isDecisive("provisional", "trusted", "authenticated"), false);
-  assert.equal(isDecisive("held", "trusted", "authenticated"), false);
-  assert.equal(isDecisive("trusted", "quarantined", "authenticated"), false);
+  assert.equal(isDecisive("trusted", "trusted", "authenticated", "undisputed"), true);
+  assert.equal(isDecisive("trusted", "trusted", "confidential", "undisputed"), false);
+  assert.equal(isDecisive("trusted", "trusted", "none", "undisputed"), false);
+  assert.equal(isDecisive("provisional", "trusted", "authenticated", "undisputed"), false);
+  assert.equal(isDecisive("held", "trusted", "authenticated", "undisputed"), false);
+  assert.equal(isDecisive("trusted", "quarantined", "authenticated", "undisputed"), false);
+  assert.equal(isDecisive("trusted", "trusted", "authenticated", "accepted"), true);
+  assert.equal(isDecisive("trusted", "trusted", "authenticated", "disputed"), false);
+  assert.equal(isDecisive("trusted", "trusted", "authenticated", "rejected"), false);
 });

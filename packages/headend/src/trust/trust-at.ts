@@ -1,4 +1,5 @@
-import type { ProtectionGrade, TrustStateName } from "@meterkeep/api";
+import type { ProtectionGrade, Standing, TrustStateName } from "@meterkeep/api";
+import { isSettledFor } from "../dispute/standing.ts";
 
 /** A change of a source's trust as it bears on data. */
 export interface TrustPeriod {
@@ -19,9 +20,15 @@ export function trustAt(history: readonly TrustPeriod[], at: number): TrustState
 }
 
 /**
- * Whether decisions may use a value: its source was trusted when it was captured and is trusted now, and its octets proved
- * that they come from it. Without a tag anybody on the way could have changed them.
+ * Whether decisions may use a value: its source was trusted when it was captured and is trusted now, its octets proved
+ * that they come from it, and it is in no dispute that nobody has settled for it. Without a tag anybody on the way could have
+ * changed them.
  */
-export function isDecisive(atCapture: TrustStateName, now: TrustStateName, protection: ProtectionGrade): boolean {
-  return atCapture === "trusted" && now === "trusted" && protection === "authenticated";
+export function isDecisive(
+  atCapture: TrustStateName,
+  now: TrustStateName,
+  protection: ProtectionGrade,
+  standing: Standing,
+): boolean {
+  return atCapture === "trusted" && now === "trusted" && protection === "authenticated" && isSettledFor(standing);
 }

@@ -1,8 +1,10 @@
 import type { ProtectionGrade, QualityView, TrustStateName } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
+import { standingsOf } from "../dispute/standings-of.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { quantityWords } from "../reading/words.ts";
+import { isDecisive } from "../trust/trust-at.ts";
 import { timeText } from "./time-text.ts";
 
 /** A meter's power quality, oldest first; of more rows than the limit the newest. */
@@ -19,18 +21,25 @@ export async function qualityReadings(
     window.to ?? null,
     window.limit,
   ]);
+  const [from, to] = [window.from?.getTime(), window.to?.getTime()];
+  const standings = (await standingsOf(sql, scope, [meter.id], from, to)).get(meter.id);
   const channels = [...new Set(found.flatMap((row) => row.channels))].sort((one, other) => one - other);
   const columns = await rows<ColumnRow>(sql, SELECT_CHANNELS, [...scope.place, channels]);
   return {
     meter: meter.title,
     columns: columns.map(({ obis, unit }) => ({ obis, name: quantityWords(obis), unit })),
-    rows: found.toReversed().map((row) => ({
-      time: timeText(row.at),
-      values: columns.map(({ channel_id }) => row.readings[row.channels.indexOf(channel_id)] ?? null),
-      evidence: row.evidence,
-      protection: row.protection,
-      trustAtCapture: row.trust_at_capture,
-    })),
+    rows: found.toReversed().map((row) => {
+      const standing = standings?.at(row.at.getTime(), "quality") ?? "undisputed";
+      return {
+        time: timeText(row.at),
+        values: columns.map(({ channel_id }) => row.readings[row.channels.indexOf(channel_id)] ?? null),
+        evidence: row.evidence,
+        protection: row.protection,
+        trustAtCapture: row.trust_at_capture,
+        standing,
+        decisive: isDecisive(row.trust_at_capture, row.trust_now, row.protection, standing),
+      };
+    }),
   };
 }
 
@@ -41,6 +50,7 @@ interface QualityRow {
   readonly evidence: string;
   readonly protection: ProtectionGrade;
   readonly trust_at_capture: TrustStateName;
+  readonly trust_now: TrustStateName;
 }
 interface ColumnRow {
   readonly channel_id: number;
@@ -49,9 +59,10 @@ interface ColumnRow {
 }
 
 const SELECT_QUALITY = `
-  select q.at, q.channels, q.readings, encode(e.hash, 'hex') as evidence, q.protection, q.trust_at_capture
+  select q.at, q.channels, q.readings, encode(e.hash, 'hex') as evidence, q.protection, q.trust_at_capture, t.state as trust_now
   from quality_readings q
   join evidence e on (e.utility_id, e.island_id, e.evidence_id) = (q.utility_id, q.island_id, q.evidence_id)
+  join trust t on (t.utility_id, t.island_id, t.meter_id) = (q.utility_id, q.island_id, q.meter_id)
   where q.utility_id = $1 and q.island_id = $2 and q.meter_id = $3
     and ($4::timestamptz is null or q.at >= $4) and ($5::timestamptz is null or q.at <= $5)
   order by q.at desc limit $6`;

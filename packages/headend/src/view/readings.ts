@@ -9,6 +9,8 @@ import {
 } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { isSettledFor } from "../dispute/standing.ts";
+import { standingsOf } from "../dispute/standings-of.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile, type MeterProfile, statusWords } from "../profile/meter-profile.ts";
 import { heldIntervals, type QualifiedInterval } from "../reading/held-intervals.ts";
@@ -26,33 +28,46 @@ export interface Window {
 
 /** A meter's registers, newest first; what the trust filter leaves out is counted. */
 export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ReadingList> {
-  const values = [...scope.place, meter.id, window.from ?? null, window.to ?? null];
+  const [from, to] = [window.from?.getTime(), window.to?.getTime()];
+  const standings = (await standingsOf(sql, scope, [meter.id], from, to)).get(meter.id);
+  const unsettled = (standings?.stretches() ?? []).filter(({ standing }) => !isSettledFor(standing));
+  const values = [
+    ...scope.place,
+    meter.id,
+    window.from ?? null,
+    window.to ?? null,
+    unsettled.map((one) => new Date(one.from)),
+    unsettled.map((one) => new Date(one.to)),
+  ];
   const found = await rows<RegisterRow>(
     sql,
-    `${SELECT_REGISTERS} ${trustFilter(window, "r")} order by r.at desc, r.obis limit $6`,
-    [...values, window.limit],
+    `${SELECT_REGISTERS} and ($8::boolean or (${DECISIVE("r")})) order by r.at desc, r.obis limit $9`,
+    [...values, window.trust === "all", window.limit],
   );
   const counts = await firstRow<{ all: string; kept: string }>(sql, COUNT_REGISTERS, values);
   return {
     meter: meter.title,
     trust: window.trust,
     leftOut: window.trust === "all" ? 0 : Number(counts?.all ?? 0) - Number(counts?.kept ?? 0),
-    readings: found.map((row) => ({
-      obis: row.obis,
-      name: quantityWords(row.obis),
-      value: row.number_value ?? row.text_value ?? "",
-      ...optional("unit", row.unit),
-      time: timeText(row.at),
-      receivedAt: timeText(row.received_at),
-      ...optional("status", row.status),
-      disputed: row.disputed,
-      evidence: row.evidence,
-      protection: row.protection,
-      source: row.source,
-      trustAtCapture: row.trust_at_capture,
-      trustNow: row.trust_now,
-      decisive: isDecisive(row.trust_at_capture, row.trust_now, row.protection),
-    })),
+    readings: found.map((row) => {
+      const standing = standings?.at(row.at.getTime()) ?? "undisputed";
+      return {
+        obis: row.obis,
+        name: quantityWords(row.obis),
+        value: row.number_value ?? row.text_value ?? "",
+        ...optional("unit", row.unit),
+        time: timeText(row.at),
+        receivedAt: timeText(row.received_at),
+        ...optional("status", row.status),
+        standing,
+        evidence: row.evidence,
+        protection: row.protection,
+        source: row.source,
+        trustAtCapture: row.trust_at_capture,
+        trustNow: row.trust_now,
+        decisive: isDecisive(row.trust_at_capture, row.trust_now, row.protection, standing),
+      };
+    }),
   };
 }
 
@@ -62,7 +77,8 @@ export async function profileReadings(sql: Sql, scope: Scope, meter: Meter, wind
   const held = found.get(meter.id) ?? [];
   const now = await firstRow<{ state: TrustStateName }>(sql, SELECT_TRUST, [...scope.place, meter.id]);
   const trustNow = now?.state ?? "held";
-  const decides = (one: QualifiedInterval): boolean => isDecisive(one.trustAtCapture, trustNow, one.protection);
+  const decides = (one: QualifiedInterval): boolean =>
+    isDecisive(one.trustAtCapture, trustNow, one.protection, one.standing);
   const all = byInstant(held);
   const kept = window.trust === "all" ? all : byInstant(held.filter(decides));
   const shown = [...kept.keys()].sort((one, other) => one - other).slice(-window.limit);
@@ -114,7 +130,7 @@ function rowOf(
     source: from?.source ?? "session",
     trustAtCapture: least.trustAtCapture,
     trustNow,
-    decisive: isDecisive(least.trustAtCapture, trustNow, least.protection),
+    decisive: values.every((one) => isDecisive(one.trustAtCapture, trustNow, one.protection, one.standing)),
   };
 }
 
@@ -143,13 +159,11 @@ async function evidenceOf(sql: Sql, scope: Scope, ids: readonly number[]): Promi
   return new Map(found.map(({ evidence_id, hash, source }) => [Number(evidence_id), { hash, source }]));
 }
 
-function trustFilter(window: Window, alias: string): string {
-  return window.trust === "all" ? "" : `and ${DECISIVE(alias)}`;
-}
-
-/** `isDecisive` in SQL. */
+/** `isDecisive` in SQL; $6 and $7 are the starts and ends of what nobody has settled for the meter. */
 const DECISIVE = (alias: string): string =>
-  `${alias}.trust_at_capture = 'trusted' and t.state = 'trusted' and ${alias}.protection = 'authenticated'`;
+  `${alias}.trust_at_capture = 'trusted' and t.state = 'trusted' and ${alias}.protection = 'authenticated'
+   and not exists (select from unnest($6::timestamptz[], $7::timestamptz[]) as u(from_at, to_at)
+     where ${alias}.at > u.from_at and ${alias}.at <= u.to_at)`;
 
 interface RegisterRow {
   readonly obis: string;
@@ -159,7 +173,6 @@ interface RegisterRow {
   readonly text_value: string | null;
   readonly unit: string | null;
   readonly status: string | null;
-  readonly disputed: boolean;
   readonly source: "session" | "push";
   readonly evidence: string;
   readonly protection: ProtectionGrade;
@@ -179,9 +192,7 @@ const WITH_EVIDENCE = `join evidence e
 
 const SELECT_REGISTERS = `
   select r.obis, r.at, r.received_at, r.number_value, r.text_value, r.unit, r.status, r.source,
-    encode(e.hash, 'hex') as evidence, r.protection, r.trust_at_capture, t.state as trust_now,
-    exists (select from plausibility_findings f where f.utility_id = r.utility_id and f.island_id = r.island_id
-      and f.meter_id = r.meter_id and f.disputes and r.at > f.from_at and r.at <= f.to_at) as disputed
+    encode(e.hash, 'hex') as evidence, r.protection, r.trust_at_capture, t.state as trust_now
   from register_readings r ${WITH_TRUST} ${WITH_EVIDENCE} ${IN_WINDOW}`;
 
 const COUNTS = `select count(*) as all,

@@ -280,10 +280,10 @@ test("P-8: values that came by a clock that is off are held and disputed, and th
     limit: 9,
   });
   assert.deepEqual(
-    readings.map((one) => [one.time, one.disputed]),
+    readings.map((one) => [one.time, one.standing]),
     [
-      [new Date(seen).toISOString(), true],
-      [new Date(at(1)).toISOString(), false],
+      [new Date(seen).toISOString(), "disputed"],
+      [new Date(at(1)).toISOString(), "undisputed"],
     ],
   );
 });

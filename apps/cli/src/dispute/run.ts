@@ -1,0 +1,71 @@
+import type { SettledDisputes } from "@meterkeep/api";
+import { columns } from "../columns.ts";
+import type { OperatorOptions } from "../operator/options.ts";
+import { runningServer } from "../operator/server.ts";
+import { type Terminal, write } from "../terminal.ts";
+
+export interface ListDisputesOptions extends OperatorOptions {
+  readonly meter?: string;
+  readonly rule?: string;
+  readonly all?: boolean;
+}
+
+export interface SettleOptions extends OperatorOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+  readonly rule?: string;
+  readonly dryRun?: boolean;
+}
+
+const MOST_LISTED = 1000;
+
+/** `meterkeep dispute list` */
+export async function listDisputes(
+  { state, json, meter, rule, all = false }: ListDisputesOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const query = {
+    limit: MOST_LISTED,
+    ...(meter === undefined ? {} : { meter: meter.toUpperCase() }),
+    ...(rule === undefined ? {} : { rule }),
+  };
+  const { findings } = await runningServer(state, terminal).call("plausibility", { query });
+  const listed = findings.filter(({ disputes, standing }) => disputes && (all || standing === "disputed"));
+  const lines = listed.map(({ rule: found, meter: title, about, from, to, standing, decision, sentence }) => [
+    found,
+    title ?? about,
+    `${from} to ${to}`,
+    standing,
+    decision === undefined ? sentence : `${sentence} ${decision.by} ${decision.verdict}: ${decision.reason}`,
+  ]);
+  const text =
+    listed.length === 0
+      ? "No finding disputes anything that nobody has settled.\n"
+      : columns(["Rule", "Meter", "Time at the source", "Stands", "Finding"], lines);
+  await write(terminal.stdout, json === true ? `${JSON.stringify(listed)}\n` : text);
+}
+
+/** `meterkeep dispute accept` and `meterkeep dispute reject` */
+export async function settle(
+  verdict: "accepted" | "rejected",
+  titles: readonly string[],
+  { state, json, from, to, reason, rule, dryRun = false }: SettleOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const meters = titles.map((title) => title.toUpperCase());
+  const body = { verdict, meters, from, to, reason, dryRun, ...(rule === undefined ? {} : { rule }) };
+  const settled = await runningServer(state, terminal).call("settleDisputes", { body });
+  await write(terminal.stdout, json === true ? `${JSON.stringify(settled)}\n` : settledText(settled));
+}
+
+/** What a settlement changes, meter by meter. */
+export function settledText({ verdict, dryRun, meters }: SettledDisputes): string {
+  const lines = meters.map(({ meter, label, intervals, registers, powerQuality, disputes }) => [
+    meter,
+    label,
+    ...[disputes, intervals, registers, powerQuality].map(String),
+  ]);
+  const heads = ["Meter", "Name", "Disputes", "Intervals", "Registers", "Power quality"];
+  return `${columns(heads, lines)}${dryRun ? `Nothing was changed: without --dry-run these values are ${verdict}.` : `These values are ${verdict}.`}\n`;
+}

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, test } from "node:test";
+import { inTransaction } from "@meterkeep/postgres";
+import { writeFindings } from "../plausibility/write-findings.ts";
+import { ChannelTable } from "../reading/channels.ts";
+import { type EvidenceRecord, NOTHING_READ, type ReadResult } from "../reading/result.ts";
+import { writeReadings } from "../reading/write.ts";
+import { evidenceHash } from "../session/ladder.ts";
+import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { qualityReadings } from "../view/power-quality.ts";
+import { profileReadings, registerReadings } from "../view/readings.ts";
+import { type RecordSettled, type Settlement, settleDisputes } from "./settle.ts";
+import { Standings } from "./standing.ts";
+
+const NOON = Date.parse("2026-11-21T12:00:00Z");
+const QUARTER = 900_000;
+const at = (n: number): number => NOON + n * QUARTER;
+const WINDOW = { from: undefined, to: undefined, trust: "trusted", limit: 100 } as const;
+const BY = { reason: "the clock was seen to", by: "Otto" } as const;
+
+let database: HeadEndDatabase;
+before(async () => {
+  database = await openHeadEndDatabase(8);
+  await database.pool.query("update trust set state = 'trusted'");
+});
+after(() => database[Symbol.asyncDispose]());
+
+function evidence(): EvidenceRecord {
+  const octets = new Uint8Array(randomBytes(24));
+  return { hash: evidenceHash(octets), octets, plain: octets, protection: "authenticated", receivedAt: NOON };
+}
+
+/** What a meter said: its intervals, registers and rows of power quality of each quarter hour that is named. */
+async function store(meter: number, slots: readonly number[], more: Partial<ReadResult> = {}, value = 100) {
+  const { pool, scope, meters } = database;
+  const channels = new ChannelTable(pool, scope);
+  const record = evidence();
+  const energy = { obis: "1-0:1.8.0", unit: "Wh" };
+  const volts = { obis: "1-0:32.24.0", unit: "V", value: 230 };
+  const read: ReadResult = {
+    ...NOTHING_READ,
+    registers: slots.map((n) => ({ ...energy, value: value + n, at: at(n), evidence: record })),
+    intervals: slots.map((n) => ({ ...energy, value: value + n, at: at(n), status: undefined, evidence: record })),
+    quality: slots.map((n) => ({ at: at(n), values: [volts], evidence: record })),
+    ...more,
+  };
+  await channels.prepare([energy, volts]);
+  const of = { meter: meters[meter]!.id, trustHistory: [{ effective: 0, state: "trusted" as const }], read };
+  await inTransaction(pool, (sql) => writeReadings(sql, scope, channels, [of]));
+}
+
+/** A finding that disputes what ends behind `from` up to `to`, in quarter hours. */
+function find(meter: number, rule: "P-1" | "P-14", from: number, to: number) {
+  const { pool, scope, meters } = database;
+  const subject = { kind: "meter", meter: meters[meter]!.id } as const;
+  const finding = { rule, subject, stretch: { from: at(from), to: at(to) }, confidence: 1, sentence: "", data: {} };
+  return writeFindings(pool, scope, [finding], NOON);
+}
+
+const record: RecordSettled = async (settled) => settled.map((_, n) => 40 + n);
+
+function settle(meters: readonly number[], settlement: Omit<Settlement, "reason" | "by">, isDryRun = false) {
+  const { pool, scope } = database;
+  const chosen = meters.map((meter) => database.meters[meter]!);
+  const ports = { now: () => NOON, ...(isDryRun ? {} : { record }) };
+  return settleDisputes(pool, scope, chosen, { ...settlement, ...BY }, ports);
+}
+
+/** How the rows of a meter stand, by quarter hour, and which of them decisions may use. */
+async function shown(meter: number) {
+  const { pool, scope, meters } = database;
+  const [all, decisive] = [{ ...WINDOW, trust: "all" } as const, WINDOW];
+  const of = meters[meter]!;
+  const slot = ({ time }: { readonly time: string }): number => (Date.parse(time) - NOON) / QUARTER;
+  const profile = (await profileReadings(pool, scope, of, all)).rows;
+  const kept = await profileReadings(pool, scope, of, decisive);
+  const registers = (await registerReadings(pool, scope, of, all)).readings.toReversed();
+  const keptRegisters = await registerReadings(pool, scope, of, decisive);
+  const quality = (await qualityReadings(pool, scope, of, WINDOW)).rows;
+  assert.deepEqual(
+    profile.filter((row) => row.decisive).map(slot),
+    kept.rows.map(slot),
+    "the filter and the mark say the same",
+  );
+  assert.deepEqual(registers.filter((one) => one.decisive).map(slot), keptRegisters.readings.toReversed().map(slot));
+  assert.deepEqual(
+    [kept.leftOut, keptRegisters.leftOut],
+    [profile.length - kept.rows.length, registers.length - keptRegisters.readings.length],
+  );
+  return {
+    intervals: profile.map((row) => row.quality),
+    registers: registers.map(({ standing }) => standing),
+    quality: quality.map(({ standing, decisive: may }) => `${standing} ${may}`),
+    decisive: kept.rows.map(slot),
+  };
+}
+
+test("what a finding disputes is not decisive, of intervals, registers and power quality alike; beside it all is", async () => {
+  await store(0, [1, 2, 3]);
+  await find(0, "P-1", 1, 2);
+  assert.deepEqual(await shown(0), {
+    intervals: ["actual", "disputed", "actual"],
+    registers: ["undisputed", "disputed", "undisputed"],
+    quality: ["undisputed true", "disputed false", "undisputed true"],
+    decisive: [1, 3],
+  });
+});
+
+test("somebody accepts what is disputed and decisions may use it, or rejects it and they may not; what is found later opens it again", async () => {
+  await store(1, [1, 2, 3, 4]);
+  await find(1, "P-1", 0, 4);
+  await settle([1], { verdict: "accepted", from: at(0), to: at(2) });
+  await settle([1], { verdict: "rejected", from: at(3), to: at(4) });
+  const settled = ["accepted", "accepted", "disputed", "rejected"];
+  assert.deepEqual(await shown(1), {
+    intervals: settled,
+    registers: settled,
+    quality: ["accepted true", "accepted true", "disputed false", "rejected false"],
+    decisive: [1, 2],
+  });
+  await find(1, "P-14", 1, 2);
+  assert.deepEqual((await shown(1)).intervals, ["accepted", "disputed", "disputed", "rejected"]);
+  // Of several decisions the newest counts, and all of them stay.
+  await settle([1], { verdict: "rejected", from: at(0), to: at(4) });
+  await settle([1], { verdict: "accepted", from: at(0), to: at(1) });
+  assert.deepEqual((await shown(1)).intervals, ["accepted", "rejected", "rejected", "rejected"]);
+  const { rows } = await database.pool.query(
+    "select verdict, by_whom, reason, sequence from dispute_decisions where meter_id = $1 order by decision_id",
+    [database.meters[1]!.id],
+  );
+  assert.deepEqual(
+    rows,
+    ["accepted", "rejected", "rejected", "accepted"].map((verdict) => ({
+      verdict,
+      by_whom: BY.by,
+      reason: BY.reason,
+      sequence: "40",
+    })),
+  );
+});
+
+test("another value for the same instant is a dispute of that instant, and of its channel alone", async () => {
+  await store(2, [1, 2]);
+  await store(2, [2], { registers: [], quality: [] }, 900);
+  assert.deepEqual((await shown(2)).intervals, ["actual", "disputed"]);
+  await assert.rejects(settle([2], { verdict: "accepted", from: at(0), to: at(2), rule: "P-1" }), {
+    code: "dispute-unknown",
+  });
+  const [one] = await settle([2], { verdict: "accepted", from: at(0), to: at(2) });
+  assert.deepEqual([one?.intervals, one?.registers, one?.powerQuality, one?.disputes], [1, 0, 0, 1]);
+  assert.deepEqual(await shown(2), {
+    intervals: ["actual", "accepted"],
+    registers: ["undisputed", "undisputed"],
+    quality: ["undisputed true", "undisputed true"],
+    decisive: [1, 2],
+  });
+  // A third value has been seen by nobody.
+  await store(2, [2], { registers: [], quality: [] }, 1_900);
+  assert.deepEqual((await shown(2)).intervals, ["actual", "disputed"]);
+});
+
+test("of two rules that dispute a value one can be settled by itself, and the value stays in dispute until the other is", async () => {
+  await store(3, [1]);
+  await find(3, "P-1", 0, 1);
+  await find(3, "P-14", 0, 1);
+  const first = await settle([3], { verdict: "accepted", from: at(0), to: at(1), rule: "P-1" });
+  assert.deepEqual([first[0]?.intervals, first[0]?.disputes], [0, 1]);
+  assert.deepEqual((await shown(3)).intervals, ["disputed"]);
+  await settle([3], { verdict: "accepted", from: at(0), to: at(1), rule: "P-14" });
+  assert.deepEqual((await shown(3)).intervals, ["accepted"]);
+});
+
+test("a dry run of many meters counts what would stand otherwise and changes nothing; who has no dispute gets no decision", async () => {
+  for (const meter of [4, 5, 6]) await store(meter, [1, 2]);
+  await find(4, "P-1", 0, 2);
+  await find(5, "P-1", 1, 2);
+  const settlement = { verdict: "rejected", from: at(0), to: at(2) } as const;
+  const counts = (all: Awaited<ReturnType<typeof settle>>) =>
+    all.map(({ intervals, registers, powerQuality, disputes }) => [intervals, registers, powerQuality, disputes]);
+  const changes = [
+    [2, 2, 2, 1],
+    [1, 1, 1, 1],
+    [0, 0, 0, 0],
+  ];
+  assert.deepEqual(counts(await settle([4, 5, 6], settlement, true)), changes);
+  assert.deepEqual((await shown(4)).intervals, ["disputed", "disputed"]);
+  assert.deepEqual(counts(await settle([4, 5, 6], settlement)), changes);
+  assert.deepEqual((await shown(5)).intervals, ["actual", "rejected"]);
+  const { rows } = await database.pool.query(
+    "select meter_id from dispute_decisions where verdict = 'rejected' and meter_id = any($1)",
+    [[4, 5, 6].map((meter) => database.meters[meter]!.id)],
+  );
+  assert.deepEqual(rows.length, 2);
+  assert.deepEqual(counts(await settle([4], { ...settlement, verdict: "accepted" }, true)), [[2, 2, 2, 1]]);
+});
+
+test("what the ledger does not take is not settled", async () => {
+  await store(7, [1]);
+  await find(7, "P-1", 0, 1);
+  const refuse = async () => Promise.reject(new Error("the ledger is away"));
+  await assert.rejects(
+    settleDisputes(
+      database.pool,
+      database.scope,
+      [database.meters[7]!],
+      { verdict: "accepted", from: at(0), to: at(1), ...BY },
+      { now: () => NOON, record: refuse },
+    ),
+    /the ledger is away/,
+  );
+  assert.deepEqual((await shown(7)).intervals, ["disputed"]);
+});
+
+test("P-8: rows of power quality that a wrong clock has dated are disputed by themselves", async () => {
+  const { pool, scope } = database;
+  const quality = new Standings(
+    [{ finding: 1, concerns: "quality", from: at(0), to: at(2) }],
+    [{ from: at(0), to: at(1), verdict: "accepted", findings: new Set([1]), contradictions: new Set() }],
+  );
+  assert.deepEqual(
+    [1, 2, 3].map((n) => [quality.at(at(n), "quality"), quality.at(at(n))]),
+    [
+      ["accepted", "undisputed"],
+      ["disputed", "undisputed"],
+      ["undisputed", "undisputed"],
+    ],
+  );
+  assert.deepEqual(quality.stretches("quality"), [
+    { from: at(0), to: at(1), standing: "accepted" },
+    { from: at(1), to: at(2), standing: "disputed" },
+  ]);
+  // As a session has it: the same time was read before, by a clock that was right.
+  const meter = 6;
+  const misdated = [{ from: at(0), to: at(1), offsetSeconds: 3_600, isIncident: true, concerns: "quality" }] as const;
+  await store(meter, [], { misdated });
+  const { rows } = await qualityReadings(pool, scope, database.meters[meter]!, WINDOW);
+  assert.deepEqual(
+    rows.map(({ standing }) => standing),
+    ["disputed", "undisputed"],
+  );
+  assert.deepEqual((await shown(meter)).registers, ["undisputed", "undisputed"]);
+});

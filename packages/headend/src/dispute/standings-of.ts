@@ -1,0 +1,70 @@
+import type { Scope } from "../database/scope.ts";
+import { rows, type Sql } from "../database/sql.ts";
+import type { MeterId } from "../inventory/meter.ts";
+import type { Decision, Dispute } from "./standing.ts";
+import { Standings } from "./standing.ts";
+
+/** How what meters said in `[from, to]` stands (milliseconds since 1970 UTC at the source; open where absent). */
+export async function standingsOf(
+  sql: Sql,
+  scope: Scope,
+  meters: readonly MeterId[],
+  from: number | undefined,
+  to: number | undefined,
+): Promise<ReadonlyMap<MeterId, Standings>> {
+  const bounds = [...scope.place, meters, dateOr(from, "-infinity"), dateOr(to, "infinity")];
+  const found = Map.groupBy(await rows<DisputeRow>(sql, SELECT_DISPUTES, bounds), ({ meter_id }) => meter_id);
+  const decided = Map.groupBy(await rows<DecisionRow>(sql, SELECT_DECISIONS, bounds), ({ meter_id }) => meter_id);
+  return new Map(
+    meters.map((meter) => [
+      meter,
+      new Standings((found.get(meter) ?? []).map(disputeOf), (decided.get(meter) ?? []).map(decisionOf)),
+    ]),
+  );
+}
+
+/** A bound of a window as SQL has it. */
+export function dateOr(at: number | undefined, open: string): Date | string {
+  return at === undefined ? open : new Date(at);
+}
+
+interface DisputeRow {
+  readonly meter_id: number;
+  readonly finding: number;
+  readonly concerns: "quality" | null;
+  readonly from_at: number;
+  readonly to_at: number;
+}
+interface DecisionRow {
+  readonly meter_id: number;
+  readonly from_at: number;
+  readonly to_at: number;
+  readonly verdict: Decision["verdict"];
+  readonly findings: readonly number[];
+  readonly contradictions: readonly number[];
+}
+
+function disputeOf({ finding, concerns, from_at, to_at }: DisputeRow): Dispute {
+  return { finding, concerns: concerns ?? undefined, from: from_at, to: to_at };
+}
+
+function decisionOf({ from_at, to_at, verdict, findings, contradictions }: DecisionRow): Decision {
+  return {
+    from: from_at,
+    to: to_at,
+    verdict,
+    findings: new Set(findings),
+    contradictions: new Set(contradictions),
+  };
+}
+
+const WINDOW = `where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[])
+  and to_at >= $4::timestamptz and from_at < $5::timestamptz`;
+const STRETCH = `extract(epoch from from_at)::float8 * 1000 as from_at, extract(epoch from to_at)::float8 * 1000 as to_at`;
+
+const SELECT_DISPUTES = `
+  select meter_id, finding_id::float8 as finding, concerns, ${STRETCH} from plausibility_findings ${WINDOW} and disputes`;
+
+const SELECT_DECISIONS = `
+  select meter_id, ${STRETCH}, verdict, findings::float8[], contradictions::float8[] from dispute_decisions ${WINDOW}
+  order by decision_id`;
