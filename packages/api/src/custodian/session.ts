@@ -19,6 +19,8 @@ export const openSessionRequest = record({
   purpose: oneOf(SESSION_PURPOSES),
   /** `global` unless given. */
   ciphering: c.optional(oneOf(SESSION_CIPHERINGS)),
+  /** Somebody waits for what it brings: what opens and ends it waits for no others to share a commit. */
+  awaited: c.optional(c.boolean),
 });
 export const openSessionResponse = record({
   session: handle,

@@ -46,7 +46,7 @@ export interface OpenedLedger {
 }
 
 /** What opens and ends sessions by the hundred a second shares a commit with what comes within this: each is five statements and a write to the feed. */
-const GATHER_MILLISECONDS = 20;
+export const GATHER_MILLISECONDS = 20;
 
 /** So many of the newest entries are read whole before anything decides: what was hidden among them decides nothing. */
 const READ_AT_START = 20_000;

@@ -34,7 +34,7 @@ export interface OpeningDependencies extends ConversationDependencies {
   readonly isCut: (place: MeterPlace) => boolean;
 }
 
-/** What sessions share, and whether their openings wait for others to share a commit. */
+/** What sessions share, and whether openings that nobody waits for wait for others to share a commit. */
 interface Shared {
   readonly budget: SealBudget;
   readonly kept: KeptKeys;
@@ -56,11 +56,12 @@ type BegunSession =
 /** Begins a session with a meter whose keys are settled. What it throws has left no entry of an opening. */
 export async function beginSession(
   dependencies: OpeningDependencies & Shared,
-  { purpose, ciphering }: CustodianRequest<"openSession">,
+  { purpose, ciphering, awaited: isAwaited = false }: CustodianRequest<"openSession">,
   caller: Caller,
   title: string,
 ): Promise<BegunSession> {
-  const { files, vault, committer, random, now, clientTitle, keeping, budget, canWait } = dependencies;
+  const { files, vault, committer, random, now, clientTitle, keeping, budget } = dependencies;
+  const canWait = dependencies.canWait && !isAwaited;
   const file = await files.load(title);
   if (file === undefined) throw unknownMeter(title);
   const place = placeOf(file);
@@ -99,6 +100,7 @@ export async function beginSession(
     caller,
     place,
     purpose,
+    isAwaited,
     keyVersion: GUEK,
     isProven,
     line,

@@ -12,6 +12,8 @@ export interface Session {
   readonly place: SetupPlace;
   readonly purpose: CustodianRequest<"openSession">["purpose"];
   readonly keyVersion: number;
+  /** Somebody waits for what it brings. */
+  readonly isAwaited: boolean;
   /** The change of keys that brought them has proven that those before are dead. */
   readonly isProven: boolean;
   readonly line: Line;

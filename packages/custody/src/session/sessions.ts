@@ -299,14 +299,14 @@ export class Sessions {
     const { now } = this.#dependencies;
     session.association.dispose();
     this.#budget.letGo(session);
-    const { place, line, refused, caller } = session;
+    const { place, line, refused, caller, isAwaited } = session;
     using evidence = session.evidence;
     using _ = line;
     const stored = line.record();
     const body = { outcome, ...(reason === undefined ? {} : { reason }), refused, ...evidence.summary() };
     await keepWindows(this.#dependencies, stored === undefined ? [] : [stored], {
       entries: [sessionEntry("session-closed", caller, place, now(), body)],
-      canWait: this.#areMany,
+      canWait: this.#areMany && !isAwaited,
     });
   }
 }

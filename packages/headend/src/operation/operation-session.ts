@@ -95,7 +95,7 @@ async function hold<P, R extends OperationResult | OperationPreview>(
   let result: R | undefined;
   let error: unknown;
   try {
-    const opened = await custodian.openSession({ meter: meter.systemTitle, purpose: means.purpose });
+    const opened = await custodian.openSession({ meter: meter.systemTitle, purpose: means.purpose, awaited: true });
     const end = new SessionEnd(custodian, opened);
     try {
       await using line = await dial(order.route, opened, signal);

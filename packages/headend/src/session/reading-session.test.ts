@@ -52,6 +52,7 @@ function order(
     profile: profile(access),
     clock: WALL_SOURCE_CLOCK,
     purpose,
+    isAwaited: false,
     gaps,
   };
 }

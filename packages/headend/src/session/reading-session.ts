@@ -44,6 +44,8 @@ export interface ReadingOrder {
   readonly profile: MeterProfile;
   readonly clock: SourceClock;
   readonly purpose: Extract<SessionPurpose, "read" | "verify">;
+  /** Somebody waits for it. */
+  readonly isAwaited: boolean;
   /** Stretches of the load profile that are missing. */
   readonly gaps: readonly Stretch[];
   /** The same of its power quality. */
@@ -81,7 +83,8 @@ export async function holdReadingSession(
   const collected = new Collected(order.profile);
   let error: unknown;
   try {
-    const opened = await ports.custodian.openSession({ meter: order.meter.systemTitle, purpose: "read" });
+    const { systemTitle: meter } = order.meter;
+    const opened = await ports.custodian.openSession({ meter, purpose: "read", awaited: order.isAwaited });
     const end = new SessionEnd(ports.custodian, opened);
     try {
       await using line = await ports.dial(order.route, opened, signal);

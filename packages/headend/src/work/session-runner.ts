@@ -236,6 +236,7 @@ export class SessionRunner {
         profile,
         clock,
         purpose: isReading ? "read" : "verify",
+        isAwaited: lease.onDemand !== undefined,
         ...ends,
         gaps: lease.gaps,
         ...(isReading && lease.qualityGaps !== undefined ? { qualityGaps: lease.qualityGaps } : {}),
