@@ -110,7 +110,14 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
     { limits: SESSION_LIMITS, collecting: ports.collecting },
   );
   const worker = new Worker(
-    { queue, run: (lease, signal) => runner.run(lease, signal), onError, now, sleep: pause },
+    {
+      queue,
+      run: (lease, signal) => runner.run(lease, signal),
+      hurry: (meters) => results.hurry(meters),
+      onError,
+      now,
+      sleep: pause,
+    },
     {
       owner: ports.owner,
       concurrency: ports.concurrency,

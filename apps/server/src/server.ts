@@ -266,7 +266,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   stack.use(listenForNews(pool, scope, takeNews, onError));
   stack.use(
     await announceWorker(pool, scope, owner, {
-      onWork: () => work.worker.wake(),
+      onWork: (asked) => work.worker.wake(asked),
       onWorkers: (count) => work.shareWith(count),
       onError,
     }),

@@ -159,7 +159,7 @@ export async function runWorker(
   });
   stack.use(
     await announceWorker(pool, scope, owner, {
-      onWork: () => work.worker.wake(),
+      onWork: (asked) => work.worker.wake(asked),
       onWorkers: (count) => work.shareWith(count),
       onError,
     }),

@@ -24,7 +24,7 @@ import {
   READING_SHARE,
   type WorkQueue,
 } from "./lease.ts";
-import { WORK_CHANNEL } from "./presence.ts";
+import { askedText, WORK_CHANNEL } from "./presence.ts";
 
 /**
  * The queue in the table `work`. What is `wanted` of a meter and not held comes with its lease; where nothing is wanted,
@@ -66,7 +66,8 @@ export function postgresWorkQueue(sql: Sql, scope: Scope, wanted: WantedAt = () 
     },
     async due(meters, at, lane, onDemand) {
       await sql.query(MAKE_DUE, [...scope.place, meters, timeText(at), lane, onDemand ?? null]);
-      await sql.query(TELL_WORKERS);
+      if (lane === LANES.onDemand) await sql.query(TELL_OF_ASKED, [askedText(scope, meters)]);
+      else await sql.query(TELL_WORKERS);
     },
     async nextDue() {
       const row = await firstRow<{ at: Date | null }>(
@@ -113,6 +114,7 @@ const ENROL = `
   on conflict do nothing`;
 
 const TELL_WORKERS = `notify ${WORK_CHANNEL}`;
+const TELL_OF_ASKED = `select pg_notify('${WORK_CHANNEL}', $1)`;
 
 const MAKE_DUE = `
   insert into work (utility_id, island_id, meter_id, lane, due_at, on_demand, asked_at)

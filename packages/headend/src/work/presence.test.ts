@@ -1,22 +1,24 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import type { MeterId } from "../inventory/meter.ts";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { LANES } from "./lease.ts";
 import { postgresWorkQueue } from "./postgres-queue.ts";
-import { announceWorker, type PresencePorts } from "./presence.ts";
+import { announceWorker, askedOf, askedText, type PresencePorts } from "./presence.ts";
 
 const NOBODY = { onWork: () => undefined, onError: (error: unknown) => assert.fail(String(error)) };
 
 /** Ports that say when something was heard the next time. */
-function listening(): PresencePorts & { heard(): Promise<void> } {
-  let next = Promise.withResolvers<void>();
+function listening(): PresencePorts & { heard(): Promise<readonly number[]> } {
+  let next = Promise.withResolvers<readonly number[]>();
   return {
     ...NOBODY,
-    onWork: () => next.resolve(),
+    onWork: (asked) => next.resolve(asked),
     heard: async () => {
-      await next.promise;
-      next = Promise.withResolvers<void>();
+      const asked = await next.promise;
+      next = Promise.withResolvers<readonly number[]>();
+      return asked;
     },
   };
 }
@@ -81,14 +83,22 @@ test("a meter whose workers die waits longer after each, and one that was there 
   assert.ok(second > first && third > second && fourth > third);
 });
 
-test("a worker hears of work that anybody makes", async () => {
+test("a worker hears of work that anybody makes, and which of its place's meters were asked for", async () => {
   await using database = await openHeadEndDatabase(1);
   const { pool, scope, meters } = database;
   const queue = postgresWorkQueue(pool, scope);
   const ports = listening();
   await using _worker = await announceWorker(pool, scope, randomUUID(), ports);
   await queue.due([meters[0]!.id], Date.now(), LANES.onDemand, "read");
-  await ports.heard();
+  assert.deepEqual(await ports.heard(), [meters[0]!.id]);
+  await queue.due([meters[0]!.id], Date.now(), LANES.reading);
+  assert.deepEqual(await ports.heard(), []);
+  const many = Array.from({ length: 501 }, (_, n) => (10_000_000 + n) as MeterId);
+  assert.equal(askedText(scope, many), "");
+  const most = askedText(scope, many.slice(1));
+  assert.ok(most.length < 8_000);
+  assert.deepEqual(askedOf(scope, most), many.slice(1));
+  assert.deepEqual(askedOf({ ...scope, place: [scope.place[0], scope.place[1] + 1] }, most), []);
 });
 
 test("a presence whose connection is ended comes back: the lock is held, work is heard, and no lease of its own is freed", async () => {

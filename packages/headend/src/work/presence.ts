@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import type { Scope } from "../database/scope.ts";
+import type { MeterId } from "../inventory/meter.ts";
 import { SESSION_BACKOFF } from "./backoff.ts";
 
 /** "work" as a number: the class of the advisory locks by which workers are known. */
@@ -8,6 +9,20 @@ const LOCK_CLASS = 0x776f_726b;
 /** The channel on which whoever makes work says so. */
 export const WORK_CHANNEL = "meterkeep_work";
 
+/** A notification is less than 8 000 octets. Of more meters at once nobody waits for one of them in particular. */
+const MOST_NAMED = 500;
+
+/** What is said on {@link WORK_CHANNEL} when meters are asked for on demand: `utility island meter meter...`; nothing where they are many. */
+export function askedText({ place }: Scope, meters: readonly MeterId[]): string {
+  return meters.length > MOST_NAMED ? "" : [...place, ...meters].join(" ");
+}
+
+/** The meters of a place that were asked for, of what was said. */
+export function askedOf({ place }: Scope, text: string | undefined): readonly MeterId[] {
+  const [utility, island, ...meters] = (text ?? "").split(" ").map(Number);
+  return utility === place[0] && island === place[1] ? (meters as MeterId[]) : [];
+}
+
 /** How long to wait before a connection that was lost is sought again, and at most when that fails. */
 const PAUSE_MILLISECONDS = { first: 250, ceiling: 5_000 } as const;
 
@@ -15,8 +30,8 @@ const PAUSE_MILLISECONDS = { first: 250, ceiling: 5_000 } as const;
 const LOOK_MILLISECONDS = { suspicious: 1_000, calm: 5_000 } as const;
 
 export interface PresencePorts {
-  /** Somebody made work, or may have while nobody listened. */
-  onWork(): void;
+  /** Somebody made work, or may have while nobody listened; which meters were asked for on demand, as far as that was said. */
+  onWork(asked: readonly MeterId[]): void;
   /** How many processes are here to hold sessions, this one included: told at each look. */
   onWorkers?(count: number): void;
   /** The connection was lost, or could not be made anew; it is tried again. */
@@ -93,7 +108,7 @@ class Presence implements AsyncDisposable {
         ...this.#scope.place,
         this.#owner,
       ]);
-      client.on("notification", this.#ports.onWork);
+      client.on("notification", ({ payload }) => this.#ports.onWork(askedOf(this.#scope, payload)));
       client.on("error", (error) => this.#lost(client, error));
       await client.query(`listen ${WORK_CHANNEL}`);
     } catch (error) {
@@ -144,7 +159,7 @@ class Presence implements AsyncDisposable {
         return;
       }
       // What was made meanwhile, nobody heard.
-      this.#ports.onWork();
+      this.#ports.onWork([]);
       await this.#look();
     });
   }

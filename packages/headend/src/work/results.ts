@@ -3,6 +3,7 @@ import { writeCommands } from "../campaign/command-sessions.ts";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
+import type { MeterId } from "../inventory/meter.ts";
 import { type Announcement, commandAnnounced, readingsAnnounced, trustAnnounced } from "../outbox/announcement.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { ChannelTable } from "../reading/channels.ts";
@@ -35,19 +36,18 @@ export type Gather = (enough: () => void) => () => void;
  * transaction starts by ending the leases; whose epoch is not the newest any more gets nothing written and `lease-lost`.
  * A result that cannot be written is rejected by itself.
  *
- * States: *idle*, *gathering* (until more has ended, or something that somebody waits for), *writing* (one transaction under
- * way, more may wait).
+ * There are two queues, each with a transaction of its own: for what nobody waits for, which is gathered, and for what somebody does,
+ * which waits for no transaction of many.
  */
 export class Results {
   readonly #pool: SqlPool;
   readonly #scope: Scope;
   readonly #channels: ChannelTable;
   readonly #outbox: Pick<Outbox, "announce"> | undefined;
-  readonly #gather: Gather | undefined;
-  #waiting: Waiting[] = [];
-  #running: Promise<void> | undefined;
-  /** Ends the gathering, while there is one. */
-  #hurry: (() => void) | undefined;
+  readonly #ordinary: Groups;
+  readonly #awaited: Groups;
+  /** Meters whose results are to be awaited, though their leases do not say so. */
+  readonly #hurried = new Set<MeterId>();
 
   /** With an `outbox`, what is written is announced. Only what nobody waits for is gathered. */
   constructor(pool: SqlPool, scope: Scope, channels: ChannelTable, outbox?: Pick<Outbox, "announce">, gather?: Gather) {
@@ -55,65 +55,32 @@ export class Results {
     this.#scope = scope;
     this.#channels = channels;
     this.#outbox = outbox;
-    this.#gather = gather;
+    const write = this.#writeGroup.bind(this);
+    this.#ordinary = new Groups(write, gather);
+    this.#awaited = new Groups(write);
   }
 
   /** Resolves when it is written, with when its meter is due again. @throws HeadEndError `lease-lost`. */
   write(finished: Finished): Promise<Due> {
-    const { promise, resolve, reject } = Promise.withResolvers<Due>();
-    this.#waiting.push({ finished, resolve, reject });
-    if (!isOrdinary(finished) || this.#waiting.length >= WORTH_A_TRANSACTION) this.#hurry?.();
-    this.#running ??= this.#run();
-    return promise;
+    const isHurried = this.#hurried.delete(finished.lease.meter.id);
+    return (isOrdinary(finished) && !isHurried ? this.#ordinary : this.#awaited).add(finished);
+  }
+
+  /**
+   * Somebody has asked for these meters while they are leased here, and is served when their results are written: they wait for no
+   * others, be they handed over already or not.
+   */
+  hurry(meters: readonly MeterId[]): void {
+    const hurried = new Set(meters);
+    const taken = this.#ordinary.takeOut(({ lease }) => hurried.has(lease.meter.id));
+    this.#awaited.take(taken);
+    for (const { finished } of taken) hurried.delete(finished.lease.meter.id);
+    for (const meter of hurried) this.#hurried.add(meter);
   }
 
   /** Waits until everything handed over is written. */
   async settled(): Promise<void> {
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      await this.#gathered();
-      await this.#writeOrSplit(this.#waiting.splice(0, MAX_GROUP));
-    }
-    this.#running = undefined;
-  }
-
-  /**
-   * What the database does not take of one meter costs that meter alone: the group is halved until it is by itself. A database that
-   * is away would take no half either.
-   */
-  async #writeOrSplit(group: readonly Waiting[]): Promise<void> {
-    try {
-      const kept = await this.#writeGroup(group.map((waiting) => waiting.finished));
-      for (const { finished, resolve, reject } of group) {
-        const due = kept.get(fenceOf(finished));
-        if (due === undefined) reject(leaseLost(finished));
-        else resolve(due);
-      }
-    } catch (error) {
-      if (group.length === 1 || isPassing(error)) {
-        for (const { reject } of group) reject(error);
-        return;
-      }
-      const half = Math.ceil(group.length / 2);
-      await this.#writeOrSplit(group.slice(0, half));
-      await this.#writeOrSplit(group.slice(half));
-    }
-  }
-
-  async #gathered(): Promise<void> {
-    if (this.#gather === undefined || this.#waiting.length >= WORTH_A_TRANSACTION) return;
-    if (!this.#waiting.every(({ finished }) => isOrdinary(finished))) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#gather(resolve);
-    this.#hurry = () => {
-      cancel();
-      resolve();
-    };
-    await promise;
-    this.#hurry = undefined;
+    await Promise.all([this.#ordinary.settled(), this.#awaited.settled()]);
   }
 
   async #writeGroup(group: readonly Finished[]): Promise<ReadonlyMap<string, Due>> {
@@ -178,6 +145,93 @@ export class Results {
     return new Map(
       released.map(({ meter_id, epoch, due_at: dueAt, lane }) => [`${meter_id} ${epoch}`, { dueAt, lane }]),
     );
+  }
+}
+
+/**
+ * Results that share transactions, one after the other.
+ *
+ * States: *idle*, *gathering* (until more has ended, or it is time), *writing* (one transaction under way, more may wait).
+ */
+class Groups {
+  readonly #write: (group: readonly Finished[]) => Promise<ReadonlyMap<string, Due>>;
+  readonly #gather: Gather | undefined;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  /** Ends the gathering, while there is one. */
+  #enough: (() => void) | undefined;
+
+  constructor(write: (group: readonly Finished[]) => Promise<ReadonlyMap<string, Due>>, gather?: Gather) {
+    this.#write = write;
+    this.#gather = gather;
+  }
+
+  add(finished: Finished): Promise<Due> {
+    const { promise, resolve, reject } = Promise.withResolvers<Due>();
+    this.take([{ finished, resolve, reject }]);
+    return promise;
+  }
+
+  take(waiting: readonly Waiting[]): void {
+    if (waiting.length === 0) return;
+    this.#waiting.push(...waiting);
+    if (this.#waiting.length >= WORTH_A_TRANSACTION) this.#enough?.();
+    this.#running ??= this.#run();
+  }
+
+  /** Gives those back that no transaction has begun for. */
+  takeOut(is: (finished: Finished) => boolean): readonly Waiting[] {
+    const taken = this.#waiting.filter(({ finished }) => is(finished));
+    if (taken.length > 0) this.#waiting = this.#waiting.filter((waiting) => !taken.includes(waiting));
+    return taken;
+  }
+
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.#gathered();
+      await this.#writeOrSplit(this.#waiting.splice(0, MAX_GROUP));
+    }
+    this.#running = undefined;
+  }
+
+  /**
+   * What the database does not take of one meter costs that meter alone: the group is halved until it is by itself. A database that
+   * is away would take no half either.
+   */
+  async #writeOrSplit(group: readonly Waiting[]): Promise<void> {
+    if (group.length === 0) return;
+    try {
+      const kept = await this.#write(group.map((waiting) => waiting.finished));
+      for (const { finished, resolve, reject } of group) {
+        const due = kept.get(fenceOf(finished));
+        if (due === undefined) reject(leaseLost(finished));
+        else resolve(due);
+      }
+    } catch (error) {
+      if (group.length === 1 || isPassing(error)) {
+        for (const { reject } of group) reject(error);
+        return;
+      }
+      const half = Math.ceil(group.length / 2);
+      await this.#writeOrSplit(group.slice(0, half));
+      await this.#writeOrSplit(group.slice(half));
+    }
+  }
+
+  async #gathered(): Promise<void> {
+    if (this.#gather === undefined || this.#waiting.length >= WORTH_A_TRANSACTION) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#gather(resolve);
+    this.#enough = () => {
+      cancel();
+      resolve();
+    };
+    await promise;
+    this.#enough = undefined;
   }
 }
 

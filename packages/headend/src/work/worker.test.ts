@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { MeterId } from "../inventory/meter.ts";
 import { type Due, LANES, type Lease } from "./lease.ts";
 import { Worker, type WorkerPorts } from "./worker.ts";
 
@@ -10,6 +11,7 @@ function bench(count: number) {
   const given: number[] = [];
   const open = new Map<number, (due: Due) => void>();
   const errors: unknown[] = [];
+  const hurried: number[] = [];
   const abandoned: (readonly number[])[] = [];
   let peak = 0;
   /** How many of the next leases were asked for on demand. */
@@ -39,6 +41,7 @@ function bench(count: number) {
           resolve(NEVER);
         });
       }),
+    hurry: (meters) => hurried.push(...meters),
     onError: (error) => errors.push(error),
     now: () => 0,
     sleep: (_, signal) =>
@@ -51,7 +54,7 @@ function bench(count: number) {
     open.get(n)?.(due);
     open.delete(n);
   };
-  return { ports, given, open, errors, abandoned, finish, under, peak: () => peak };
+  return { ports, given, open, errors, hurried, abandoned, finish, under, peak: () => peak };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -87,6 +90,21 @@ test("who asks on demand does not wait for the end of somebody else's session", 
   await settle();
   await settle();
   assert.deepEqual([worker.busy, bounded.under.asked], [18, 0]);
+  await worker.close();
+});
+
+test("who is asked for in the midst of a session held here is hurried, and nobody else", async () => {
+  const held = bench(3);
+  const worker = new Worker(held.ports, OPTIONS);
+  worker.start();
+  await settle();
+  worker.wake([1, 7] as MeterId[]);
+  assert.deepEqual(held.hurried, [1]);
+  worker.wake();
+  held.finish(1);
+  await settle();
+  worker.wake([1] as MeterId[]);
+  assert.deepEqual(held.hurried, [1]);
   await worker.close();
 });
 

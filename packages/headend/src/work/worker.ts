@@ -10,6 +10,8 @@ export interface WorkerPorts {
    * again, and in which lane: somebody may have asked for it meanwhile.
    */
   run(lease: Lease, signal: AbortSignal): Promise<Due>;
+  /** Meters whose sessions are held here were asked for, and are leased again when these are put away: soon, please. */
+  hurry(meters: readonly MeterId[]): void;
   /** An error that `run` let out, or the queue's. */
   onError(error: unknown): void;
   now(): number;
@@ -82,8 +84,13 @@ export class Worker {
     this.#loops ??= Promise.all([this.#run(), this.#runOnDemand()]);
   }
 
-  /** Says that something may be due. */
-  wake(): void {
+  /** Says that something may be due, and which meters were asked for on demand, where that is known. */
+  wake(asked: readonly MeterId[] = []): void {
+    if (asked.length > 0) {
+      const held = new Set(this.#sessions.values());
+      const hurried = asked.filter((meter) => held.has(meter));
+      if (hurried.length > 0) this.#ports.hurry(hurried);
+    }
     this.#wake.abort();
     this.#asked.abort();
   }
