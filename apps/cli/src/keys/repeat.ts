@@ -19,7 +19,7 @@ export async function exposedMeters(custodian: Pick<Custodian, "exposedMeters">)
 const NEEDS: Readonly<Partial<Record<RepeatWay, string>>> = {
   enrol: "certificates first (npx meterkeep keys enrol)",
   visit: "the depot: its keys changed where nobody can record",
-  keys: "a shipment with the keys of all its security setups",
+  setups: "its other security setups closed, by whoever has their keys: they are not taken over from here",
 };
 
 /** How many are exposed, to whom, and what becomes of them. */
@@ -32,7 +32,7 @@ export function exposedText(meters: readonly ExposedMeter[]): string {
     `Under way  ${count("under-way")} have a change of keys open`,
     `Enrol      ${count("enrol")} can agree once they hold certificates: npx meterkeep keys enrol`,
     `Visit      ${count("visit")} cannot: new keys under exposed ones would be exposed again`,
-    `Keys       ${count("keys")} have a security setup that nobody has told us the keys of`,
+    `Setups     ${count("setups")} have a further security setup, which is not taken over, and are open there`,
   ];
   const perHolder = new Map<string, number>();
   for (const holder of meters.flatMap(({ holders }) => [...new Set(holders)]))

@@ -82,10 +82,10 @@ export const planRotationsResponse = record({
 /**
  * How an exposed takeover is repeated so that nobody who held the factory keys has those after it. `agreement`: by a rotation, on
  * a master that both sides sign. `enrol`: the same, once the meter is enrolled, or enrolled anew. `visit`: only where nobody can record, in the depot:
- * it holds no certificates, or has refused to agree. `under-way`: a change of its keys is open. `keys`: by
- * none, since it has a security setup whose keys nobody has told us, and is open there.
+ * it holds no certificates, or has refused to agree. `under-way`: a change of its keys is open. `setups`: by
+ * none, since it has a further security setup, which is not taken over, and is open there.
  */
-export const REPEAT_WAYS = ["agreement", "enrol", "visit", "under-way", "keys"] as const;
+export const REPEAT_WAYS = ["agreement", "enrol", "visit", "under-way", "setups"] as const;
 export type RepeatWay = (typeof REPEAT_WAYS)[number];
 
 /** A meter whose takeover is graded exposed. */

@@ -75,11 +75,6 @@ export function isSecret(purpose: number): boolean {
   return PURPOSES[purposeName(purpose)].scope === "client";
 }
 
-/** Whether a key of this purpose is one of a security setup, which key_transfer changes. */
-export function isOfSetup(purpose: number): boolean {
-  return PURPOSES[purposeName(purpose)].scope === "security setup";
-}
-
 /** Whether a key of this purpose is of the device at one of a meter's M-Bus channels. */
 export function isOfChild(purpose: number): boolean {
   return PURPOSES[purposeName(purpose)].scope === "M-Bus channel";

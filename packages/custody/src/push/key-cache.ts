@@ -4,7 +4,7 @@ import type { Finding, ForeignEntries } from "@meterkeep/ledger";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
-import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { isNamed, type MeterFile, PURPOSE } from "../store/records.ts";
 import { isInService } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type PushKeyRing, type PushKeySet, pushCandidates } from "./key-ring.ts";
@@ -107,7 +107,7 @@ export class MeterKeyCache {
     receiveWindows.learn(file.windows, file.accepted);
     const sets: PushKeySet[] = [];
     for (const { GUEK, GAK } of pushCandidates(file)) {
-      const unicast = file.keys.find((key) => key.purpose === PURPOSE.GUEK && key.version === GUEK);
+      const unicast = file.keys.find((key) => isNamed(key, { purpose: PURPOSE.GUEK, version: GUEK }));
       const place = unicast && { ...unicast, systemTitle: fromHex(unicast.systemTitle) };
       const tokenKey = place && (await vault.tokenKey({ place, sealed: place.sealed }));
       const names = [

@@ -1,6 +1,6 @@
 import type { ProtectionKeys } from "@meterkeep/dlms";
 import type { CipherKey } from "../conversation/token-ciphers.ts";
-import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
+import { isOfFirstSetup, type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
 import { candidates } from "../takeover/candidates.ts";
 import { journalOf } from "../takeover/view.ts";
 
@@ -19,8 +19,9 @@ export interface PushKeyRing {
 /** Which versions a meter may push under: all that may be on it. */
 export function pushCandidates(file: MeterFile): { readonly GUEK: number; readonly GAK: number | undefined }[] {
   if (file.meter.origin === "added") {
-    const GAK = file.keys.find(({ purpose }) => purpose === PURPOSE.GAK)?.version;
-    return file.keys.filter(({ purpose }) => purpose === PURPOSE.GUEK).map(({ version }) => ({ GUEK: version, GAK }));
+    const own = file.keys.filter(isOfFirstSetup);
+    const GAK = own.find(({ purpose }) => purpose === PURPOSE.GAK)?.version;
+    return own.filter(({ purpose }) => purpose === PURPOSE.GUEK).map(({ version }) => ({ GUEK: version, GAK }));
   }
   return candidates(journalOf(file).journal);
 }

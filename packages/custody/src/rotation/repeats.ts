@@ -8,7 +8,7 @@ import type { MeterFile } from "../store/records.ts";
 import { ALL_PURPOSES, CAUSE_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { openRotation } from "../takeover/plan.ts";
-import { foreignSetups, journalOf, takeoverStateOf } from "../takeover/view.ts";
+import { journalOf, takeoverStateOf } from "../takeover/view.ts";
 
 /** What each organisation in a taint set adds to the risk: with as many as there may be it stays below what is restored or compromised. */
 const HOLDER_RISK = 24;
@@ -77,8 +77,8 @@ export async function planRepeats(
 async function wayOf(file: MeterFile, canAgree: RepeatDependencies["canAgree"]): Promise<RepeatWay> {
   const { journal, record } = journalOf(file);
   if (openRotation(file) !== undefined || record?.closedAt === undefined) return "under-way";
-  // Whatever its other keys came of, the factory's of these open it.
-  if (foreignSetups(file.keys, journal).length > 0) return "keys";
+  // Whatever its first keys came of, the factory's of the other setups open it.
+  if ((journal.search?.setups ?? []).length > 0) return "setups";
   if (journal.agreement?.state === "refused") return "visit";
   if (await canAgree(file)) return "agreement";
   return canBeEnrolled(file) ? "enrol" : "visit";

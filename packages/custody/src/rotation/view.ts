@@ -1,7 +1,14 @@
 import type { RotationPhase, RotationState } from "@meterkeep/api/custodian";
 import { TRANSFERABLE_PURPOSES } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { type MeterFile, PURPOSE, type Purpose, type RotationRecord } from "../store/records.ts";
+import {
+  isNamed,
+  isOfFirstSetup,
+  type MeterFile,
+  PURPOSE,
+  type Purpose,
+  type RotationRecord,
+} from "../store/records.ts";
 import { candidates } from "../takeover/candidates.ts";
 import type { Journal } from "../takeover/journal.ts";
 import { rotationOf } from "../takeover/plan.ts";
@@ -50,10 +57,12 @@ function phaseOf(journal: Journal, file: MeterFile, rotation: RotationRecord): R
 }
 
 function endOf(journal: Journal, file: MeterFile): RotationPhase {
-  const before = file.keys.filter(
-    ({ purpose, version }) =>
-      journal.changing.includes(purpose as Purpose) && journal.old[purpose as Purpose] === version,
-  );
+  const before = file.keys
+    .filter(isOfFirstSetup)
+    .filter(
+      ({ purpose, version }) =>
+        journal.changing.includes(purpose as Purpose) && journal.old[purpose as Purpose] === version,
+    );
   if (before.length > 0 && before.every(({ state }) => state.startsWith("destroyed"))) return "destroyed";
   return before.every(({ state }) => state !== "active") ? "retired" : "committed";
 }
@@ -61,7 +70,7 @@ function endOf(journal: Journal, file: MeterFile): RotationPhase {
 /** Whether the meter has proven the newest key that it may hold. */
 function isProven(file: MeterFile, purpose: Purpose, journal: Journal | undefined): boolean {
   if (journal === undefined) return false;
-  const key = file.keys.find((one) => one.purpose === purpose && one.version === journal.belief[purpose][0]);
+  const key = file.keys.find((one) => isNamed(one, { purpose, version: journal.belief[purpose][0] as number }));
   return key?.provenAt !== undefined && key.version !== journal.old[purpose];
 }
 

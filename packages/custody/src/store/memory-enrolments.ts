@@ -105,7 +105,8 @@ export function enrolmentsOf(held: () => Held, change: (work: (draft: Held) => v
 function fits(held: Held, { systemTitle }: MeterRecord, plan: EnrolmentPlanning): boolean {
   if (plan.meters.length > 0 && !plan.meters.includes(systemTitle)) return false;
   const own = [...held.keys.values()].filter((key) => key.systemTitle === systemTitle);
-  if (!own.some(({ purpose, provenAt }) => purpose === PURPOSE.KEK && provenAt !== undefined)) return false;
+  if (!own.some(({ purpose, setup, provenAt }) => purpose === PURPOSE.KEK && setup === 0 && provenAt !== undefined))
+    return false;
   const newest = newestEnrolment(held, systemTitle);
   if (newest !== undefined && newest.endedAt === undefined) return false;
   if (plan.cause === "first") return newest === undefined;

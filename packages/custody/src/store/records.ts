@@ -39,9 +39,18 @@ export interface KeyName {
   readonly client?: number | undefined;
 }
 
-/** Whether a stored key is the one of that name. */
+/** The security setup that is spoken to: keys are named in it unless something else is said. */
+export const FIRST_SETUP = 0;
+
+/** Whether a key is one of the first security setup: key_transfer changes these purposes, each setup has its own. */
+export function isOfFirstSetup({ purpose, setup }: Pick<KeyRecord, "purpose" | "setup">): boolean {
+  return purpose <= PURPOSE.KEK && setup === FIRST_SETUP;
+}
+
+/** Whether a stored key is the one of that name. A key of another security setup never is. */
 export function isNamed(key: KeyRecord, { purpose, version, client }: KeyName): boolean {
-  return key.purpose === purpose && key.version === version && (client === undefined || key.setup === client);
+  if (key.purpose !== purpose || key.version !== version) return false;
+  return client === undefined ? key.purpose > PURPOSE.KEK || isOfFirstSetup(key) : key.setup === client;
 }
 
 /** How a meter stands to its owner. */

@@ -19,6 +19,6 @@ export interface ClientSearch {
   readonly asked: number;
   /** Why secrets may be left that nobody has replaced. */
   readonly unproven?: string | undefined;
-  /** Security setups that the meter has and of which no keys were in custody when it was asked; absent where that was before anybody asked. */
+  /** Security setups that the meter has beside the first, which nobody takes over; absent where it was asked before anybody asked for them. */
   readonly setups?: readonly number[] | undefined;
 }

@@ -59,7 +59,7 @@ export function clientsFound(
     clients.length === 0
       ? "no client opens it with a secret"
       : clients.map(({ client }) => `client ${client}`).join(", "),
-    ...(setups.length === 0 ? [] : [`${setupWords(setups)}, whose keys nobody has told us`]),
+    ...(setups.length === 0 ? [] : [`${setupWords(setups)}, which nobody takes over`]),
     ...hidden,
   ].join("; ");
   return {

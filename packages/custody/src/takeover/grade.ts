@@ -1,5 +1,5 @@
 import type { TakeoverGrade } from "@meterkeep/api/custodian";
-import { type KeyRecord, PURPOSE } from "../store/records.ts";
+import { isOfFirstSetup, type KeyRecord, PURPOSE } from "../store/records.ts";
 import { type Carrier, isFinal, type Journal, WORKING } from "./journal.ts";
 
 /**
@@ -16,8 +16,8 @@ export function gradeOf(journal: Journal): TakeoverGrade {
 }
 
 /**
- * What that is worth beside security setups whose keys nobody has told us: the factory's open the meter there, whatever
- * the way of the others was.
+ * What that is worth beside security setups that nobody has taken over: the factory's keys open the meter there, whatever the
+ * way of the first setup's was, and also where they are in custody.
  */
 export function gradeBeside(grade: TakeoverGrade, foreign: readonly number[]): TakeoverGrade {
   return foreign.length > 0 && grade !== "none" ? "exposed" : grade;
@@ -35,7 +35,7 @@ export function refusalCarrier({ refusalCarrier: carrier, exposed }: Journal): C
  * for nothing.
  */
 export function compromisedVouchers(keys: readonly KeyRecord[], { belief, agreedMaster = 0 }: Journal): KeyRecord[] {
-  return keys.filter(({ purpose, version, state, origin }) => {
+  return keys.filter(isOfFirstSetup).filter(({ purpose, version, state, origin }) => {
     if (state !== "compromised" && state !== "destroyed-compromised") return false;
     if (origin === "generated" && purpose === PURPOSE.KEK) return version >= agreedMaster;
     return (

@@ -197,8 +197,8 @@ export type TakeoverEvent = { readonly at: number } & (
   /** security_policy as the meter tells it, where it does. */
   | { readonly kind: "policy-read"; readonly value: number | undefined }
   /**
-   * What its objects tell of clients with secrets and of security setups that nobody has keys of, and what they keep to
-   * themselves, in words.
+   * What its objects tell of clients with secrets and of security setups beside the first, and what they keep to themselves,
+   * in words.
    */
   | {
       readonly kind: "clients-found";

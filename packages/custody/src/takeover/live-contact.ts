@@ -22,7 +22,6 @@ import type { Agreeing } from "./agreeing.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
 import { ClientsRead } from "./read-clients.ts";
-import { heldSetups } from "./view.ts";
 
 /** What the meter's next answer is for. */
 export type Awaited =
@@ -217,9 +216,7 @@ export class LiveContact {
   #clientsAnswer(octets: Uint8Array, read: ClientsRead): Outcome {
     const plain = this.#answers.open(octets);
     if (plain === undefined || readable(() => read.take(plain)) === undefined) return LOST;
-    const { next, clients, hidden } = read;
-    const held = heldSetups(this.keys);
-    const setups = read.setups.filter((setup) => !held.has(setup));
+    const { next, clients, setups, hidden } = read;
     return next === undefined
       ? { kind: "event", event: { kind: "clients-found", clients, setups, hidden } }
       : { kind: "ask", request: next };

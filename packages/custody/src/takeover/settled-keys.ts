@@ -1,6 +1,6 @@
 import { CallRefusal } from "../calls/call-refusal.ts";
 import { isUsable } from "../keys/key-transition.ts";
-import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { isNamed, type MeterFile, PURPOSE } from "../store/records.ts";
 import { type Candidate, candidates } from "./candidates.ts";
 import { isFinal } from "./journal.ts";
 import { canBeTakenOver, isInService, journalOf } from "./view.ts";
@@ -34,9 +34,10 @@ export function settledKeys(file: MeterFile): SettledKeys {
       `meter ${systemTitle} may hold old or new keys: its rotation finds out which`,
     );
   const suspended = file.keys.find(
-    ({ purpose, version, state }) =>
-      ((purpose === PURPOSE.GUEK && version === one.GUEK) || (purpose === PURPOSE.GAK && version === one.GAK)) &&
-      !isUsable(state),
+    (key) =>
+      (isNamed(key, { purpose: PURPOSE.GUEK, version: one.GUEK }) ||
+        isNamed(key, { purpose: PURPOSE.GAK, version: one.GAK })) &&
+      !isUsable(key.state),
   );
   if (suspended !== undefined)
     throw new CallRefusal("keys-missing", `a working key of meter ${systemTitle} is ${suspended.state}`);

@@ -1,35 +1,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type KeyRecord, PURPOSE } from "../store/records.ts";
+import type { KeyState } from "@meterkeep/api/custodian";
+import { placedKeys } from "../protocol/meter-keys.ts";
+import { type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
 import { sampleMeter } from "../testing/samples.ts";
 import { caller, carryTakeover, DEPOT, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { type Journal, newJournal, rotationJournal } from "./journal.ts";
-import { takeoverState } from "./view.ts";
+import { settledKeys } from "./settled-keys.ts";
+import { takeoverState, takeoverStateOf } from "./view.ts";
 
 const TITLE = "5453540000000301";
 const OPERATOR = caller("operator");
 
-test("a meter with a security setup whose keys nobody told us is open there: no takeover of the other is worth more than exposed", () =>
+test("a meter with a security setup that nobody takes over is open there: no takeover of the first is worth more than exposed", () =>
   withTestCustody(async (custody) => {
     const meter = new TestMeter({ systemTitle: TITLE, secondSetup: true });
     await custody.add(meter, { holders: ["Maker", "Shipper"] });
     const { state } = await carryTakeover(custody, meter, { by: DEPOT });
     assert.deepEqual([state.verdict, state.grade], ["proven", "exposed"]);
-    assert.match(
-      state.sentence,
-      /security setup 1 as well, whose keys nobody has told us: Maker or Shipper may open it/,
-    );
+    assert.match(state.sentence, /security setup 1 as well, which nobody takes over: Maker or Shipper may open it/);
     const found = state.steps.find(({ step }) => step === "find-clients");
     assert.equal(found?.outcome, "unproven");
-    assert.match(found?.detail ?? "", /security setup 1, whose keys nobody has told us/);
+    assert.match(found?.detail ?? "", /security setup 1, which nobody takes over/);
     const entries = await custody.store.ledger.read(0, 1000);
     const proven = entries.find(({ kind }) => kind === "takeover-proven");
     assert.deepEqual(JSON.parse(String(proven?.body)), { detail: "exposed" });
     const { meters } = await custody.custody.service.exposedMeters({}, OPERATOR);
     assert.deepEqual(
       meters.map(({ way }) => way),
-      ["keys"],
+      ["setups"],
     );
   }));
 
@@ -47,5 +47,40 @@ test("a meter that was taken over before anybody asked for setups is asked with 
     takeoverState({ meter, keys: held }, { ...rotation, search: { ...asked, setups } }, true).grade;
   assert.equal(gradeWith(keys, []), "shielded");
   assert.equal(gradeWith(keys, [1]), "exposed");
-  assert.equal(gradeWith([...keys, ...keys.map((key) => ({ ...key, setup: 1 }))], [1]), "shielded", "told of since");
+  const others = keys.map((key) => ({ ...key, setup: 1 }));
+  assert.equal(
+    gradeWith([...keys, ...others], [1]),
+    "exposed",
+    "to have its keys, or a row of them, is not to have taken it over",
+  );
 });
+
+test("keys of another security setup stand for none of the first, whatever their versions and states", () =>
+  withTestCustody(async (custody) => {
+    const meter = new TestMeter({ systemTitle: TITLE });
+    await custody.add(meter);
+    await carryTakeover(custody, meter, { by: DEPOT });
+    const file = await custody.store.load(TITLE);
+    assert.ok(file);
+    const { keys } = file;
+    const withOthers = (state: KeyState): MeterFile => {
+      const others = keys.map((key): KeyRecord => ({ ...key, setup: 1, state, provenAt: undefined }));
+      return { ...file, keys: [...others, ...keys] };
+    };
+    const versions = settledKeys(file);
+    assert.equal(takeoverStateOf(file).grade, "shielded");
+    for (const state of ["active", "suspended", "compromised", "destroyed-compromised"] as const) {
+      const mixed = withOthers(state);
+      assert.deepEqual(settledKeys(mixed), versions, state);
+      assert.equal(takeoverStateOf(mixed).grade, "shielded", state);
+      const names = [{ purpose: PURPOSE.GUEK, version: versions.GUEK }];
+      assert.deepEqual(placedKeys(mixed.keys, names)[0]?.place.setup, 0);
+    }
+    // Where the row of the first setup is gone, that of another is not taken in its place; and moved there it does not open.
+    const moved = keys.map((key): KeyRecord => ({ ...key, setup: 1 }));
+    const name = { purpose: PURPOSE.GUEK, version: versions.GUEK };
+    assert.throws(() => placedKeys(moved, [name]), { code: "vault-key-unknown" });
+    const [at] = placedKeys(moved, [{ ...name, client: 1 }]);
+    assert.ok(at);
+    await assert.rejects(async () => custody.vault.unseal([at]), { code: "vault-record-not-authentic" });
+  }));

@@ -1,6 +1,6 @@
 import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { isOfSetup, purposeName } from "../keys/purposes.ts";
+import { purposeName } from "../keys/purposes.ts";
 import {
   type KeyRecord,
   type MeterFile,
@@ -51,7 +51,7 @@ export function takeoverState(
     return { ...state, phase: "left", sentence: `${STANDING_WORDS[meter.standing]} ${state.sentence}` };
   if (!canBeTakenOver(meter) || state.grade === "none") return state;
   const compromised = compromisedVouchers(keys, journal);
-  const foreign = foreignSetups(keys, journal);
+  const foreign = journal.search?.setups ?? [];
   const grade = gradeBeside(compromised.length > 0 ? "exposed" : state.grade, foreign);
   const why = [
     ...(compromised.length > 0 ? [lossOf(compromised)] : []),
@@ -60,20 +60,9 @@ export function takeoverState(
   return { ...state, grade, sentence: [state.sentence, ...why].join(" ").slice(0, MOST_SENTENCE) };
 }
 
-/** Security setups that the meter has told of and that custody has no keys of. */
-export function foreignSetups(keys: readonly KeyRecord[], { search }: Journal): readonly number[] {
-  const held = heldSetups(keys);
-  return (search?.setups ?? []).filter((setup) => !held.has(setup));
-}
-
-/** Security setups that custody has keys of. */
-export function heldSetups(keys: readonly KeyRecord[]): ReadonlySet<number> {
-  return new Set(keys.filter(({ purpose }) => isOfSetup(purpose)).map(({ setup }) => setup));
-}
-
 function openBy(foreign: readonly number[], holders: readonly string[]): string {
   const who = holders.length === 0 ? "anybody who held its factory keys" : listOf(holders);
-  return `But it has ${setupWords(foreign)} as well, whose keys nobody has told us: ${who} may open it there still.`;
+  return `But it has ${setupWords(foreign)} as well, which nobody takes over: ${who} may open it there still.`;
 }
 
 function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {
@@ -141,7 +130,7 @@ export function unprovenOf({ verdict, secrets, children, policy, search }: Journ
   if (verdict !== "proven") return [];
   const open = [
     ...(policy?.unproven === undefined ? [] : [`its security policy: ${policy.unproven}`]),
-    ...(search?.unproven === undefined ? [] : [`what clients it has: ${search.unproven}`]),
+    ...(search?.unproven === undefined ? [] : [`what clients and security setups it has: ${search.unproven}`]),
     ...(secrets ?? []).flatMap(({ client, purpose, unproven }) =>
       unproven === undefined
         ? []
