@@ -79,16 +79,35 @@ test("what was made and not sent when we died is made anew: no key value is sent
   }
 });
 
+test("a meter that was never asked for its security setups is asked in its next rotation, of whichever keys, once", () => {
+  for (const rotating of [ALL, [PURPOSE.GBEK], [PURPOSE.KEK]]) {
+    const { journal } = run("honest", [], { rotating, asksAnew: true });
+    assert.equal(journal.verdict, "proven");
+    assert.equal(journal.steps.filter(({ step }) => step === "find-clients").length, 1, `${rotating}`);
+    assert.deepEqual(journal.search?.setups, []);
+  }
+  const silent = run("tells-no-clients", [], { rotating: ALL, asksAnew: true });
+  assert.equal(silent.journal.verdict, "proven", "silence about setups holds no keys up");
+  assert.deepEqual([silent.journal.search?.setups, typeof silent.journal.search?.unproven], [undefined, "string"]);
+});
+
 test("under any schedule of faults no rotation strands a meter or forgets a key", () => {
   const fault = fc.constantFrom(...FAULTS.filter((name) => name !== "meter-crash-after-ack"));
   const purposes = fc.integer({ min: 1, max: 15 });
   const preparing = fc.array(fc.constantFrom(...PREPARE_FAULTS), { maxLength: 8 });
   fc.assert(
-    fc.property(fc.array(fault, { maxLength: 40 }), purposes, fc.boolean(), preparing, (faults, set, arrays, ours) => {
-      const rotating = ALL.filter((purpose) => (set & (1 << purpose)) !== 0);
-      const { journal } = run("honest", faults, { rotating, arrays, preparing: ours });
-      assert.equal(journal.verdict, "proven");
-    }),
+    fc.property(
+      fc.array(fault, { maxLength: 40 }),
+      purposes,
+      fc.boolean(),
+      fc.boolean(),
+      preparing,
+      (faults, set, arrays, asksAnew, ours) => {
+        const rotating = ALL.filter((purpose) => (set & (1 << purpose)) !== 0);
+        const { journal } = run("honest", faults, { rotating, arrays, preparing: ours, asksAnew });
+        assert.equal(journal.verdict, "proven");
+      },
+    ),
     { numRuns: 300 },
   );
 });

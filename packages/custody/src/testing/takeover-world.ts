@@ -169,6 +169,8 @@ export interface RunOptions {
   readonly rotating?: readonly Purpose[];
   /** Whether the meter has clients with secrets, and a policy to be raised; whether the factory told them, or only the meter knows of them. */
   readonly secrets?: "known" | "untold" | "found";
+  /** Whether nobody has asked it for security setups before its rotation. */
+  readonly asksAnew?: boolean;
   /** Whether both sides can sign what a master comes from. */
   readonly agreement?: boolean;
   /** Whether a device with a default key that we hold is at its channel. */
@@ -197,8 +199,8 @@ function settledSecret({ purpose, client }: (typeof SECRETS)[number]): NonNullab
   return { purpose, client, state: "settled", belief: [1], nextVersion: 2, sent: 0, silent: 0 };
 }
 
-/** The journal of a rotation after an ordinary takeover. */
-export function plannedRotation(purposes: readonly Purpose[], withSecrets = false): Journal {
+/** The journal of a rotation after an ordinary takeover, or after one in which nobody asked for security setups. */
+export function plannedRotation(purposes: readonly Purpose[], withSecrets = false, asksAnew = false): Journal {
   const proven = { working: true, master: true, oldMasterDead: true, oldDead: true };
   const before: Journal = {
     ...newJournal(),
@@ -206,7 +208,7 @@ export function plannedRotation(purposes: readonly Purpose[], withSecrets = fals
     nextVersion: { 0: 3, 1: 5, 2: 3, 3: 3 },
     identity: "matched",
     proven,
-    search: { state: "settled", asked: 1, setups: [] },
+    search: { state: "settled", asked: 1, ...(!asksAnew && { setups: [] }) },
     verdict: "proven",
     ...(withSecrets ? { secrets: SECRETS.map(settledSecret) } : {}),
   };
@@ -245,7 +247,10 @@ export function run(character: Character, faults: readonly Fault[], options: Run
   const preparing = [...(options.preparing ?? [])];
   const tried = new Map<string, number>();
   let closestTries = Number.POSITIVE_INFINITY;
-  let durable = rotating === undefined ? newJournal() : plannedRotation(rotating, options.secrets !== undefined);
+  let durable =
+    rotating === undefined
+      ? newJournal()
+      : plannedRotation(rotating, options.secrets !== undefined, options.asksAnew === true);
   let at = 1_000_000;
   let contacts = 0;
   let counterWrong = options.wrongCounter ?? false;
