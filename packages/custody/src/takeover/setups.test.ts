@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KeyState } from "@meterkeep/api/custodian";
-import { placedKeys } from "../protocol/meter-keys.ts";
+import { fromHex, systemTitle } from "@meterkeep/dlms";
+import { nodeRandom, SecretKey } from "@meterkeep/dlms-node";
+import { Association } from "../conversation/association.ts";
+import { meterFacts } from "../protocol/meter-facts.ts";
+import { placedKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
 import { sampleMeter } from "../testing/samples.ts";
 import { caller, carryTakeover, DEPOT, withTestCustody } from "../testing/test-custody.ts";
@@ -12,6 +16,22 @@ import { takeoverState, takeoverStateOf } from "./view.ts";
 
 const TITLE = "5453540000000301";
 const OPERATOR = caller("operator");
+
+/** Whether a client opens a meter with keys of its own (GUEK, GBEK, GAK, KEK). */
+function opens(meter: TestMeter, [unicast, , authentication]: readonly Uint8Array[], clientSap: number): boolean {
+  assert.ok(unicast && authentication);
+  const keys = workingKeys(SecretKey.copy(unicast), SecretKey.copy(authentication));
+  const title = systemTitle(fromHex("4F574E0000000001"));
+  const { meter: facts } = sampleMeter(1, { systemTitle: meter.systemTitle });
+  using association = Association.secured(facts, meterFacts(facts.profile), keys, title, nodeRandom);
+  const line = meter.connect(clientSap, 1);
+  let effect = association.take({ kind: "associate", invocationCounter: 100_000 });
+  while (effect?.kind === "send") {
+    const apdu = line.exchange(effect.apdu);
+    effect = apdu && association.take({ kind: "received", apdu });
+  }
+  return effect?.kind === "established";
+}
 
 test("a meter with a security setup that nobody takes over is open there: no takeover of the first is worth more than exposed", () =>
   withTestCustody(async (custody) => {
@@ -26,6 +46,18 @@ test("a meter with a security setup that nobody takes over is open there: no tak
     const entries = await custody.store.ledger.read(0, 1000);
     const proven = entries.find(({ kind }) => kind === "takeover-proven");
     assert.deepEqual(JSON.parse(String(proven?.body)), { detail: "exposed" });
+    const [first, second] = meter.setups;
+    assert.ok(second);
+    assert.deepEqual(
+      [second.keys, second.lowestCounter],
+      [second.factoryKeys, 0],
+      "neither keys nor counters of it were touched",
+    );
+    assert.ok(first.lowestCounter > 0);
+    // What the sentence says is so: whoever has its factory keys opens it as the client of that setup.
+    assert.equal(opens(meter, second.factoryKeys, 2), true);
+    assert.equal(opens(meter, first.factoryKeys, 1), false);
+    assert.equal(opens(meter, first.keys, 2), false, "the keys of one setup are not those of another");
     const { meters } = await custody.custody.service.exposedMeters({}, OPERATOR);
     assert.deepEqual(
       meters.map(({ way }) => way),
