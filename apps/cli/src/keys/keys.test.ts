@@ -53,6 +53,9 @@ test("the dry run tells exposed meters by organisation over all pages, and what 
   assert.match(text, /^Agreement {2}1 can agree/m);
   assert.match(text, / {2}3 {2}Maker\n {2}2 {2}Shipper\n {2}1 {2}Reseller\n/);
   assert.match(text, /4D4B560000000003 {2}certificates first .*Reseller\n {2}4D4B560000000001 {2}the depot/);
+  const open = exposedText([...found, { meter: title(4), way: "setups", holders: ["Maker"] }]);
+  assert.match(open, /^Setups {5}1 have a further security setup/m);
+  assert.match(open, /4D4B560000000004 {2}its other security setups closed/);
   assert.match(
     repeatsText({ planned: 2, asked: 5, unable: 2 }),
     /for 2 of 5 .* 1 have a change open .* 2 cannot agree/,
