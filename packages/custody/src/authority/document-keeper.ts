@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import { Turn } from "@meterkeep/dlms";
 import { readCanonical, Wrong, writeCanonical } from "@meterkeep/guard";
 import type { LedgerDraft } from "@meterkeep/ledger";
-import { type Loss, PUT_BACK } from "../backup/losses.ts";
+import { PUT_BACK } from "../backup/losses.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import { CustodyError } from "../errors.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
@@ -10,19 +9,16 @@ import { sameMac } from "../records/record-mac.ts";
 import type { Committer } from "../store/committer.ts";
 import type { Write } from "../store/store.ts";
 import { boundData } from "../vault/key-place.ts";
-import { type StateNote, stateNote } from "../vault/state-note.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type AuthorityDocument, authorityDocument, NO_AUTHORITY } from "./document.ts";
-import type { AuthorityMark, AuthorityRecords, MarkedAuthority, StoredAuthority } from "./store/records.ts";
-
-/** The file of the state folder that has the mark of the document as this custodian wrote it last. */
-const MARK_FILE = "authority-mark.json";
-
-interface MarkNote {
-  readonly revision: number;
-  /** Hex. */
-  readonly documentMac: string;
-}
+import type { KeptDocuments } from "./kept-documents.ts";
+import {
+  type AuthorityMark,
+  type AuthorityRecords,
+  DOCUMENT_DOMAIN,
+  type MarkedAuthority,
+  type StoredAuthority,
+} from "./store/records.ts";
 
 /** What keeping the document needs. */
 export interface DocumentDependencies {
@@ -31,7 +27,8 @@ export interface DocumentDependencies {
   readonly vault: Pick<Vault, "authenticate">;
   /** Of the ledger, how many entries it has. */
   readonly ledger: { size(): Promise<number> };
-  readonly stateFolder: string;
+  /** Where the newest one lies besides. */
+  readonly kept: Pick<KeptDocuments, "newest" | "keep">;
   readonly now: () => number;
   /** Hears of what should not happen. */
   readonly onFailure: (error: unknown) => void;
@@ -45,23 +42,24 @@ export interface DocumentChange {
 }
 
 /**
- * Holds the one document that says who may approve and what is held back. It is read once, at the start, and judged by its
- * MAC, by the ledger's mark, and by the mark in the state folder, in which whoever owns the database has no hand: one that was changed,
- * or taken away, or of which neither knows, leaves an authority in which nobody may anything. One that the ledger takes for the last and
- * the state folder does not was put back, by a restore or by somebody who hid the ledger's marks: a loss that is made good.
+ * Holds the one document that says who may approve and what is held back. It is read at the start, and judged by its MAC, by the
+ * ledger's mark, and by the newest one that is kept outside the database, in which whoever owns the database has no hand. A row that is
+ * gone, that was changed, or that is older than what is kept is put right by that, and said to be a loss; what the ledger knows a newer
+ * one of leaves an authority in which nobody may anything. A running custodian goes by what it knows, and puts its row right too.
  *
- * States: *sound* (what is here is what was written last), *put back* (until `settle` has said so in the ledger; what was withdrawn since
- * is withdrawn again before anybody is served), *spoilt* (critical commands are refused; only a person with the ledger can say why).
+ * States: *sound* (what is here is what was written last), *to be put right* (the row is another; until it has been written and said in the
+ * ledger), *spoilt* (critical commands are refused; only a person with the ledger can say why).
  */
 export class DocumentKeeper {
   readonly #dependencies: DocumentDependencies;
   #document: AuthorityDocument;
-  #revision: number;
-  #spoilt: string | undefined;
-  readonly #note: StateNote<MarkNote>;
-  /** What the state folder is to know, where it does not. */
-  #unnoted: AuthorityMark | undefined;
-  #putBack: Read["putBack"];
+  /** The same as it is to be in the database; undefined while nobody was ever enrolled, or where it is spoilt. */
+  #written: StoredAuthority | undefined;
+  readonly #spoilt: string | undefined;
+  /** What is wrong with the row, where it is to be put right. */
+  #wrong: Wrongness | undefined;
+  /** How often it was put right by this process. */
+  #putRight = 0;
   /** Changes of the document that the ledger says after this one it does not have. */
   readonly #lacks: (sequence: number) => boolean;
   /** Changes go one after the other. */
@@ -69,53 +67,49 @@ export class DocumentKeeper {
 
   private constructor(
     dependencies: DocumentDependencies,
-    stored: StoredAuthority | undefined,
-    read: Read,
-    note: StateNote<MarkNote>,
+    { document, written, spoilt, wrong }: Read,
     lacks: (sequence: number) => boolean,
   ) {
     this.#dependencies = dependencies;
-    this.#document = read.document;
-    this.#revision = stored?.revision ?? 0;
-    this.#spoilt = read.spoilt;
-    this.#putBack = read.putBack;
-    this.#unnoted = read.unnoted;
-    this.#note = note;
+    this.#document = document;
+    this.#written = written;
+    this.#spoilt = spoilt;
+    this.#wrong = wrong;
     this.#lacks = lacks;
   }
 
   static async open(dependencies: DocumentDependencies): Promise<DocumentKeeper> {
-    const { records, vault, ledger, stateFolder, onFailure } = dependencies;
+    const { records, vault, ledger, kept } = dependencies;
     const { stored, mark } = await records.document();
-    const note = stateNote<MarkNote>({
-      path: join(stateFolder, MARK_FILE),
-      domain: "meterkeep-authority-mark-1",
-      fields: ["revision", "documentMac"],
-      vault,
-    });
-    const noted = await note.read();
-    const isOurs = noted !== undefined && noted !== "not ours";
-    const found = await read(vault, stored, mark, isOurs ? { ...noted, mac: noted.documentMac } : undefined);
-    if (noted === "not ours")
-      onFailure(
-        new CustodyError("record-not-authentic", `${MARK_FILE} in the state folder was not written by this custodian`),
-      );
+    const found = await read(vault, stored, mark, await kept.newest());
     const size = await ledger.size();
     // By its mark, which is the last entry of the commit that wrote it; this process knows what it writes itself.
-    const last = found.isNoted ? Number.POSITIVE_INFINITY : (mark?.sequence ?? 0);
-    return new DocumentKeeper(dependencies, stored, found, note, (sequence) => sequence > last && sequence <= size);
+    const last = found.isNewest ? Number.POSITIVE_INFINITY : (mark?.sequence ?? 0);
+    return new DocumentKeeper(dependencies, found, (sequence) => sequence > last && sequence <= size);
   }
 
   /**
-   * Says in the ledger that the document was put back, where it was, and in the state folder which one counts from now on: to be called
-   * at a start, before losses are looked for, unless the ledger is halted.
+   * Puts the row right where it was not what was written last, says so in the ledger, and keeps the one that counts: to be called at a
+   * start, before losses are looked for, unless the ledger is halted.
    */
   async settle(): Promise<void> {
-    const { committer, now } = this.#dependencies;
-    if (this.#putBack !== undefined)
-      await committer.submit({ entries: [installationEntry(now(), PUT_BACK, "custodian", this.#putBack)] });
-    this.#putBack = undefined;
-    await this.#keepMark();
+    await this.#turn.run(async () => {
+      if (this.#wrong !== undefined) await this.#writeAgain(this.#wrong);
+      await this.#keep();
+    });
+  }
+
+  /** Looks whether the row is still what was written, and puts it right where it is not; to be called every few seconds. */
+  async tend(): Promise<void> {
+    await this.#turn.run(async () => {
+      await this.#look();
+      await this.#keep();
+    });
+  }
+
+  /** How often this process has found the row to be another and put it right: each time is a loss to be made good. */
+  get putRight(): number {
+    return this.#putRight;
   }
 
   /** Whether the document is from before an entry that this ledger had when it was opened. */
@@ -129,7 +123,7 @@ export class DocumentKeeper {
 
   /** Counts the changes: what was derived from an older one is derived again. */
   get revision(): number {
-    return this.#revision;
+    return this.#written?.revision ?? 0;
   }
 
   /** Why nobody may anything, where the stored document is not the one that was written last. */
@@ -161,80 +155,123 @@ export class DocumentKeeper {
       await committer.submit({ writes: change.writes ?? [], entries: change.entries });
       return;
     }
+    await this.#look();
     const document = writeCanonical(authorityDocument, change.next);
-    const revision = this.#revision + 1;
-    const mac = await macOf(vault, revision, document);
-    const mark: AuthorityMark = { revision, mac: Buffer.from(mac).toString("hex") };
+    const revision = this.revision + 1;
+    const written = { revision, document, mac: await macOf(vault, revision, document) };
     await committer.submit({
-      writes: [...(change.writes ?? []), { kind: "put-authority", authority: { revision, document, mac } }],
-      entries: [...change.entries, installationEntry(now(), "authority-recorded", "custodian", mark)],
+      writes: [...(change.writes ?? []), { kind: "put-authority", authority: written }],
+      entries: [...change.entries, installationEntry(now(), "authority-recorded", "custodian", markOf(written))],
     });
     this.#document = change.next;
-    this.#revision = revision;
-    this.#unnoted = mark;
-    // A crash before that leaves a mark from before this one, which the ledger's is newer than.
-    await this.#keepMark();
+    this.#written = written;
+    // A crash before that leaves one from before this one, which the row and the ledger's mark are newer than.
+    await this.#keep();
   }
 
-  /** What cannot be noted now is noted with the next change, or the next start. */
-  async #keepMark(): Promise<void> {
-    const mark = this.#unnoted;
-    if (mark === undefined) return;
-    try {
-      await this.#note.keep({ revision: mark.revision, documentMac: mark.mac });
-      if (this.#unnoted === mark) this.#unnoted = undefined;
-    } catch (error) {
-      this.#dependencies.onFailure(error);
-    }
+  /** Whoever owns the database may have taken the row away since, or changed it. */
+  async #look(): Promise<void> {
+    const written = this.#written;
+    if (written === undefined || this.#wrong !== undefined) return;
+    const { stored, mark } = await this.#dependencies.records.document();
+    if (stored !== undefined && isSame(stored, written)) return;
+    await this.#writeAgain({ why: whyNot(stored), mark });
   }
+
+  async #writeAgain(wrong: Wrongness): Promise<void> {
+    const written = this.#written;
+    if (written === undefined) return;
+    this.#wrong = wrong;
+    const { committer, ledger, onFailure, now } = this.#dependencies;
+    const { why, mark } = wrong;
+    const words = `${why} in the database; revision ${written.revision} was put in its place, as it was kept outside`;
+    const name = `authority put right after entry ${await ledger.size()}`;
+    const said = { name, words, since: mark?.at ?? 0 };
+    // Whoever does it every few seconds while everything is frozen for it makes no ledger grow.
+    const isTold = this.#putRight > 0 && this.#document.frozen !== undefined;
+    await committer.submit({
+      writes: [{ kind: "put-authority-right", authority: written }],
+      entries: [
+        ...(isTold ? [] : [installationEntry(now(), PUT_BACK, "custodian", said)]),
+        ...(isOf(written, mark) ? [] : [installationEntry(now(), "authority-recorded", "custodian", markOf(written))]),
+      ],
+    });
+    this.#wrong = undefined;
+    if (!isTold) this.#putRight += 1;
+    onFailure(new CustodyError("record-not-authentic", words));
+  }
+
+  /** What cannot be kept now is kept with the next change, or the next look. */
+  async #keep(): Promise<void> {
+    if (this.#written !== undefined) await this.#dependencies.kept.keep(this.#written);
+  }
+}
+
+/** Why the row is not what was written last, and the newest mark of the ledger. */
+interface Wrongness {
+  readonly why: string;
+  readonly mark: MarkedAuthority | undefined;
 }
 
 interface Read {
   readonly document: AuthorityDocument;
+  readonly written?: StoredAuthority;
   readonly spoilt?: string;
   /** The state folder says that it is the one that was written last. */
-  readonly isNoted?: boolean;
-  /** What the state folder is to know. */
-  readonly unnoted?: AuthorityMark;
-  /** What is lost, where the state folder knew of another one. */
-  readonly putBack?: Pick<Loss, "name" | "words" | "since">;
+  readonly isNewest?: boolean;
+  readonly wrong?: Wrongness | undefined;
 }
 
+/** Which document counts: the newest one of this custodian that the ledger, or what is kept, says to be the newest. */
 async function read(
   vault: Pick<Vault, "authenticate">,
   stored: StoredAuthority | undefined,
   mark: MarkedAuthority | undefined,
-  noted: AuthorityMark | undefined,
+  found: Awaited<ReturnType<KeptDocuments["newest"]>>,
 ): Promise<Read> {
-  const spoilt = (why: string): Read => ({ document: NO_AUTHORITY, spoilt: why });
-  if (stored === undefined && mark === undefined && noted !== undefined)
-    return spoilt(
-      `the authority's document is gone, and the state folder knew of revision ${noted.revision}: where the database was put back to before anybody was enrolled, remove ${MARK_FILE} from it`,
-    );
-  if (stored === undefined)
-    return mark === undefined ? { document: NO_AUTHORITY } : spoilt("the authority's document is gone");
-  const mac = await macOf(vault, stored.revision, stored.document);
-  if (!sameMac(mac, stored.mac)) return spoilt("the authority's document was changed");
-  const { revision } = stored;
-  const isOf = (one: AuthorityMark | undefined): boolean =>
-    one?.revision === revision && sameMac(mac, Buffer.from(one.mac, "hex"));
-  // The ledger's own mark may be hidden, or changed: what it has then is older.
-  const isNoted = isOf(noted) && (mark === undefined || mark.revision < revision || isOf(mark));
-  if (!isNoted && !isOf(mark))
-    return spoilt(`the authority stands at revision ${revision}, the ledger at ${mark?.revision ?? "none"}`);
-  const document = readCanonical(stored.document, authorityDocument);
-  if (document instanceof Wrong) return spoilt(`the authority's document: ${document.why}`);
-  if (isNoted) return { document, isNoted };
-  const unnoted = { revision, mac: Buffer.from(mac).toString("hex") };
-  if (noted === undefined || noted.revision < revision) return { document, unnoted };
-  const name = `authority at revision ${revision}, not ${noted.revision} ${noted.mac}`;
-  const words = `the authority stands at revision ${revision}, and the state folder knew of ${noted.revision}`;
-  return { document, unnoted, putBack: { name, words, since: mark?.at ?? 0 } };
+  const kept = found && { ...found.kept, mac: await macOf(vault, found.kept.revision, found.kept.document) };
+  const row = stored && sameMac(await macOf(vault, stored.revision, stored.document), stored.mac) ? stored : undefined;
+  if (row !== undefined && isOf(row, mark) && (kept === undefined || kept.revision <= row.revision))
+    return readable(row, { isNewest: kept !== undefined && found?.isInState === true && isSame(kept, row) });
+  if (kept !== undefined && (mark === undefined || mark.revision < kept.revision || isOf(kept, mark))) {
+    const isRight = row !== undefined && isSame(row, kept);
+    const wrong = isRight ? undefined : { why: whyNot(stored, row), mark };
+    return readable(kept, { isNewest: found?.isInState === true, wrong });
+  }
+  if (stored === undefined && mark === undefined) return { document: NO_AUTHORITY };
+  const is = row === undefined ? whyNot(stored, row) : `the authority stands at revision ${row.revision}`;
+  const knew =
+    kept === undefined ? "none is kept outside the database" : `revision ${kept.revision} is kept outside it`;
+  return { document: NO_AUTHORITY, spoilt: `${is}, the ledger at ${mark?.revision ?? "none"}, and ${knew}` };
+}
+
+function readable(written: StoredAuthority, more: Pick<Read, "isNewest" | "wrong">): Read {
+  const document = readCanonical(written.document, authorityDocument);
+  return document instanceof Wrong
+    ? { document: NO_AUTHORITY, spoilt: `the authority's document: ${document.why}` }
+    : { document, written, ...more };
+}
+
+function whyNot(stored: StoredAuthority | undefined, row: StoredAuthority | undefined = undefined): string {
+  if (stored === undefined) return "the authority's document is gone";
+  return row === undefined
+    ? "the authority's document was changed"
+    : `the authority stands at revision ${row.revision}`;
+}
+
+function isSame(one: StoredAuthority, other: StoredAuthority): boolean {
+  return one.revision === other.revision && one.document === other.document && sameMac(other.mac, one.mac);
+}
+
+function isOf({ revision, mac }: StoredAuthority, mark: AuthorityMark | undefined): boolean {
+  return mark?.revision === revision && sameMac(mac, Buffer.from(mark.mac, "hex"));
+}
+
+function markOf({ revision, mac }: StoredAuthority): AuthorityMark {
+  return { revision, mac: Buffer.from(mac).toString("hex") };
 }
 
 async function macOf(vault: Pick<Vault, "authenticate">, revision: number, document: string): Promise<Uint8Array> {
-  const [mac] = await vault.authenticate([
-    boundData("meterkeep-record-1/authority-document", String(revision), document),
-  ]);
+  const [mac] = await vault.authenticate([boundData(DOCUMENT_DOMAIN, String(revision), document)]);
   return mac as Uint8Array;
 }

@@ -75,7 +75,7 @@ export async function sealsAgain(
 export interface MakeGoodDependencies extends KeysAgainDependencies {
   readonly ledger: Pick<CustodyStore["ledger"], "ofKinds">;
   readonly authority: Pick<Authority, "document" | "freeze">;
-  readonly documents: Pick<DocumentKeeper, "change" | "spoilt" | "isBefore">;
+  readonly documents: Pick<DocumentKeeper, "change" | "spoilt" | "isBefore" | "putRight">;
   readonly headEnds: Pick<HeadEnds, "again">;
   readonly departures: Pick<Departures, "hadLeft">;
 }

@@ -57,8 +57,9 @@ export class SecondStorage {
   readonly #place: SecondStoragePlace;
   #unlocked: Unlocked | undefined;
   #making: { readonly good: MakingGood; readonly dependencies: MakeGoodDependencies } | undefined;
-  /** How many findings there were when losses were looked for. */
+  /** How many findings there were when losses were looked for, and how often the authority's document had been put right. */
   #found = 0;
+  #putRight = 0;
   /** What is wrong with the journal, in words, until people have gone on with it as it is. */
   #broken: string | undefined;
   /** What nobody can know of the journal, in words, while something was lost for which people have to look. */
@@ -112,6 +113,7 @@ export class SecondStorage {
     const isUnwitnessed = await this.#tellUnwitnessed();
     const isBroken = broken.problems.length > 0;
     const good = new MakingGood(withdrawals.journal, losses, dependencies, { isBroken, isUnwitnessed });
+    this.#putRight = dependencies.documents.putRight;
     this.#making = { good, dependencies };
     await this.#tell(broken);
     await good.begin();
@@ -122,11 +124,13 @@ export class SecondStorage {
   async #makeGoodWhatWasFound(): Promise<void> {
     const { withdrawals, committer } = this.#open;
     if (this.#making === undefined || this.#making.good.isGoingOn) return;
-    if (this.store.ledger.foreign.found === this.#found) return;
     const { dependencies } = this.#making;
-    const losses = await this.#lossesFound();
+    const { putRight } = dependencies.documents;
+    if (this.store.ledger.foreign.found === this.#found && putRight === this.#putRight) return;
+    const losses = [...(await lossesOf(this.store)), ...(await this.#lossesFound())];
     await sealsAgain(withdrawals.journal, losses, { committer, now: this.#place.now });
     const good = new MakingGood(withdrawals.journal, losses, dependencies, { isBroken: this.#broken !== undefined });
+    this.#putRight = putRight;
     this.#making = { good, dependencies };
     await good.begin();
   }

@@ -5,6 +5,7 @@ import type { Pool } from "pg";
 import { authorityService } from "../authority/authority-service.ts";
 import { DocumentKeeper } from "../authority/document-keeper.ts";
 import { ExecutedChanges } from "../authority/executed-changes.ts";
+import { KeptDocuments } from "../authority/kept-documents.ts";
 import { KeyControl } from "../authority/key-control.ts";
 import { openAuthority } from "../authority/open-authority.ts";
 import { Backups } from "../backup/backups.ts";
@@ -147,7 +148,7 @@ export async function openCustodyIn(
     committer,
     vault,
     ledger,
-    stateFolder,
+    kept: new KeptDocuments({ stateFolder, secondStorage: secondStorage.directory, vault, onFailure }),
     now,
     onFailure,
   });
@@ -389,6 +390,7 @@ export async function openCustodyIn(
       enrolments,
       pki,
       removals,
+      documents,
       foreignWatch,
       patrol,
       requireOwnRules,

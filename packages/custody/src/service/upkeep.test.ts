@@ -9,7 +9,16 @@ test("what the PKI cannot do now, since a token is away or a revocation is stuck
   const part = (name: string) =>
     new Proxy({}, { get: (_, method) => async () => void done.push(`${name}.${String(method)}`) });
   const names = ["opened", "secondStorage", "bursts", "contacts", "enrolmentContacts", "sessions", "uploads"];
-  const others = ["backups", "rotations", "enrolments", "removals", "foreignWatch", "leases", "leaseContacts"];
+  const others = [
+    "backups",
+    "rotations",
+    "enrolments",
+    "removals",
+    "foreignWatch",
+    "leases",
+    "leaseContacts",
+    "documents",
+  ];
   const pki = { tend: () => Promise.reject(away), onFailure: (error: unknown) => void failures.push(error) };
   const parts = {
     ...Object.fromEntries([...names, ...others].map((name) => [name, part(name)])),
@@ -19,6 +28,13 @@ test("what the PKI cannot do now, since a token is away or a revocation is stuck
   };
   await upkeep(parts as unknown as UpkeepParts).sweep();
   assert.deepEqual(failures, [away]);
-  for (const wanted of ["removals.sweep", "foreignWatch.tend", "leases.sweep", "secondStorage.tend", "opened.tend"])
+  for (const wanted of [
+    "removals.sweep",
+    "foreignWatch.tend",
+    "leases.sweep",
+    "secondStorage.tend",
+    "opened.tend",
+    "documents.tend",
+  ])
     assert.ok(done.includes(wanted), wanted);
 });

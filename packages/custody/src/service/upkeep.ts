@@ -1,4 +1,5 @@
 import { LedgerError, type LedgerKeeper } from "@meterkeep/ledger";
+import type { DocumentKeeper } from "../authority/document-keeper.ts";
 import type { Backups } from "../backup/backups.ts";
 import type { SecondStorage } from "../backup/second-storage.ts";
 import type { EnrolmentContacts } from "../enrolment/contacts.ts";
@@ -36,6 +37,7 @@ export interface UpkeepParts {
   readonly enrolments: Pick<Enrolments, "sweep">;
   readonly pki: Pick<Pki, "tend" | "onFailure">;
   readonly removals: Pick<Removals, "sweep">;
+  readonly documents: Pick<DocumentKeeper, "tend">;
   readonly foreignWatch: Pick<ForeignWatch, "tend" | "passed">;
   readonly patrol: Pick<LedgerPatrol, "tick" | "passed">;
   /** Refuses a database that can answer otherwise than by its rows. @throws LedgerError `ledger-under-rules` */
@@ -84,6 +86,7 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
       }
       await backups.sweep();
       if (keeper.state.halt === undefined) {
+        await parts.documents.tend();
         await parts.foreignWatch.tend();
         await parts.leases.sweep();
         await secondStorage.tend();

@@ -166,6 +166,7 @@ async function commitAll(
 
 const AUTHORITY_WRITES: ReadonlySet<string> = new Set<AuthorityWrite["kind"]>([
   "put-authority",
+  "put-authority-right",
   "add-manifest-part",
   "add-manifest",
   "add-change",

@@ -46,6 +46,17 @@ export function authorityRecordsContract(
     assert.deepEqual(found, { ...mark, sequence: 1, at });
   });
 
+  contract("a document is put right whatever is there, and goes on from there", async (store) => {
+    const of = (revision: number, document: string) => ({ revision, document, mac: new Uint8Array(32).fill(revision) });
+    for (const authority of [of(7, "{}"), of(3, "[]"), of(3, "{}")]) {
+      await store.commit([{ kind: "put-authority-right", authority }]);
+      const { stored } = await store.authority.document();
+      assert.deepEqual({ ...stored, mac: new Uint8Array(stored?.mac ?? []) }, authority);
+    }
+    await store.commit([{ kind: "put-authority", authority: of(4, "{}") }]);
+    await assert.rejects(store.commit([{ kind: "put-authority", authority: of(4, "{}") }]), conflict);
+  });
+
   contract("manifests, changes and approvals come back as they were, each once", async (store) => {
     const manifest = manifestOf();
     const change = {

@@ -65,6 +65,9 @@ export function applyAuthority(draft: HeldAuthority, write: AuthorityWrite): voi
         throw conflict("the authority is at another revision");
       draft.document = write.authority;
       return;
+    case "put-authority-right":
+      draft.document = write.authority;
+      return;
     case "add-manifest-part": {
       const { hash, part, octets } = write.part;
       const name = `${hash}/${part}`;

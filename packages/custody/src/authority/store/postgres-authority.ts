@@ -29,6 +29,8 @@ export const AUTHORITY_GRANTS = {
 } as const;
 
 const WHOLE = ["*", "*"] as const;
+/** More than 256 approvers and 4096 who were removed come to; half a gigabyte is more than one text can have here. */
+const MOST_DOCUMENT_CHARACTERS = 4 * 1024 * 1024;
 /** One is enough for nothing to be sealed. */
 const LOST_AT_ONCE = 8;
 const hex = (octets: Buffer): string => octets.toString("hex");
@@ -39,7 +41,8 @@ export function authorityIn(pool: Pool, foreign: ForeignEntries): AuthorityRecor
   return {
     document: async () => {
       const { rows } = await pool.query<{ revision: number; document: string; mac: Buffer }>(
-        "select revision, document, mac from authority where utility = $1 and island = $2",
+        `select revision, left(document, ${MOST_DOCUMENT_CHARACTERS + 1}) as document, substring(mac from 1 for 33) as mac
+         from authority where utility = $1 and island = $2`,
         [...WHOLE],
       );
       const [mark] = await countingEntries(
@@ -178,6 +181,16 @@ async function writeOne(client: PoolClient, write: AuthorityWrite): Promise<void
               values,
             );
       requireOne(rowCount, "the authority is at another revision");
+      return;
+    }
+    case "put-authority-right": {
+      const { revision, document, mac } = write.authority;
+      await client.query(
+        `insert into authority (utility, island, revision, document, mac) values ($1, $2, $3, $4, $5)
+         on conflict (utility, island) do update
+           set revision = excluded.revision, document = excluded.document, mac = excluded.mac`,
+        [...WHOLE, revision, document, Buffer.from(mac)],
+      );
       return;
     }
     case "add-manifest-part": {

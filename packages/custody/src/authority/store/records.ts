@@ -11,6 +11,9 @@ export interface StoredAuthority {
   readonly mac: Uint8Array;
 }
 
+/** What the MAC of the document begins with, wherever it lies. */
+export const DOCUMENT_DOMAIN = "meterkeep-record-1/authority-document";
+
 /** What the ledger remembers of the document. */
 export interface AuthorityMark {
   readonly revision: number;
@@ -137,6 +140,8 @@ export interface OffCounts {
 /** Durable changes of the authority; each is one of `Write`. */
 export type AuthorityWrite =
   | { readonly kind: "put-authority"; readonly authority: StoredAuthority }
+  /** In the place of whatever is there. */
+  | { readonly kind: "put-authority-right"; readonly authority: StoredAuthority }
   /** Before the manifest itself; one that is there stays. */
   | { readonly kind: "add-manifest-part"; readonly part: ManifestPart }
   | { readonly kind: "add-manifest"; readonly manifest: StoredManifest }
