@@ -34,8 +34,9 @@ export function pkiLedgerOfEntries(entries: EntriesInMemory): PkiLedger {
 }
 
 const IS_ORDER = `kind = '${CERTIFICATE_ORDERED}'`;
-const AUTHORITY = "decode(body::jsonb->>'authority', 'hex')";
-const SERIAL = "decode(body::jsonb->>'serial', 'hex')";
+/** By the text, since what was changed need not be JSON: reading it as such would fail for all. In text, a quote in a name is escaped. */
+const member = (name: string): string => `substring(body from '"${name}":"([^"]*)"') collate "C"`;
+const [AUTHORITY, SERIAL] = [member("authority"), member("serial")];
 
 /** In PostgreSQL, each by an index of the ledger; without what somebody else has appended to it or changed in it. */
 export function postgresPkiLedger(client: SqlClient, foreign: ForeignEntries): PkiLedger {
@@ -45,15 +46,14 @@ export function postgresPkiLedger(client: SqlClient, foreign: ForeignEntries): P
     ofSerials: (authority, serials) =>
       orders(
         // One by one, also where nothing has gathered statistics: joined otherwise, all orders of the authority are read.
-        `select found.* from (select distinct serial from unnest($2::bytea[]) as serial) as wanted, lateral (
+        `select found.* from (select distinct serial from unnest($2::text[]) as serial) as wanted, lateral (
            select ${ENTRY_COLUMNS} from ledger
-           where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} = wanted.serial ${countingOnly(3)} offset 0
+           where ${IS_ORDER} and ${AUTHORITY} = $1 and ${SERIAL} = wanted.serial ${countingOnly(3)} offset 0
          ) as found
          union all select ${ENTRY_COLUMNS} from ledger where kind = '${AUTHORITY_MADE}'
-           and coalesce(body::jsonb->>'parent', body::jsonb->>'authority') = encode($1::bytea, 'hex')
-           and decode(body::jsonb->>'serial', 'hex') = any($2::bytea[]) ${countingOnly(3)}`,
-        octets(authority),
-        serials.map(octets),
+           and coalesce(${member("parent")}, ${AUTHORITY}) = $1 and ${SERIAL} = any($2::text[]) ${countingOnly(3)}`,
+        authority,
+        [...serials],
       ),
     ofMeter: (systemTitle) =>
       orders(
@@ -63,10 +63,10 @@ export function postgresPkiLedger(client: SqlClient, foreign: ForeignEntries): P
     page: (authority, after, limit) =>
       orders(
         `select ${ENTRY_COLUMNS} from ledger
-         where ${IS_ORDER} and ${AUTHORITY} = $1::bytea and ${SERIAL} > $2::bytea ${countingOnly(3)}
+         where ${IS_ORDER} and ${AUTHORITY} = $1 and ${SERIAL} > $2 ${countingOnly(3)}
          order by ${AUTHORITY}, ${SERIAL} limit ${Math.trunc(limit)}`,
-        octets(authority),
-        octets(after ?? ""),
+        authority,
+        after ?? "",
       ),
     countSince: async (requester, since) => {
       // Whole, so that none counts that somebody has changed to be one.
@@ -84,15 +84,11 @@ export function postgresPkiLedger(client: SqlClient, foreign: ForeignEntries): P
       const removed = await countingEntries(
         client,
         foreign,
-        `select ${ENTRY_COLUMNS} from ledger where kind = '${CERTIFICATES_REMOVED}' and body::jsonb->>'plan' = $1
-           and body::jsonb->>'meter' = any($2::text[]) ${countingOnly(3)}`,
+        `select ${ENTRY_COLUMNS} from ledger where kind = '${CERTIFICATES_REMOVED}' and ${member("plan")} = $1
+           and ${member("meter")} = any($2::text[]) ${countingOnly(3)}`,
         [plan, [...meters]],
       );
       return new Set(removed.map(({ body }) => (JSON.parse(body) as { readonly meter: string }).meter));
     },
   };
-}
-
-function octets(hex: string): Buffer {
-  return Buffer.from(hex, "hex");
 }

@@ -135,6 +135,30 @@ test("no reading that decides believes an entry that was changed, and each goes 
     assert.ok(findings.every(({ fault }) => fault === "altered"));
   }));
 
+test("entries that are no JSON any more cost the readings that decide nothing but themselves", () =>
+  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
+    const store = postgresCustodyStore(pool);
+    store.ledger.foreign.judgeBy(leafJudge(vault));
+    const write = async (round: number) => {
+      const growth = growthOf(await edgeOf(store.ledger), drafts(round));
+      await store.commit([], { ...growth, macs: await growthMacs(vault, growth) });
+    };
+    await write(1);
+    const before = await readings(store);
+    await write(2);
+    const count = drafts(1).length;
+    await asOwner(adminUrl, async (owner) => {
+      // One over what JSON says would keep them from being written, and is the owner's to drop.
+      const { rows } = await owner.query<{ name: string }>(
+        "select indexname as name from pg_indexes where tablename = 'ledger' and indexdef like '%json%'",
+      );
+      for (const { name } of rows) await owner.query(`drop index ${name}`);
+      // With all that is looked for by text still in it.
+      await owner.query("update ledger set body = body || '}' where sequence > $1", [count]);
+    });
+    assert.deepEqual(await readings(store), before);
+  }));
+
 test("a mark that is no JSON any more has its own meter refused, and no other that is loaded in the same turn", () =>
   withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
     const store = postgresCustodyStore(pool);
