@@ -108,7 +108,7 @@ export { type DerivedNodes, derivedNodes, judgedLeaves, type LeafSource } from "
 export { append, type CompletedNode, EMPTY_FRONTIER, type Frontier, rootOf } from "./tree/frontier.ts";
 export { EMPTY_ROOT, leafHash, nodeHash } from "./tree/node-hash.ts";
 export { consistencyProof, inclusionProof, type ReadNode } from "./tree/proofs.ts";
-export { frontierAt, readerOf, rootAt, type StoredNodes } from "./tree/stored-nodes.ts";
+export { frontierAt, readerBehind, readerOf, rootAt, type StoredNodes } from "./tree/stored-nodes.ts";
 export { includes, isGrownFrom, type TreeHead } from "./tree/verify-proofs.ts";
 export { fileWitness } from "./witness/file-witness.ts";
 export { type InstanceOptions, instanceWitness } from "./witness/instance-witness.ts";

@@ -5,7 +5,7 @@ import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
-import type { Committer } from "../store/committer.ts";
+import type { Committer, GroupCommitter } from "../store/committer.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import { isWhole, toldFaults } from "./ledger-faults.ts";
 import { BACKUP_CREATED, type BackupFacts, manifestOf } from "./manifest.ts";
@@ -25,7 +25,7 @@ export interface BackupDependencies {
   readonly recipients: readonly RecoveryRecipient[];
   /** Which root key opens the vault, where it has one. */
   readonly rootKey?: string | undefined;
-  readonly committer: Committer;
+  readonly committer: Committer & Pick<GroupCommitter, "edge">;
   readonly reads: LedgerReads;
   readonly checkpoints: Pick<CheckpointStore, "list">;
   readonly keeper: Pick<LedgerKeeper, "checkpoint" | "history" | "state">;
@@ -137,13 +137,15 @@ export class Backups {
     };
     live.sealer[Symbol.dispose]();
     const before = keeper.state.checkpoint?.checkpoint.size ?? 0;
+    // What of the ledger is gone by now is needed for no proof of what follows.
+    const { frontier } = await committer.edge();
     await committer.submit({ entries: [installationEntry(now(), BACKUP_CREATED, caller.name, facts)] });
     await keeper.checkpoint();
     const note = keeper.state.checkpoint?.note;
     const written = await entryOf(reads, before, live.id);
     if (note === undefined || written === undefined)
       throw new CallRefusal("custodian-failed", "the ledger has no checkpoint over this backup");
-    const manifest = await manifestOf(reads, checkpoints, await keeper.history(), written, note);
+    const manifest = await manifestOf(reads, checkpoints, await keeper.history(), written, note, frontier);
     return { manifest: JSON.stringify(manifest) };
   }
 
@@ -173,9 +175,7 @@ export class Backups {
 async function entryOf(reads: LedgerReads, after: number, backup: string): Promise<LedgerEntry | undefined> {
   for (let from = after; ; ) {
     const page = await reads.read(from, 200);
-    const found = page.find(
-      ({ kind, body }) => kind === BACKUP_CREATED && (JSON.parse(body) as BackupFacts).backup === backup,
-    );
+    const found = page.find(({ kind, body }) => kind === BACKUP_CREATED && body.includes(`"backup":"${backup}"`));
     if (found !== undefined || page.length === 0) return found;
     from = (page.at(-1) as LedgerEntry).sequence;
   }

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import {
   type CheckpointStore,
   entryLine,
+  type Frontier,
   includes,
   inclusionProof,
   isSignedBy,
@@ -18,8 +19,11 @@ import {
   logName,
   type Note,
   parseNote,
+  type ReadNode,
+  readerBehind,
   readerOf,
 } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
 import { CustodyError } from "../errors.ts";
 import type { ToldFaults } from "./ledger-faults.ts";
 
@@ -72,17 +76,28 @@ interface KeyChange {
 /** Checkpoints that are looked through for one that the former keys have signed. */
 const CHECKPOINTS_AT_ONCE = 100;
 
-/** Makes the manifest of a backup whose entry a checkpoint covers. */
+/**
+ * Makes the manifest of a backup whose entry a checkpoint covers, whatever of the entries before it is gone.
+ *
+ * @param before where the ledger ended at most before that entry
+ * @throws CallRefusal `custodian-failed` where an entry since then is gone: nothing proves the backup
+ */
 export async function manifestOf(
   reads: LedgerReads,
   checkpoints: Pick<CheckpointStore, "list">,
   { keys, log }: Pick<LedgerHistory, "keys" | "log">,
   entry: LedgerEntry,
   checkpoint: string,
+  before: Frontier,
 ): Promise<BackupManifest> {
-  const proven = async ({ sequence }: LedgerEntry, note: string): Promise<string[]> => {
+  const proven = async ({ sequence }: LedgerEntry, note: string, read: ReadNode): Promise<string[] | undefined> => {
     const { size } = parseNote(note).checkpoint;
-    return (await inclusionProof(readerOf(reads), sequence - 1, size)).map((hash) => Buffer.from(hash).toString("hex"));
+    try {
+      return (await inclusionProof(read, sequence - 1, size)).map((hash) => Buffer.from(hash).toString("hex"));
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
   };
   const changes: KeyChange[] = [];
   for (const [at, { entry: announced }] of keys.slice(1).entries()) {
@@ -90,21 +105,24 @@ export async function manifestOf(
     if (announced === undefined) break;
     const listed = await checkpoints.list(announced.sequence, CHECKPOINTS_AT_ONCE);
     const signed = listed.find(({ note }) => isSigned(note, former));
-    // Who has no such checkpoint needs the keys from elsewhere, and is told so.
-    if (signed === undefined) break;
-    changes.push({
-      entry: entryLine(announced),
-      proof: await proven(announced, signed.note),
-      checkpoint: signed.note,
-    });
+    const proof = signed && (await proven(announced, signed.note, readerOf(reads)));
+    // Who has no such checkpoint, or no proof since an entry is gone, needs the keys from elsewhere, and is told so.
+    if (signed === undefined || proof === undefined) break;
+    changes.push({ entry: entryLine(announced), proof, checkpoint: signed.note });
   }
+  const proof = await proven(entry, checkpoint, readerBehind(before, reads));
+  if (proof === undefined)
+    throw new CallRefusal(
+      "custodian-failed",
+      `entries of the ledger between ${before.size} and its checkpoint are gone, written and taken away while the backup was made: nothing proves it; make another one`,
+    );
   return {
     format: "meterkeep-backup-manifest-1",
     log: log ?? "",
     keys: keys.map((one) => keysJson(one.keys)),
     entry: entryLine(entry),
     sequence: entry.sequence,
-    proof: await proven(entry, checkpoint),
+    proof,
     checkpoint,
     changes,
   };

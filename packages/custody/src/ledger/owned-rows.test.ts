@@ -301,6 +301,13 @@ test("a backup of a ledger in which something was changed says so when it is mad
     (await troubleOf(site))?.message ?? "",
     /entry 3, entry 5 of the ledger: changed .* entry 200 of the ledger: written by this custodian, and gone/,
   );
+  // One of the last block as well, of which nothing is stored above the leaves: the next one is proven all the same.
+  const late = (site.custody.ledger.state.checkpoint?.checkpoint.size ?? 0) - 2;
+  await owner(`delete from ledger where sequence = ${late}`);
+  const next = await backups.makeBackup(site);
+  const missing = [200, late].map((sequence) => ({ from: sequence, to: sequence }));
+  assert.deepEqual(verifyManifest(next.manifest).facts.faults?.missing, missing);
+  assert.match(verifyManifest(next.manifest).facts.faults?.words ?? "", new RegExp(`gone: entries 200, ${late}$`));
   await site.stop();
   const target = await backups.emptyDatabase();
   const { faults } = await backups.restoreInto(target, file, site.escrow);

@@ -32,6 +32,31 @@ export function readerOf(stored: StoredNodes): ReadNode {
   };
 }
 
+/**
+ * Reads nodes of a tree that has grown out of a known right edge: what of the first entries is gone, or was changed, is needed for no
+ * proof of a later one. @throws RangeError for one of which something later is gone.
+ */
+export function readerBehind({ size, peaks }: Frontier, stored: StoredNodes): ReadNode {
+  const behind = readerOf(stored);
+  const known = new Map<string, Uint8Array>();
+  for (let [level, from, at] = [Math.floor(Math.log2(Math.max(size, 1))), 0, 0]; level >= 0; level -= 1) {
+    const width = 2 ** level;
+    if (Math.floor(size / width) % 2 === 0) continue;
+    known.set(`${level}/${from / width}`, peaks[at] as Uint8Array);
+    from += width;
+    at += 1;
+  }
+  const read: ReadNode = async (level, index) => {
+    const peak = known.get(`${level}/${index}`);
+    if (peak !== undefined) return peak;
+    const isAcross = index * 2 ** level < size && (index + 1) * 2 ** level > size;
+    return isAcross
+      ? nodeHash(await read(level - 1, 2 * index), await read(level - 1, 2 * index + 1))
+      : behind(level, index);
+  };
+  return read;
+}
+
 /** The hash over a complete subtree, by all hashes of one of its levels: a power of two. */
 export function wholeOf(hashes: readonly Uint8Array[]): Uint8Array {
   let left = hashes;

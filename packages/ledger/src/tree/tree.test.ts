@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { append, EMPTY_FRONTIER, type Frontier, rootOf } from "./frontier.ts";
 import { EMPTY_ROOT, leafHash, nodeHash } from "./node-hash.ts";
 import { consistencyProof, inclusionProof } from "./proofs.ts";
+import { readerBehind } from "./stored-nodes.ts";
 import { includes, isGrownFrom, type TreeHead } from "./verify-proofs.ts";
 
 const SIZES = 40;
@@ -73,4 +74,33 @@ test("every tree is proven to have grown from each before it, and from no other"
   assert.equal(isGrownFrom(headOf(5), headOf(3), []), false);
   await assert.rejects(inclusionProof(read, 3, 3), RangeError);
   await assert.rejects(consistencyProof(read, 4, 3), RangeError);
+});
+
+test("what follows a known edge is proven whatever of the entries before it is gone, and nothing where one since is", async () => {
+  for (const size of [1, 2, 7, 8, 21, 32, 39]) {
+    const edge = leaves.slice(0, size).reduce((to, leaf) => append(to, leaf).frontier, EMPTY_FRONTIER);
+    const behind = (gone: (index: number) => boolean) =>
+      readerBehind(edge, {
+        nodes: async (level, from, count) =>
+          level > 0 ? [] : leaves.slice(from, from + count).filter((_, at) => !gone(from + at)),
+      });
+    for (let whole = size + 1; whole <= SIZES; whole += 1)
+      for (let index = size; index < whole; index += 1) {
+        const proof = await inclusionProof(
+          behind((at) => at < size),
+          index,
+          whole,
+        );
+        assert.ok(includes(headOf(whole), index, leaves[index] as Uint8Array, proof), `${index} of ${whole}`);
+      }
+    if (size < SIZES - 1)
+      await assert.rejects(
+        inclusionProof(
+          behind((at) => at === SIZES - 1),
+          size,
+          SIZES,
+        ),
+        RangeError,
+      );
+  }
 });
