@@ -73,6 +73,7 @@ export {
   type KeeperSettings,
   type KeeperState,
   LedgerKeeper,
+  type NamedWitnesses,
 } from "./keeper/ledger-keeper.ts";
 export type { WitnessState } from "./keeper/witness-desk.ts";
 export { Ledger } from "./ledger.ts";

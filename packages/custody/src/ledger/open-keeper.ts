@@ -9,12 +9,15 @@ import {
   type KeeperSettings,
   LedgerKeeper,
   type LedgerReads,
+  type NamedWitnesses,
   rootOf,
   type TreeHead,
   type Witness,
 } from "@meterkeep/ledger";
+import { CustodyError } from "../errors.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
+import { stateNote } from "../vault/state-note.ts";
 import { ledgerSigners } from "./ledger-signer.ts";
 import { LEDGER_FOLDER, nearWitness } from "./near-witness.ts";
 import type { PatrolSettings } from "./patrol.ts";
@@ -38,6 +41,8 @@ export async function keeperIn(
     Pick<KeeperPorts, "head" | "signableHead" | "append" | "renewNodes" | "keys" | "now"> & {
       readonly stateFolder: string;
       readonly options: LedgerOptions;
+      /** Hears of what should not happen. */
+      readonly onFailure: (error: unknown) => void;
     },
 ): Promise<LedgerKeeper> {
   const { vault, signing, head, signableHead, append, renewNodes, keys, now, options } = parts;
@@ -57,7 +62,34 @@ export async function keeperIn(
     settings: { ...DEFAULT_KEEPER_SETTINGS, ...options.settings },
     approvers: options.approvers ?? [],
     approved: await readApproved(join(folder, APPROVED)),
+    named: namedWitnesses(folder, vault, parts.onFailure),
   });
+}
+
+/** The file beside the near witness that has the names of all. */
+const WITNESSES_FILE = "witnesses.json";
+
+function namedWitnesses(
+  folder: string,
+  vault: OpenedVault["vault"],
+  onFailure: (error: unknown) => void,
+): NamedWitnesses {
+  const path = join(folder, WITNESSES_FILE);
+  const note = stateNote<{ readonly names: string }>({
+    path,
+    domain: "meterkeep-ledger-witnesses-1",
+    fields: ["names"],
+    vault,
+  });
+  return {
+    read: async () => {
+      const found = await note.read();
+      if (found === "not ours")
+        onFailure(new CustodyError("record-not-authentic", `${path} was not written by this custodian`));
+      return found === undefined || found === "not ours" ? [] : (JSON.parse(found.names) as readonly string[]);
+    },
+    keep: (names) => note.keep({ names: JSON.stringify(names) }),
+  };
 }
 
 /** Size and root of the ledger as it is stored. */

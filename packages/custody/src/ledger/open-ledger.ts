@@ -98,6 +98,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenedLedger> {
     now,
     stateFolder,
     options,
+    onFailure,
     head: () => committer.head(),
     signableHead: () => committer.signableHead(),
     append: (...entries) => committer.submit({ entries }),

@@ -195,6 +195,10 @@ test("a second instance notices a database restored together with the custodian'
       cpSync(join(place, "yesterday"), join(bench.folder, "ledger"), { recursive: true });
       assert.equal(haltOf(await bench.start(options)), "ledger-restored");
       assert.equal(haltOf(await bench.start()), "ledger-witness-missing", "and it cannot be left out");
+      await asOwner(bench.ownerUrl, (pool) =>
+        pool.query("update ledger set body = body || ' ' where kind = 'ledger-witnesses'"),
+      );
+      assert.equal(haltOf(await bench.start()), "ledger-witness-missing", "whatever became of the entry that names it");
     } finally {
       server.close();
       rmSync(place, { recursive: true });

@@ -53,6 +53,14 @@ export interface KeeperPorts {
   readonly approvers: readonly Approver[];
   /** What two people have approved, where there is such a thing. */
   readonly approved: ApprovedChange | undefined;
+  /** The names of its witnesses, kept where whoever owns the database has no hand in it. */
+  readonly named?: NamedWitnesses | undefined;
+}
+
+/** Which witnesses a ledger must have, besides what its own entry says, which somebody may have changed. */
+export interface NamedWitnesses {
+  read(): Promise<readonly string[]>;
+  keep(names: readonly string[]): Promise<void>;
 }
 
 /** How a ledger is kept, for people. */
@@ -155,6 +163,7 @@ export class LedgerKeeper {
     const names = this.#desks.map(({ state }) => state.name);
     const { witnesses } = await this.history();
     if (names.some((name) => !witnesses.includes(name))) await this.#record(WITNESSES, this.#named());
+    await this.#ports.named?.keep(names);
   }
 
   /** Makes a checkpoint where one is due; to be called every second, and whenever much was written. */
@@ -228,7 +237,8 @@ export class LedgerKeeper {
     const faults = await Promise.all(this.#desks.map((desk) => desk.examine()));
     const fault = faults.find((one) => one !== undefined);
     const configured = this.#desks.map(({ state }) => state.name);
-    const gone = history.witnesses.filter((name) => !configured.includes(name));
+    const named = new Set([...history.witnesses, ...((await this.#ports.named?.read()) ?? [])]);
+    const gone = [...named].filter((name) => !configured.includes(name));
     if (fault?.code === "ledger-restored") await this.#resume(fault);
     else if (fault !== undefined) this.halt(fault);
     else if (gone.length > 0) await this.#giveUp(gone);
@@ -264,7 +274,10 @@ export class LedgerKeeper {
       `the ledger names the witnesses ${gone.join(", ")}, which are not configured any more`,
     );
     const done = await this.#onApproval(fault, { kind: "witnesses", log: log ?? "", witnesses: gone });
-    if (done !== undefined) await this.#record(WITNESSES, { ...this.#named(), gone, ...done });
+    if (done === undefined) return;
+    // Before the entry, which makes the ledger another than the one that was approved.
+    await this.#ports.named?.keep(this.#desks.map(({ state }) => state.name));
+    await this.#record(WITNESSES, { ...this.#named(), gone, ...done });
   }
 
   async #onApproval(
