@@ -1,22 +1,16 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { migrate } from "@meterkeep/postgres";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import fc from "fast-check";
 import { auditStored } from "./audit.ts";
-import { entryLeaf, entryLine, type LedgerEntry } from "./entry.ts";
+import { entryLine, type LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
 import { EMPTY_EDGE, growthOf } from "./growth.ts";
 import { Ledger } from "./ledger.ts";
 import { memoryLedgerStore } from "./memory-store.ts";
 import { LEDGER_MIGRATIONS, postgresLedgerStore } from "./postgres-store.ts";
-import { edgeOf } from "./store.ts";
 import { draft, ledgerStoreContract } from "./testing/ledger-store-contract.ts";
-import { rootOf } from "./tree/frontier.ts";
 
 const migrations = [{ component: "ledger", directory: LEDGER_MIGRATIONS }];
 
@@ -155,45 +149,6 @@ test("an entry's line is JSON with its members in their order, whatever texts ar
     ),
   );
 });
-
-test("a chained ledger becomes a tree by the upgrade, its last hash an entry, each leaf as the program makes it", () =>
-  withTestDatabase({}, async ({ pool }) => {
-    const folder = mkdtempSync(join(tmpdir(), "meterkeep-ledger-"));
-    try {
-      cpSync(new URL("0001-ledger.sql", LEDGER_MIGRATIONS), join(folder, "0001-ledger.sql"));
-      const before = pathToFileURL(`${folder}/`);
-      await migrate(pool, [{ component: "ledger", directory: before }], { version: "test" });
-      const odd = 'a "b" \\ \u0001\u007f\t ü \u2028 😀';
-      for (let sequence = 1; sequence <= 520; sequence += 1)
-        await pool.query(
-          "insert into ledger values ($1, 5, 'session-opened', $2, 'u', $2, $3, $4, sha256($5), sha256($6))",
-          [
-            sequence,
-            odd,
-            sequence % 2 === 0 ? odd : null,
-            JSON.stringify({ sequence, odd }),
-            `${sequence - 1}`,
-            `${sequence}`,
-          ],
-        );
-      await migrate(pool, migrations, { version: "test" });
-      const store = postgresLedgerStore(pool);
-      const ledger = new Ledger(store);
-      const { size, root } = await ledger.head();
-      assert.equal(size, 521);
-      const [first] = await store.read(0, 1);
-      assert.deepEqual([first?.principal, first?.leaf], [odd, entryLeaf(first as LedgerEntry)]);
-      const [last] = await store.read(520, 1);
-      assert.equal(last?.kind, "ledger-became-tree");
-      assert.equal(JSON.parse(last?.body ?? "").chain.sequence, 520);
-      assert.deepEqual(await auditStored(store), { head: { size, root }, fault: undefined });
-      const [entry] = await ledger.append(draft("next"));
-      assert.equal(entry?.sequence, 522);
-      assert.equal(rootOf((await edgeOf(store)).frontier).length, 32);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  }));
 
 test("processes that share a ledger each write on where the others have ended, and one that does not share says so", () =>
   withTestDatabase({ migrations }, async ({ pool }) => {

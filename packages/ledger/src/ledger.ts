@@ -1,7 +1,7 @@
 import { checkDraft, type LedgerDraft, type LedgerEntry } from "./entry.ts";
 import { LedgerError } from "./errors.ts";
 import { type Growth, growthOf, type LedgerEdge } from "./growth.ts";
-import { completeNodes, edgeOf, type LedgerStore } from "./store.ts";
+import { edgeOf, type LedgerStore } from "./store.ts";
 import { rootOf } from "./tree/frontier.ts";
 import type { TreeHead } from "./tree/verify-proofs.ts";
 
@@ -71,10 +71,7 @@ export class Ledger {
   }
 
   async #end(): Promise<LedgerEdge> {
-    if (this.#edge === undefined) {
-      await completeNodes(this.#store);
-      this.#edge = await edgeOf(this.#store);
-    }
+    this.#edge ??= await edgeOf(this.#store);
     return this.#edge;
   }
 

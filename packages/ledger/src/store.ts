@@ -4,8 +4,7 @@ import type { Growth, LedgerEdge } from "./growth.ts";
 import type { EntryRange } from "./ranges.ts";
 import type { StoredEntry } from "./stored-entry.ts";
 import { append, type CompletedNode } from "./tree/frontier.ts";
-import { nodeHash } from "./tree/node-hash.ts";
-import { frontierAt, isStored, readerOf, STORED_EVERY, type StoredNodes } from "./tree/stored-nodes.ts";
+import { frontierAt, isStored, readerOf, type StoredNodes } from "./tree/stored-nodes.ts";
 
 /** Where a commit has ended, and what its writer's key made over that. */
 export interface BoundEnd {
@@ -100,22 +99,6 @@ export async function grownFrom(
 
 /** Few, since each may be of some length. */
 const ROWS_AT_ONCE = 256;
-
-/** Computes what is missing of the stored levels: once, for a ledger from before there was a tree. */
-export async function completeNodes(store: LedgerReads & Pick<LedgerStore, "putNodes">): Promise<void> {
-  const width = 2 ** STORED_EVERY;
-  const read = readerOf(store);
-  let wanted = Math.floor((await store.size()) / width);
-  for (let level = STORED_EVERY; wanted > 0; level += STORED_EVERY, wanted = Math.floor(wanted / width)) {
-    if ((await store.nodes(level, wanted - 1, 1)).length === 1) continue;
-    for (let index = 0; index < wanted; index += 1) {
-      if ((await store.nodes(level, index, 1)).length === 1) continue;
-      // The two halves are computed from the stored level below.
-      const halves = await Promise.all([read(level - 1, 2 * index), read(level - 1, 2 * index + 1)]);
-      await store.putNodes([{ level, index, hash: nodeHash(...halves) }]);
-    }
-  }
-}
 
 /**
  * The same ledger to whoever decides by it: it ends where its writer's last entry is, even one that was changed since, and `read`
