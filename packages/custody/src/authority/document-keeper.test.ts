@@ -128,7 +128,7 @@ test("a row that is gone, garbled, at another revision or older is put right by 
         await bench.start();
         assert.equal(bench.said, said, "what was put right is right");
       }
-    assert.equal(bench.complaints.length, said);
+    assert.deepEqual(bench.complaints, []);
     await bench.freeze(await bench.start(), 4);
     assert.deepEqual([bench.row?.revision, sinceOf(await bench.start())], [4, 4]);
   }));
@@ -206,6 +206,7 @@ test("a running custodian goes by what it knows: it puts its row right when it l
     bench.row = undefined;
     await keeper.tend();
     assert.deepEqual([bench.said, keeper.putRight, bench.row], [1, 1, one?.stored]);
+    assert.equal(bench.complaints.length, 1);
     bench.row = garbled(one?.stored, 77);
     await bench.freeze(keeper, 2);
     assert.deepEqual([bench.said, keeper.putRight, bench.row?.revision], [2, 2, 2]);

@@ -58,6 +58,7 @@ export class DocumentKeeper {
   readonly #spoilt: string | undefined;
   /** What is wrong with the row, where it is to be put right. */
   #wrong: Wrongness | undefined;
+  #isOpen = false;
   /** How often it was put right by this process. */
   #putRight = 0;
   /** Changes of the document that the ledger says after this one it does not have. */
@@ -95,6 +96,7 @@ export class DocumentKeeper {
   async settle(): Promise<void> {
     await this.#turn.run(async () => {
       if (this.#wrong !== undefined) await this.#writeAgain(this.#wrong);
+      this.#isOpen = true;
       await this.#keep();
     });
   }
@@ -198,7 +200,8 @@ export class DocumentKeeper {
     });
     this.#wrong = undefined;
     if (!isTold) this.#putRight += 1;
-    onFailure(new CustodyError("record-not-authentic", words));
+    // At a start it may be a restore: the entry and the freeze say it.
+    if (this.#isOpen) onFailure(new CustodyError("record-not-authentic", words));
   }
 
   /** What cannot be kept now is kept with the next change, or the next look. */

@@ -264,6 +264,8 @@ async function withdrawn(dependencies: MakeGoodDependencies, entry: WithdrawingE
       return documentAgain(dependencies, entry, (document) => {
         const applied = applyChange(document, { kind, body }, hash, now());
         const gone = body["approver"] ?? body["replaces"];
+        // A document that is newer than the ledger has it.
+        if (document.removed.includes(textOf(gone))) return { next: document };
         // Whoever cannot be taken out here counts for nothing all the same.
         return applied !== "elsewhere" && "problem" in applied && gone !== undefined
           ? suspendedAgain(document, textOf(gone), { ...by, reason: `${kind} before a restore` })

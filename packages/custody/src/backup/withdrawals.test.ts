@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { after, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { createPool } from "@meterkeep/postgres";
 import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import { KEPT_FILE } from "../authority/kept-documents.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { AuthorityWorld, DISCONNECT, OPERATOR, person } from "../testing/authority-world.ts";
 import { backupWorld } from "../testing/backup-world.ts";
@@ -137,6 +138,8 @@ test("a restore of weeks later forgets no suspended key, no rights of a head-end
   const target = await backups.emptyDatabase();
   await backups.restoreInto(target, file);
   backups.clock.now += 40 * 86_400_000;
+  // With the authority's document nobody would have to be suspended again.
+  await rm(`${site.escrow}/${KEPT_FILE}`);
   const back = await backups.siteOn(target, { escrow: site.escrow });
   try {
     const now = await stateOf(back);
