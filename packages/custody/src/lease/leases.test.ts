@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
 import { test } from "node:test";
 import type { FieldReport } from "@meterkeep/api/custodian";
+import { memoryCustodyStore } from "../store/memory-store.ts";
+import type { CustodyStore } from "../store/store.ts";
 import { Crash, carryTakeover, HEAD_END, type TestCustody } from "../testing/test-custody.ts";
 import {
   exposureOf,
@@ -16,6 +18,8 @@ import {
   titles,
   withField,
 } from "../testing/test-field.ts";
+import type { TestMeter } from "../testing/test-meter.ts";
+import { FIELD_KINDS } from "./field-record.ts";
 import { type LeaseTerms, signedText } from "./lease-file.ts";
 
 test("a lease has the meters' own keys for its handheld alone, counters that nobody else uses, and stands in the ledger before it leaves", () =>
@@ -143,6 +147,60 @@ test("a lease that is returned, or is not in time, has its keys rotated, and is 
       ],
     );
   }));
+
+test("what is looked at every few seconds is leases that are open or whose meters have no new keys yet, and of the others nothing", () => {
+  const store = memoryCustodyStore();
+  const asked = { ledger: 0, meters: new Set<string>() };
+  const counting: CustodyStore = {
+    ...store,
+    ledger: {
+      ...store.ledger,
+      ofKinds: (kinds) => {
+        if (kinds.includes(FIELD_KINDS.given)) asked.ledger += 1;
+        return store.ledger.ofKinds(kinds);
+      },
+    },
+    load: (title) => {
+      asked.meters.add(title);
+      return store.load(title);
+    },
+  };
+  const lookedAt = async (custody: TestCustody) => {
+    asked.ledger = 0;
+    asked.meters.clear();
+    custody.now += 10_000;
+    await custody.custody.sweep();
+    return [asked.ledger, [...asked.meters].filter((title) => TITLES.some((one) => one === title)).sort()] as const;
+  };
+  return withField(async (custody, [first, second], handheld) => {
+    const returned = async ({ lease }: { readonly lease: string }, of: TestMeter) =>
+      custody.custody.service.returnLease(
+        { journal: journal(handheld, { lease, used: [{ meter: of.systemTitle, next: 0 }] }) },
+        OPERATOR,
+      );
+    await returned(await give(custody, { meters: [titles[0]] }), first);
+    const open = await give(custody, { meters: [titles[1]] });
+    assert.deepEqual(await lookedAt(custody), [0, [TITLES[0]]], "of the open one only its end is waited for");
+    await carryTakeover(custody, first);
+    await lookedAt(custody);
+    assert.deepEqual(await lookedAt(custody), [0, []], "its meter has new keys");
+    await returned(open, second);
+    assert.deepEqual(await lookedAt(custody), [0, [TITLES[1]]]);
+    await carryTakeover(custody, second);
+    await lookedAt(custody);
+    // The next process looks at each once, as does this one where the ledger turns out to have had others' entries.
+    await custody.restart();
+    await lookedAt(custody);
+    assert.deepEqual(await lookedAt(custody), [0, []]);
+    // What comes later finds its lease all the same.
+    await custody.custody.service.loseHandheld({ handheld: "HH-7", reason: "left in a tram" }, OPERATOR);
+    assert.deepEqual(
+      (await reportOf(custody)).leases.map(({ state }) => state),
+      ["lost", "lost"],
+    );
+    assert.deepEqual(await lookedAt(custody), [0, []]);
+  }, counting);
+});
 
 test("a lost handheld is one action: its keys are compromised, its rotations go first, and it gets nothing more", () =>
   withField(async (custody, meters) => {

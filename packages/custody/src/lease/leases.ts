@@ -8,7 +8,7 @@ import {
   MAX_LEASE_HOURS,
 } from "@meterkeep/api/custodian";
 import { systemTitleText, Turn } from "@meterkeep/dlms";
-import type { LedgerDraft } from "@meterkeep/ledger";
+import type { Finding, LedgerDraft } from "@meterkeep/ledger";
 import type { Authority } from "../authority/authority.ts";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
@@ -25,7 +25,15 @@ import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { isInService, journalOf } from "../takeover/view.ts";
 import { disputeLines, disputesOf, visitsIn } from "./disputes.ts";
-import { type Dispute, FIELD_KINDS, type FieldRecord, journalWord, readField, standingOf } from "./field-record.ts";
+import {
+  type Dispute,
+  FIELD_KINDS,
+  type FieldRecord,
+  journalWord,
+  type RecordedLease,
+  readField,
+  standingOf,
+} from "./field-record.ts";
 import { handheldOf } from "./handheld.ts";
 import { type LeasedMeter, type LeaseTerms, type LentKeys, leaseFile, textHash } from "./lease-file.ts";
 import { leaseState } from "./lease-state.ts";
@@ -72,7 +80,13 @@ export class Leases {
   readonly #dependencies: LeaseDependencies;
   /** What changes the field goes one after the other: each looks at what the ledger says, and writes what follows. */
   readonly #turn = new Turn();
-  #disputed: readonly string[] = [];
+  #disputed: readonly RecordedLease[] = [];
+  /** Leases that are open, or over while some of their meters have no new keys yet: what somebody may have to do something about. */
+  #followed: ReadonlyMap<string, RecordedLease> = new Map();
+  /** Leases of which all meters have new keys, and always will. */
+  readonly #through = new Set<string>();
+  /** What was foreign in the ledger when it was read last. */
+  #foreign: readonly Finding[] | undefined;
 
   constructor(dependencies: LeaseDependencies) {
     this.#dependencies = dependencies;
@@ -85,7 +99,8 @@ export class Leases {
 
   /** What the journals of the last weeks' leases do not explain, the newest lease first. */
   get disputed(): readonly string[] {
-    return this.#disputed;
+    const since = this.#dependencies.now() - TOLD_MILLISECONDS;
+    return this.#disputed.filter(({ endedAt = 0 }) => endedAt > since).flatMap(disputeLines);
   }
 
   enrol(request: CustodianRequest<"enrolHandheld">, caller: Caller): Promise<CustodianResponse<"enrolHandheld">> {
@@ -279,11 +294,16 @@ export class Leases {
   }
 
   async #sweep(): Promise<void> {
-    const { now } = this.#dependencies;
-    for (const [id, lease] of (await this.#field()).leases) {
+    const { now, store } = this.#dependencies;
+    // Nobody else writes of leases: what was read stands until something in the ledger turns out to be somebody else's.
+    if (this.#foreign !== store.ledger.foreign.findings) await this.#field();
+    for (const [id, lease] of this.#followed) {
       if (lease.state !== "open") {
-        if (now() - lease.terms.until < FOLLOWED_MILLISECONDS)
-          await rotateLent(this.#dependencies, lease, `lease ${id} is ${standingOf(lease)}`);
+        const isOver = now() - lease.terms.until >= FOLLOWED_MILLISECONDS;
+        if (isOver || (await rotateLent(this.#dependencies, lease, `lease ${id} is ${standingOf(lease)}`))) {
+          if (!isOver) this.#through.add(id);
+          this.#followed = new Map([...this.#followed].filter(([other]) => other !== id));
+        }
         continue;
       }
       if (lease.terms.until > now()) continue;
@@ -293,14 +313,18 @@ export class Leases {
   }
 
   async #field(): Promise<FieldRecord> {
-    const { store, lentMeters } = this.#dependencies;
+    const { store, lentMeters, now } = this.#dependencies;
+    const foreign = store.ledger.foreign.findings;
     const record = await readField(store.ledger);
+    this.#foreign = foreign;
     lentMeters.learn(record.leases.values());
-    const since = this.#dependencies.now() - TOLD_MILLISECONDS;
-    this.#disputed = [...record.leases.values()]
-      .filter(({ disputes, endedAt = 0 }) => disputes.length > 0 && endedAt > since)
-      .reverse()
-      .flatMap(disputeLines);
+    this.#disputed = [...record.leases.values()].filter(({ disputes }) => disputes.length > 0).reverse();
+    const recent = [...record.leases].filter(
+      ([, { state, terms }]) => state === "open" || now() - terms.until < FOLLOWED_MILLISECONDS,
+    );
+    const known = new Set(recent.map(([id]) => id));
+    for (const id of this.#through) if (!known.has(id)) this.#through.delete(id);
+    this.#followed = new Map(recent.filter(([id]) => !this.#through.has(id)));
     return record;
   }
 

@@ -9,6 +9,7 @@ import { CAUSE_RISK, LOST_HANDHELD_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Candidate } from "../takeover/candidates.ts";
 import { openRotation } from "../takeover/plan.ts";
+import { isInService } from "../takeover/view.ts";
 import { type RecordedLease, standingOf } from "./field-record.ts";
 import type { LeasedMeter } from "./lease-file.ts";
 import type { LentMeters } from "./lent-meters.ts";
@@ -32,12 +33,14 @@ export interface LentRotationDependencies {
  * New working keys for those meters of a lease that have none yet and no plan for them, as what became of the lease asks for. The
  * master was never lent. Where one meter has counted what no journal explains all of its lease go first, and its own keys are
  * compromised at once: the others', for what anybody on that one line can say, are not.
+ *
+ * @returns whether nothing is left to be done: each meter has proven other keys since, or has left
  */
 export async function rotateLent(
   { store, now, committer, files, lentMeters }: LentRotationDependencies,
   lease: RecordedLease,
   reason: string,
-): Promise<void> {
+): Promise<boolean> {
   const { terms, disputes } = lease;
   const standing = standingOf(lease);
   const cause = standing === "lost" || standing === "disputed" ? "compromise" : "exposure";
@@ -70,6 +73,7 @@ export async function rotateLent(
     await committer.submit({
       entries: [installationEntry(at, "rotations-planned", "lease", { cause, planned, reason })],
     });
+  return behind.every(({ meter }) => !isInService(meter));
 }
 
 /** Whether nothing would come of planning it once more. */

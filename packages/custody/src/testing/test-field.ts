@@ -16,6 +16,7 @@ import {
   unwrapContentKey,
 } from "../backup/recovery-key.ts";
 import type { LeaseTerms, LentKeys } from "../lease/lease-file.ts";
+import type { CustodyStore } from "../store/store.ts";
 import { caller, carryTakeover, type TestCustody, withTestCustody } from "./test-custody.ts";
 import { TestMeter } from "./test-meter.ts";
 
@@ -64,6 +65,7 @@ export function journal({ signing }: Handheld, said: object): string {
 
 export async function withField(
   body: (test: TestCustody, meters: readonly [TestMeter, TestMeter], handheld: Handheld) => Promise<void>,
+  store?: CustodyStore,
 ): Promise<void> {
   await withTestCustody(async (custody) => {
     const meters = TITLES.map((title) => new TestMeter({ systemTitle: title })) as [TestMeter, TestMeter];
@@ -74,7 +76,7 @@ export async function withField(
     const handheld = newHandheld("HH-7");
     await custody.custody.service.enrolHandheld({ publicKey: handheld.publicKey, technician: "Ada" }, OPERATOR);
     await body(custody, meters, handheld);
-  });
+  }, store);
 }
 
 export const titles = TITLES.map((title) => systemTitle(fromHex(title)));
