@@ -9,9 +9,12 @@ import { journalOf } from "../takeover/view.ts";
 /** An association takes three counters; a drill tries a few combinations of keys. */
 const COUNTERS = 32;
 
+/** Above all that there are. */
+const NO_COUNTER = 0xffff_ffff;
+
 /**
  * Sets counters of meters aside for a drill: a restored copy of this custody may use them, and neither this one nor any
- * other ever will.
+ * other ever will. Of a meter that has left there are none.
  */
 export async function drillCounters(
   dependencies: DrillDependencies,
@@ -34,7 +37,12 @@ async function setAside(
     const title = systemTitleText(meter);
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
-    const { utility, island } = file.meter;
+    const { utility, island, standing } = file.meter;
+    // Neither this custody nor a copy of it gives out any of a meter that has left: they are its next owner's.
+    if (standing !== undefined) {
+      counters.push({ meter, first: NO_COUNTER, count: 0 });
+      continue;
+    }
     const place: SetupPlace = { utility, island, systemTitle: title, setup: 0 };
     const keyVersion = journalOf(file).journal.belief[0][0] as number;
     const first = await sendCounters.take(place, keyVersion, COUNTERS);
