@@ -4,6 +4,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
+import { BUSY_MILLISECONDS, MeterTurns } from "../calls/meter-turns.ts";
 import { oneStep } from "../calls/one-step.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
@@ -80,9 +81,11 @@ export class EnrolmentContacts {
   readonly #contacts = new Handles<LiveEnrolment>();
   readonly #byMeter = new Map<string, string>();
   readonly #asking = new Set<string>();
+  readonly #turns: MeterTurns;
 
   constructor(dependencies: EnrolmentContactDependencies) {
     this.#dependencies = dependencies;
+    this.#turns = new MeterTurns(dependencies.now);
   }
 
   /** Opens a contact for a meter whose keys want none; undefined where no enrolment is open. */
@@ -104,10 +107,12 @@ export class EnrolmentContacts {
   ): Promise<ContactAdvance | undefined> {
     const live = this.#contacts.find(contact, caller, this.#dependencies.now());
     if (live === undefined) return undefined;
-    const step = () =>
-      event.kind === "lost"
-        ? this.#happened(contact, live, live.lost(event.reason))
-        : this.#received(contact, live, event.apdu);
+    const step = async () => {
+      if (event.kind === "lost") return this.#happened(contact, live, live.lost(event.reason));
+      const advance = await this.#received(contact, live, event.apdu);
+      if (advance.kind === "send") this.#turns.goesOn(live.place.systemTitle);
+      return advance;
+    };
     const { leaving } = this.#dependencies;
     return oneStep({ live, systemTitle: live.place.systemTitle, leaving }, step, () => this.#drop(contact, live));
   }
@@ -116,6 +121,7 @@ export class EnrolmentContacts {
   sweep(): void {
     for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
       this.#drop(handle, live);
+    this.#turns.sweep();
   }
 
   /** Ends the contact of a meter that leaves. */
@@ -136,16 +142,29 @@ export class EnrolmentContacts {
   }
 
   async #next(title: string, caller: Caller): Promise<NextContact | undefined> {
-    const { files, now, authority } = this.#dependencies;
+    const { files } = this.#dependencies;
     const file = await files.load(title);
     const plan = file?.enrolment;
     if (file === undefined || plan === undefined || plan.endedAt !== undefined) return undefined;
     if (this.#contacts.size >= MOST_CONTACTS)
       throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
+    const later = { kind: "wait", milliseconds: LATER_MILLISECONDS, state: takeoverStateOf(file) } as const;
+    if (!this.#turns.mayBegin(title, caller.name)) return { ...later, milliseconds: BUSY_MILLISECONDS };
     const handle = this.#byMeter.get(title);
     const running = handle === undefined ? undefined : this.#contacts.peek(handle);
-    if (handle !== undefined && running !== undefined) this.#drop(handle, running);
-    const later: NextContact = { kind: "wait", milliseconds: LATER_MILLISECONDS, state: takeoverStateOf(file) };
+    if (handle !== undefined && running !== undefined) this.#letGo(handle, running);
+    return this.#turns.taking(title, caller.name, () => this.#goOn(file, plan, later, caller));
+  }
+
+  /** What comes next of an enrolment that is open. */
+  async #goOn(
+    file: MeterFile,
+    plan: EnrolmentRecord,
+    later: NextContact & { readonly kind: "wait" },
+    caller: Caller,
+  ): Promise<NextContact | undefined> {
+    const { now, authority } = this.#dependencies;
+    const title = file.meter.systemTitle;
     let keys: Candidate;
     let chain: MeterChain;
     try {
@@ -350,6 +369,11 @@ export class EnrolmentContacts {
   }
 
   #drop(handle: string, live: LiveEnrolment): void {
+    this.#letGo(handle, live);
+    this.#turns.over(live.place.systemTitle);
+  }
+
+  #letGo(handle: string, live: LiveEnrolment): void {
     this.#contacts.remove(handle);
     if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
     live[Symbol.dispose]();

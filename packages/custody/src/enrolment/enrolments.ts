@@ -88,13 +88,16 @@ export class Enrolments {
     this.#takenOver.add(title);
   }
 
-  /** Up to `limit` meters that want a contact for their certificates. */
-  async due(limit: number): Promise<readonly string[]> {
+  /** Up to `limit` meters that want a contact for their certificates, for who asks. */
+  async due(limit: number, asker: string): Promise<readonly string[]> {
     if (limit <= 0) return [];
     await this.#planTakenOver();
     const { perDay } = await this.#currentPolicy();
     const isStopped = perDay === 0;
-    return this.#queue.take(limit, (isStopped ? DEFAULT_ENROLMENT_POLICY.perDay : perDay) / HOURS_A_DAY, { isStopped });
+    return this.#queue.take(limit, (isStopped ? DEFAULT_ENROLMENT_POLICY.perDay : perDay) / HOURS_A_DAY, {
+      isStopped,
+      asker,
+    });
   }
 
   /** Takeovers go first: what they need is worth more than certificates are. */

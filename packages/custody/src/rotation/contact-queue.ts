@@ -12,11 +12,23 @@ const GATHERED = 1 / 60;
 export interface Taking {
   readonly isStopped?: boolean;
   readonly isResting?: (systemTitle: string) => boolean;
+  /** Who asks: where several do, each gets its part. */
+  readonly asker?: string;
 }
+
+/** Whoever has asked within so long is one of those who share what is due. */
+const ASKING_MILLISECONDS = 60_000;
+/** How long a meter that came to nothing with one of them is left to the others. */
+const OTHERS_MILLISECONDS = 2 * HANDED_OUT_MILLISECONDS;
+/** What is looked at to tell everybody's part from. */
+const SHARED = 1000;
 
 /**
  * Whose turn it is to be contacted, for rotations or for enrolments: those under way first, since a meter between two keys is the one at risk; then
  * those that wait, by risk, no faster than the rate.
+ *
+ * Where several head-ends ask, none has more of what is due in hand than its part of it, and a meter that one of them was given goes to
+ * the others before it goes to that one again: who takes and does nothing holds up nobody else's work.
  *
  * It lives in memory. A process that starts anew asks journals again, each of which says how long to wait.
  */
@@ -27,6 +39,10 @@ export class ContactQueue {
   readonly #resting = new Map<string, number>();
   /** Handed out at the cost of the rate; when nobody came for them they are handed out again for nothing. */
   readonly #paid = new Set<string>();
+  /** When each last asked, by name. */
+  readonly #askers = new Map<string, number>();
+  /** When a meter was last given to each, by title and name. */
+  readonly #given = new Map<string, Map<string, number>>();
   #allowance = 1;
   #at: number;
 
@@ -44,38 +60,74 @@ export class ContactQueue {
   async take(
     limit: number,
     perHour: number,
-    { isStopped = false, isResting }: Taking = {},
+    { isStopped = false, isResting, asker = "" }: Taking = {},
   ): Promise<readonly string[]> {
     const now = this.#now();
     const gathered = Math.max(1, perHour * GATHERED);
     this.#allowance = Math.min(gathered, this.#allowance + (Math.max(0, now - this.#at) / HOUR_MILLISECONDS) * perHour);
     this.#at = now;
-    const due = await this.#records.due(MOST_UNDER_WAY, limit + this.#paid.size);
+    this.#askers.set(asker, now);
+    const others = [...this.#askers].flatMap(([name, at]) =>
+      name !== asker && now - at < ASKING_MILLISECONDS ? [name] : [],
+    );
+    const most = others.length > 0 ? Math.max(limit, SHARED) : limit;
+    const due = await this.#records.due(MOST_UNDER_WAY, most + this.#paid.size);
     const waiting = new Set(due.filter(({ begun }) => !begun).map(({ systemTitle }) => systemTitle));
     // What was paid for has begun, or has come to its end since: the next time is another one.
     for (const title of this.#paid) if (!waiting.has(title)) this.#paid.delete(title);
     const taken: string[] = [];
-    for (const one of due) {
-      if (taken.length >= limit) break;
-      if (isStopped && !one.begun && one.isUrgent !== true) continue;
-      if (isResting?.(one.systemTitle) === true) continue;
-      if (this.#mayGo(one, now)) taken.push(one.systemTitle);
+    const open = due.filter(
+      ({ systemTitle, begun, isUrgent }) =>
+        (begun || !isStopped || isUrgent === true) &&
+        isResting?.(systemTitle) !== true &&
+        (this.#resting.get(systemTitle) ?? 0) <= now,
+    );
+    const room = others.length === 0 ? limit : Math.min(limit, this.#partOf(asker, open.length, others, now));
+    for (const one of open) {
+      if (taken.length >= room) break;
+      if (!this.#isTurnOf(asker, one.systemTitle, others, now) || !this.#mayGo(one, now)) continue;
+      taken.push(one.systemTitle);
+      const given = this.#given.get(one.systemTitle) ?? new Map<string, number>();
+      this.#given.set(one.systemTitle, given.set(asker, now));
     }
     return taken;
+  }
+
+  /** How many more a principal may be given, of `open` and of what was given out just now. */
+  #partOf(asker: string, open: number, others: readonly string[], now: number): number {
+    let own = 0;
+    let all = 0;
+    for (const given of this.#given.values()) {
+      const last = Math.max(...given.values());
+      if (now - last >= HANDED_OUT_MILLISECONDS) continue;
+      all += 1;
+      if (given.get(asker) === last) own += 1;
+    }
+    return Math.max(0, Math.ceil((open + all) / (others.length + 1)) - own);
+  }
+
+  /** Whether each of the others has had it since this one. */
+  #isTurnOf(asker: string, title: string, others: readonly string[], now: number): boolean {
+    const given = this.#given.get(title);
+    const own = given?.get(asker);
+    if (own === undefined || now - own >= OTHERS_MILLISECONDS) return true;
+    return others.every((name) => (given?.get(name) ?? Number.NEGATIVE_INFINITY) >= own);
   }
 
   rest(title: string, milliseconds: number): void {
     this.#resting.set(title, this.#now() + milliseconds);
   }
 
-  /** Forgets rests that are over. */
+  /** Forgets rests that are over, and who asked or was given what long ago. */
   sweep(): void {
     const now = this.#now();
+    for (const [name, at] of this.#askers) if (now - at >= ASKING_MILLISECONDS) this.#askers.delete(name);
+    for (const [title, given] of this.#given)
+      if (now - Math.max(...given.values()) >= OTHERS_MILLISECONDS) this.#given.delete(title);
     for (const [title, until] of this.#resting) if (until <= now) this.#resting.delete(title);
   }
 
   #mayGo({ systemTitle, begun }: DueRotation, now: number): boolean {
-    if ((this.#resting.get(systemTitle) ?? 0) > now) return false;
     if (!begun && !this.#paid.has(systemTitle)) {
       if (this.#allowance < 1) return false;
       this.#allowance -= 1;

@@ -38,7 +38,7 @@ import type { CustodyStore } from "../store/store.ts";
 import { isInService, journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { compromised } from "./compromise.ts";
-import { ContactQueue } from "./contact-queue.ts";
+import { ContactQueue, type Taking } from "./contact-queue.ts";
 import { exposedIn, planRepeats, type RepeatDependencies } from "./repeats.ts";
 import { rotationStateOf } from "./view.ts";
 
@@ -150,10 +150,10 @@ export class Rotations {
   /** Whose turn it is, of those that are not resting for who asks. */
   async due(
     { limit }: CustodianRequest<"contactsDue">,
-    isResting?: (title: string) => boolean,
+    taking: Pick<Taking, "isResting" | "asker">,
   ): Promise<CustodianResponse<"contactsDue">> {
     const { perHour } = await this.#keyPolicy();
-    const titles = await this.#queue.take(Math.min(limit, 1000), perHour, isResting && { isResting });
+    const titles = await this.#queue.take(Math.min(limit, 1000), perHour, taking);
     return { meters: titles.map((title) => systemTitle(fromHex(title))) };
   }
 

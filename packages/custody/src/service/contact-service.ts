@@ -67,8 +67,11 @@ export function contactService({
       return advanced;
     },
     contactsDue: async ({ limit }, caller) => {
-      const { meters } = await rotations.due({ limit }, (title) => leaseContacts.isResting(title, caller));
-      const more = await enrolments.due(Math.min(limit, 1000) - meters.length);
+      const { meters } = await rotations.due(
+        { limit },
+        { isResting: (title) => leaseContacts.isResting(title, caller), asker: caller.name },
+      );
+      const more = await enrolments.due(Math.min(limit, 1000) - meters.length, caller.name);
       // A meter may be due for both: one contact after the other is asked for when it comes.
       const titles = new Set([...meters.map(systemTitleText), ...more]);
       return { meters: [...titles].map((title) => systemTitle(fromHex(title))) };

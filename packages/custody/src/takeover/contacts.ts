@@ -5,6 +5,7 @@ import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
+import { BUSY_MILLISECONDS, MeterTurns } from "../calls/meter-turns.ts";
 import { oneStep } from "../calls/one-step.ts";
 import { requireRight } from "../calls/required-right.ts";
 import { Association } from "../conversation/association.ts";
@@ -40,8 +41,6 @@ import { canBeTakenOver, isInService, journalOf, takeoverOutcome, takeoverState 
 /** A contact that nobody advances for so long is over. */
 const IDLE_MILLISECONDS = 120_000;
 const MOST_CONTACTS = 20_000;
-/** How soon another principal may ask again while a contact is under way. */
-const BUSY_MILLISECONDS = 5000;
 
 /** What takeovers need beyond any conversation. */
 export interface ContactDependencies extends ConversationDependencies, Pick<StepDependencies, "keyCache"> {
@@ -69,9 +68,11 @@ export class Contacts {
   readonly #byMeter = new Map<string, string>();
   /** Meters somebody is being answered about: two askers must not start from one journal. */
   readonly #asking = new Set<string>();
+  readonly #turns: MeterTurns;
 
   constructor(dependencies: ContactDependencies) {
     this.#dependencies = dependencies;
+    this.#turns = new MeterTurns(dependencies.now);
   }
 
   async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {
@@ -89,10 +90,12 @@ export class Contacts {
     const live = this.#contacts.find(contact, caller, this.#dependencies.now());
     if (live === undefined)
       throw new CallRefusal("contact-unknown", "no such contact is open for this principal: ask for the next one");
-    const step = () =>
-      event.kind === "lost"
-        ? this.#happened(contact, live, live.lost(event.reason))
-        : this.#received(contact, live, event.apdu);
+    const step = async () => {
+      if (event.kind === "lost") return this.#happened(contact, live, live.lost(event.reason));
+      const advance = await this.#received(contact, live, event.apdu);
+      if (advance.kind === "send") this.#turns.goesOn(live.place.systemTitle);
+      return advance;
+    };
     const { leaving } = this.#dependencies;
     return oneStep({ live, systemTitle: live.place.systemTitle, leaving }, step, () => this.#drop(contact, live));
   }
@@ -101,6 +104,7 @@ export class Contacts {
   sweep(): void {
     for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
       this.#drop(handle, live);
+    this.#turns.sweep();
   }
 
   /** Ends the contact of a meter that leaves. */
@@ -121,7 +125,7 @@ export class Contacts {
   }
 
   async #next(title: string, caller: Caller): Promise<NextContact> {
-    const { files, now } = this.#dependencies;
+    const { files } = this.#dependencies;
     if (this.#contacts.size >= MOST_CONTACTS)
       throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
     const file = await files.load(title);
@@ -132,15 +136,20 @@ export class Contacts {
     const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
     if (!canBeTakenOver(file.meter) || !isInService(file.meter) || (isOver && openRotation(file) === undefined))
       return { kind: "nothing", state: state() };
+    if (!this.#turns.mayBegin(title, caller.name))
+      return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() };
     const handle = this.#byMeter.get(title);
     const running = handle === undefined ? undefined : this.#contacts.peek(handle);
-    const lastUsed = handle === undefined ? undefined : this.#contacts.lastUsed(handle);
-    const isInUse = lastUsed !== undefined && now() - lastUsed < IDLE_MILLISECONDS;
-    if (running !== undefined && running.caller.name !== caller.name && isInUse)
-      return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() };
-    if (handle !== undefined && running !== undefined) this.#drop(handle, running);
+    if (handle !== undefined && running !== undefined) this.#letGo(handle, running);
+    return this.#turns.taking(title, caller.name, () => this.#goOn(file, isOver, caller));
+  }
+
+  /** What comes next of a meter of which something is wanted. */
+  async #goOn(file: MeterFile, isOver: boolean, caller: Caller): Promise<NextContact> {
+    const { now } = this.#dependencies;
+    const { journal, record } = journalOf(file);
     const carrier = caller.role === "depot" ? "depot" : "head-end";
-    const going = isOver ? this.#rotation(file, journal, record) : { journal, record };
+    const going = isOver ? this.#rotation(file, journal, record as TakeoverRecord) : { journal, record };
     const agreeing = going.journal.cause === "takeover" ? undefined : await this.#dependencies.agreeing(file);
     const rules = { ...file, agreement: agreeing !== undefined };
     const [asked, ...effects] = this.#step(rules, going.journal, { kind: "contact-asked", at: now(), carrier });
@@ -389,6 +398,11 @@ export class Contacts {
   }
 
   #drop(handle: string, live: LiveContact): void {
+    this.#letGo(handle, live);
+    this.#turns.over(live.place.systemTitle);
+  }
+
+  #letGo(handle: string, live: LiveContact): void {
     this.#contacts.remove(handle);
     if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
     live[Symbol.dispose]();
