@@ -113,6 +113,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   #settings: MeterSettings;
   #struck: LineFault | undefined;
   #invokeId = 0;
+  readonly #local = new WeakSet<MeterConnection>();
   #clockRolls = false;
   #associating = false;
   #servedAt: UnixSeconds = 0;
@@ -248,7 +249,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     const before = beforeSeconds - this.now();
     this.changeSettings({ ...this.#settings, clockOffsetSeconds });
     if (this.#clockRolls) return;
-    this.events.add("clockAdjusted", this.now() + before);
+    this.events.add("clockLeft", this.now() + before);
     this.log("clockAdjusted", this.now());
   }
 
@@ -311,14 +312,18 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     return this.#struck?.kind === "crash-before";
   }
 
-  /** A client begins to speak. */
-  connect(clientSap: number, serverSap: number): MeterConnection {
-    return this.#server.connect(clientSap, serverSap);
+  /** A client begins to speak: from afar, or on the spot, at the optical port (P0), of which the meter writes down who comes and goes. */
+  connect(clientSap: number, serverSap: number, way: "remote" | "local" = "remote"): MeterConnection {
+    const connection = this.#server.connect(clientSap, serverSap);
+    if (way === "local") this.#local.add(connection);
+    return connection;
   }
 
   /** The client is gone. */
   disconnect(connection: MeterConnection): void {
+    const before = connection.standing.kind;
     this.#server.disconnect(connection);
+    this.#logLocal(connection, before, "idle", before === "authenticating");
   }
 
   /** Answers one APDU. Never throws, whatever it is. */
@@ -329,8 +334,20 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     const heard = this.#struck?.kind === "flip-request" ? flipped(apdu, this.#struck.bit) : apdu;
     this.#associating = heard[0] === AARQ_TAG;
     if (this.#associating && this.portGuard.isLocked) return { response: undefined, fault: undefined };
+    const before = connection.standing.kind;
     const response = this.#server.handle(connection, heard);
+    const after = connection.standing.kind;
+    const isRefused = after === "idle" && (this.#associating || before === "authenticating");
+    this.#logLocal(connection, before, after, isRefused);
     return { response, following: this.#server.following(connection), fault: this.#struck };
+  }
+
+  /** What the meter writes of its local interface: a session from its association to its end, and who was not let in. */
+  #logLocal(connection: MeterConnection, before: string, after: string, isRefused: boolean): void {
+    if (!this.#local.has(connection)) return;
+    if (before === "associated" && after !== "associated") this.log("localSessionEnded", this.now());
+    if (before !== "associated" && after === "associated") this.log("localSessionStarted", this.now());
+    if (isRefused) this.log("localAttempt", this.now());
   }
 
   /** Comes up after a power cut. The runner has closed all connections. */

@@ -19,6 +19,7 @@ export const EVENT_CATEGORIES = [
   "mbus",
   "log-tamper",
   "health",
+  "session",
   "other",
 ] as const;
 export type EventCategory = (typeof EVENT_CATEGORIES)[number];

@@ -92,6 +92,8 @@ export const EVENT_CODES = {
     ...phases(85, "voltage normal"),
     ...phases(92, "bad voltage quality"),
     59: event("ready for reconnection by hand", "supply-control", 1),
+    28: event("session at the local interface began", "session", 1),
+    29: event("session at the local interface ended", "session", 1),
     48: event("keys changed", "key-change", 3),
     49: event("decryption or authentication of a message failed", "crypto-failure", 3),
     50: event("replay", "replay", 4),
@@ -100,6 +102,7 @@ export const EVENT_CODES = {
     89: event("neutral missing", "power-quality", 1),
     90: event("phases out of balance", "power-quality", 1),
     91: event("current reversed", "physical", 2),
+    158: event("attempt at the local interface", "session", 2),
   },
   dsmr: {
     ...SHARED,

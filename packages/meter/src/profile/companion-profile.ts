@@ -8,7 +8,13 @@ export type MeterEvent =
   | "protectionFailed"
   | "replay"
   | "configurationChanged"
+  /** In the time before the move, and in the time after it. */
+  | "clockLeft"
   | "clockAdjusted"
+  | "localSessionStarted"
+  | "localSessionEnded"
+  /** Somebody at the local interface was not let in. */
+  | "localAttempt"
   | "remoteDisconnection"
   | "remoteConnection"
   | "readyForReconnection"

@@ -64,6 +64,7 @@ export const DSMR_5: CompanionProfile = {
       capacity: 30,
       codes: {
         powerUp: 2,
+        clockLeft: 4,
         clockAdjusted: 5,
         configurationChanged: 47,
         keysChanged: 47,

@@ -60,7 +60,7 @@ export const IS_15959: CompanionProfile = {
       obis: "0.0.99.98.3.255",
       codeObis: "0.0.96.11.3.255",
       capacity: 30,
-      codes: { clockAdjusted: 151, configurationChanged: 155, keysChanged: 161, limiterExceeded: 165 },
+      codes: { clockLeft: 151, clockAdjusted: 151, configurationChanged: 155, keysChanged: 161, limiterExceeded: 165 },
     },
     {
       name: "other",

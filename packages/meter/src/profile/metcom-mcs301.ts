@@ -35,5 +35,5 @@ export const METCOM_MCS301: CompanionProfile = {
     columns: ["clock", "averageVoltageL1", "averageVoltageL2", "averageVoltageL3"],
     selection: ["range", "entry"],
   },
-  logs: IDIS_P2.logs.filter(({ name }) => name !== "security"),
+  logs: IDIS_P2.logs.filter(({ name }) => name !== "security" && name !== "communication"),
 };

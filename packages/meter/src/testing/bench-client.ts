@@ -22,6 +22,8 @@ export interface BenchClientOptions {
   /** The factory keys unless given. */
   readonly keys?: Pick<FactoryKeys, "globalUnicastEncryptionKey" | "authenticationKey">;
   readonly clientSap?: number;
+  /** From afar unless given. */
+  readonly way?: "remote" | "local";
   /** The form that the meter's companion profile uses unless given. */
   readonly form?: CipheringForm;
   /** The next one that the meter accepts unless given. */
@@ -36,8 +38,8 @@ export interface BenchClientOptions {
 export const CLIENT_TITLE = systemTitle(Buffer.from("4D4B480000000001", "hex"));
 
 /** Carries octets to the meter on the bench; what it answers has been committed before, as on a real line. */
-export function benchExchange(bench: BenchMeter, clientSap: number): Exchange {
-  const connection = bench.meter.connect(clientSap, SERVER_SAP);
+export function benchExchange(bench: BenchMeter, clientSap: number, way: "remote" | "local" = "remote"): Exchange {
+  const connection = bench.meter.connect(clientSap, SERVER_SAP, way);
   return async (apdu) => {
     const { response, fault } = bench.meter.serve(connection, apdu);
     bench.memory.commit();
@@ -76,7 +78,7 @@ export function openBenchSession(bench: BenchMeter, options: BenchClientOptions 
     },
     counters,
   );
-  return openSession({ exchange: benchExchange(bench, clientSap), associator });
+  return openSession({ exchange: benchExchange(bench, clientSap, options.way), associator });
 }
 
 /** Opens a session as the public client. */
