@@ -12,7 +12,9 @@ type OfSomeMeters =
   | "prove-secret"
   | "refuse-old-secret"
   | "change-child-key"
-  | "agree-master";
+  | "agree-master"
+  // Of leases.
+  | "local-session-log";
 
 /** A step that every takeover goes through. Enrolments come after it, and have a simulation of their own. */
 export type HeldStep = Exclude<TakeoverStep, OfRecovery | OfSomeMeters | EnrolmentStep>;

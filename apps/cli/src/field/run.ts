@@ -162,11 +162,13 @@ function reportText({ handhelds, leases }: FieldReport): string {
     ...leases.flatMap(({ lease, technician, handheld, state, until, disputes, meters, meterHours }) => {
       const open = meters.filter(({ rotatedAt }) => rotatedAt === undefined).length;
       const after = open === 0 ? "all rotated" : `${open} of ${meters.length} not rotated yet`;
-      const counted = meters.flatMap(({ meter, counted: count }) =>
-        count === undefined || count.outcome === "agrees" ? [] : [`  ${meter}: ${count.outcome}, ${count.sentence}`],
+      const told = meters.flatMap(({ meter, counted, logged }) =>
+        [counted, logged].flatMap((one) =>
+          one === undefined || one.outcome === "agrees" ? [] : [`  ${meter}: ${one.outcome}, ${one.sentence}`],
+        ),
       );
       const line = `lease ${lease} to ${technician} (${handheld}) until ${new Date(until).toISOString()}: ${state}, ${meters.length} meters, ${after}, ${meterHours} meter-hours exposed`;
-      return [line, ...disputes.map((why) => `  disputed: ${why}`), ...counted];
+      return [line, ...disputes.map((why) => `  disputed: ${why}`), ...told];
     }),
   ];
   return lines.length === 0 ? "No handheld is enrolled.\n" : `${lines.join("\n")}\n`;

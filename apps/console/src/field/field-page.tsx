@@ -67,9 +67,9 @@ function LeasePanel({ lease }: { lease: FieldLease }) {
       )}
       <DataTable
         label={`Meters of the lease of ${lease.technician}`}
-        columns={["Meter", "Risk", "Hours exposed", "Keys changed", "Its counter", "Rotation"]}
+        columns={["Meter", "Risk", "Hours exposed", "Keys changed", "Its counter", "Its log", "Rotation"]}
       >
-        {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, counted, phase, sentence }) => (
+        {lease.meters.map(({ systemTitle, label, risk, exposedHours, rotatedAt, counted, logged, phase, sentence }) => (
           <tr key={systemTitle}>
             <th scope="row">
               <MeterLink systemTitle={systemTitle} label={label} />
@@ -78,6 +78,7 @@ function LeasePanel({ lease }: { lease: FieldLease }) {
             <td>{exposedHours}</td>
             <td>{rotatedAt === undefined ? "not yet" : <When at={rotatedAt} />}</td>
             <td>{counted === undefined ? "" : `${counted.outcome}: ${counted.sentence}`}</td>
+            <td>{logged === undefined ? "" : `${logged.outcome}: ${logged.sentence}`}</td>
             <td>{phase === undefined ? "when the lease ends" : `${phase}: ${sentence ?? ""}`}</td>
           </tr>
         ))}

@@ -50,7 +50,7 @@ export const exposureResponse = record({ exposures: c.utf8({ max: 900_000 }), ne
  */
 export type LeaseOutcome = "awaited" | "agrees" | "passed-over" | "untold" | "finding";
 
-/** What a meter's counter says of a lease, and in one sentence. */
+/** What a meter says of a lease, by its counter or by its log, and in one sentence. */
 export interface LeaseCount {
   readonly outcome: LeaseOutcome;
   readonly sentence: string;
@@ -83,6 +83,8 @@ export interface LeasedMeterState {
   readonly exposedHours: number;
   /** Beside the journal; absent while the lease is open. */
   readonly counted?: LeaseCount;
+  /** What its own log of local sessions says beside the journal: the same outcomes; absent while the lease is open. */
+  readonly logged?: LeaseCount;
   /** How urgent its rotation is, higher first; absent where none is planned. */
   readonly risk?: number;
   /** Where its rotation stands, and in one sentence; absent where none is planned. */

@@ -37,6 +37,8 @@ export const TAKEOVER_STEPS = [
   "remove-certificate",
   "prove-signature",
   "signed-request",
+  // Of leases that are over.
+  "local-session-log",
 ] as const;
 export type TakeoverStep = (typeof TAKEOVER_STEPS)[number];
 

@@ -4,6 +4,14 @@ import { PlainText, SystemTitleText, Timestamp, words } from "./scalars.ts";
 
 export const HandheldParams = Type.Object({ handheld: PlainText({ minLength: 1, maxLength: 64 }) });
 
+/** What a meter says of a lease. */
+function toldOfLease(description: string) {
+  return Type.Object(
+    { outcome: words(["awaited", "agrees", "passed-over", "untold", "finding"]), sentence: Type.String() },
+    { description },
+  );
+}
+
 export const FieldMeter = Type.Object({
   systemTitle: SystemTitleText,
   label: Type.String(),
@@ -12,11 +20,9 @@ export const FieldMeter = Type.Object({
   risk: Type.Optional(Type.Integer({ description: "Higher is rotated first" })),
   phase: Type.Optional(Type.String({ description: "Where its rotation stands" })),
   sentence: Type.Optional(Type.String()),
-  counted: Type.Optional(
-    Type.Object(
-      { outcome: words(["awaited", "agrees", "passed-over", "untold", "finding"]), sentence: Type.String() },
-      { description: "What its counter says beside the journal, once the lease is over" },
-    ),
+  counted: Type.Optional(toldOfLease("What its counter says beside the journal, once the lease is over")),
+  logged: Type.Optional(
+    toldOfLease("What its own log of local sessions says beside the journal, once the lease is over"),
   ),
 });
 export type FieldMeter = Static<typeof FieldMeter>;

@@ -1,6 +1,10 @@
+import type { LeaseCount } from "@meterkeep/api/custodian";
 import type { LedgerEntry, LedgerReads } from "@meterkeep/ledger";
+import { DAY_MILLISECONDS } from "../day.ts";
+import { meterFacts } from "../protocol/meter-facts.ts";
 import { type Handheld, handheldOf } from "./handheld.ts";
-import type { LeaseTerms } from "./lease-file.ts";
+import type { LeasedMeter, LeaseTerms } from "./lease-file.ts";
+import { type LogRead, localSessionsCompared, type Visit, type Visits } from "./local-sessions.ts";
 import {
   type AnswersCounted,
   type CounterRead,
@@ -22,12 +26,19 @@ export const FIELD_KINDS = {
   disputed: "lease-disputed",
   /** How many answers of its own a meter has counted since, as its next authentic one shows. */
   answered: "lease-answers-counted",
+  /** What its own log told of local sessions in the time of the lease. */
+  logged: "lease-log-read",
 } as const;
+
+/** So long after the end of a lease the logs of its meters are asked for: they are short, and what is new pushes out what is old. */
+export const LOGS_AWAITED_MILLISECONDS = 30 * DAY_MILLISECONDS;
 
 /** Why a lease is disputed: over one meter, or, where the journal itself does not add up, over all of them. */
 export interface Dispute {
   readonly lease: string;
   readonly of?: string;
+  /** Whether the meter's log says it; its counters do unless so. */
+  readonly byLog?: boolean;
   readonly why: string;
 }
 
@@ -39,8 +50,11 @@ export interface RecordedLease {
   endedAt?: number;
   /** What its journal says, by system title; absent where none came. */
   journal?: ReadonlyMap<string, JournalWord>;
+  /** The visits of its journal. */
+  visits?: Visits;
   /** By system title. */
   readonly reads: Map<string, CounterRead>;
+  readonly logs: Map<string, LogRead>;
   readonly answers: Map<string, AnswersCounted>;
   /** The highest counter that was heard of each meter when it was lent; of none where nothing was. */
   readonly heard: Readonly<Record<string, number>>;
@@ -71,12 +85,30 @@ export function journalWord({ terms, journal }: RecordedLease, meter: string): J
   return journal && (journal.get(meter) ?? { next: leased?.first ?? 0, passed: [] });
 }
 
+/** What a meter's log says of local sessions, held against the journal. */
+export function loggedWord(lease: RecordedLease, { meter, profile }: LeasedMeter, now: number): LeaseCount {
+  const { terms, state, endedAt = now, visits } = lease;
+  const isKnown = meterFacts(profile).localLogs !== undefined;
+  const isGivenUp = now > endedAt + LOGS_AWAITED_MILLISECONDS;
+  return localSessionsCompared({
+    meter,
+    read: lease.logs.get(meter),
+    standing: !isKnown ? "unknown" : isGivenUp ? "given-up" : "awaited",
+    journal: visits,
+    from: terms.from,
+    lostAt: state === "lost" ? endedAt : undefined,
+  });
+}
+
 interface Said extends CounterRead, AnswersCounted, Dispute {
   readonly publicKey: string;
   readonly technician: string;
   readonly handheld: string;
   readonly lease: string;
   readonly terms: LeaseTerms;
+  /** Absent in entries from before they were kept. */
+  readonly visits?: readonly Visit[];
+  readonly isCut?: boolean;
   readonly used: readonly { readonly meter: string; readonly next: number }[];
   /** Of entries from before handhelds told. */
   readonly passed?: readonly PassedCounters[];
@@ -94,6 +126,7 @@ function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEnt
       state: "open",
       reads: new Map(),
       answers: new Map(),
+      logs: new Map(),
       heard: said.heard ?? {},
       disputes: [],
     });
@@ -106,9 +139,14 @@ function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEnt
     if (lease === undefined) return;
     if (kind === FIELD_KINDS.counted) lease.reads.set(said.meter, said);
     else if (kind === FIELD_KINDS.answered) lease.answers.set(said.meter, said);
+    else if (kind === FIELD_KINDS.logged) lease.logs.set(said.meter, JSON.parse(body) as LogRead);
     else if (kind === FIELD_KINDS.disputed) lease.disputes.push(said);
     else {
-      if (kind === FIELD_KINDS.returned) lease.journal = wordsOf(said.used, said.passed ?? []);
+      if (kind === FIELD_KINDS.returned) {
+        lease.journal = wordsOf(said.used, said.passed ?? []);
+        const { visits = [], isCut = said.visits === undefined } = said;
+        lease.visits = { visits, isCut };
+      }
       // A journal that comes late is better than none.
       end(lease, kind === FIELD_KINDS.returned ? "returned" : "expired", at);
     }

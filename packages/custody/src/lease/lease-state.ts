@@ -1,7 +1,7 @@
 import type { LeasedMeterState, LeaseState } from "@meterkeep/api/custodian";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import { rotationStateOf } from "../rotation/view.ts";
-import { journalWord, type RecordedLease, standingOf } from "./field-record.ts";
+import { journalWord, loggedWord, type RecordedLease, standingOf } from "./field-record.ts";
 import type { LeasedMeter } from "./lease-file.ts";
 import { rotatedAt } from "./lent-rotation.ts";
 import { reconciled } from "./reconciliation.ts";
@@ -55,7 +55,7 @@ async function meterState(
     label: leased.label,
     exposedHours: inTenths(Math.max(0, end - from) / HOUR_MILLISECONDS),
     ...(at !== undefined && { rotatedAt: at }),
-    ...(lease.state !== "open" && { counted: reconciled(compared) }),
+    ...(lease.state !== "open" && { counted: reconciled(compared), logged: loggedWord(lease, leased, now()) }),
     ...(isAfter && {
       risk: rotation.risk,
       phase: rotation.phase,

@@ -24,12 +24,13 @@ import type { CustodyStore } from "../store/store.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
 import { isInService, journalOf } from "../takeover/view.ts";
-import { disputeLines, disputesOf, visitsIn } from "./disputes.ts";
+import { disputeLines, disputesOf, logDispute, visitsIn } from "./disputes.ts";
 import {
   type Dispute,
   FIELD_KINDS,
   type FieldRecord,
   journalWord,
+  loggedWord,
   type RecordedLease,
   readField,
   standingOf,
@@ -39,8 +40,10 @@ import { type LeasedMeter, type LeaseTerms, type LentKeys, leaseFile, textHash }
 import { leaseState } from "./lease-state.ts";
 import type { LentMeters, ReturnedMeter } from "./lent-meters.ts";
 import { rotateLent } from "./lent-rotation.ts";
+import type { LogRead } from "./local-sessions.ts";
 import { type CounterRead, reconciled, wordsOf } from "./reconciliation.ts";
 import { journalIn } from "./signed-journal.ts";
+import type { UnreadLogs } from "./unread-logs.ts";
 
 const HOUR_MILLISECONDS = 3_600_000;
 /** Counters that a handheld gets of a meter's line: some ten visits of twenty requests. */
@@ -58,6 +61,7 @@ export interface LeaseDependencies
   readonly store: Pick<CustodyStore, "ledger" | "rotations">;
   readonly authority: Pick<Authority, "changes">;
   readonly lentMeters: LentMeters;
+  readonly unreadLogs: Pick<UnreadLogs, "learn">;
   /** Who signs what leaves us: a handheld takes the leases of its custodian alone. */
   readonly sender: () => Promise<Sender>;
 }
@@ -123,6 +127,11 @@ export class Leases {
   /** Writes down what a meter showed when its lease was over, and goes by it. */
   count(read: CounterRead, place: CountedPlace, evidence: object, caller: Caller): Promise<void> {
     return this.#turn.run(() => this.#count(read, place, evidence, caller));
+  }
+
+  /** Writes down what a meter's log told of local sessions in the time of its lease, and goes by it. */
+  logged(read: LogRead, place: CountedPlace, caller: Caller): Promise<void> {
+    return this.#turn.run(() => this.#logged(read, place, caller));
   }
 
   /** A meter has proven itself since it was lent: how many answers it has sealed meanwhile is known from that. */
@@ -209,12 +218,15 @@ export class Leases {
     if (lease === undefined || lease.state === "returned")
       throw new CallRefusal("lease-refused", `the lease ${said.lease} is ${lease?.state ?? "unknown"}`);
     const { used, passed, text } = said;
-    const body = { lease: said.lease, used, passed, journal: textHash(text), visits: visitsIn(text) };
+    const visits = visitsIn(text);
+    const body = { lease: said.lease, used, passed, journal: textHash(text), ...visits };
     const returned = this.#entry(FIELD_KINDS.returned, caller, body);
-    const told = { ...lease, journal: wordsOf(used, passed) };
+    const told = { ...lease, journal: wordsOf(used, passed), visits };
     await this.#writeAll([
       returned,
-      ...disputesOf(said, told).map((one) => this.#entry(FIELD_KINDS.disputed, CUSTODIAN, one)),
+      ...disputesOf(said, told, this.#dependencies.now()).map((one) =>
+        this.#entry(FIELD_KINDS.disputed, CUSTODIAN, one),
+      ),
     ]);
     await this.#rotate(said.lease, `lease ${said.lease} was returned`);
     return this.report();
@@ -229,13 +241,29 @@ export class Leases {
     const of = { utility, island, meter };
     const { outcome, sentence } = reconciled({ leased, journal: journalWord(lease, meter), read, isRotated: false });
     const counted = this.#entry(FIELD_KINDS.counted, caller, { ...read, outcome, ...evidence });
-    const isKnown = lease.disputes.some((one) => one.of === meter);
+    const isKnown = lease.disputes.some((one) => one.of === meter && one.byLog !== true);
     const disputed: readonly Dispute[] =
       outcome === "finding" && !isKnown ? [{ lease: read.lease, of: meter, why: sentence }] : [];
     await this.#writeAll([
       { ...counted, ...of },
       ...disputed.map((one) => ({ ...this.#entry(FIELD_KINDS.disputed, CUSTODIAN, one), ...of })),
     ]);
+    if (disputed.length > 0) await this.#rotate(read.lease, `lease ${read.lease} is disputed`);
+  }
+
+  async #logged(read: LogRead, { utility, island }: CountedPlace, caller: Caller): Promise<void> {
+    const { now } = this.#dependencies;
+    const lease = (await this.#field()).leases.get(read.lease);
+    const leased = lease?.terms.meters.find(({ meter }) => meter === read.meter);
+    if (lease === undefined || leased === undefined || lease.state === "open" || lease.logs.has(read.meter)) return;
+    const told = { ...lease, logs: new Map([...lease.logs, [read.meter, read]]) };
+    const disputed = logDispute(told, leased, now());
+    const { outcome } = loggedWord(told, leased, now());
+    const entries = [
+      this.#entry(FIELD_KINDS.logged, caller, { ...read, outcome }),
+      ...disputed.map((one) => this.#entry(FIELD_KINDS.disputed, CUSTODIAN, one)),
+    ];
+    await this.#writeAll(entries.map((entry) => ({ ...entry, utility, island, meter: read.meter })));
     if (disputed.length > 0) await this.#rotate(read.lease, `lease ${read.lease} is disputed`);
   }
 
@@ -313,11 +341,12 @@ export class Leases {
   }
 
   async #field(): Promise<FieldRecord> {
-    const { store, lentMeters, now } = this.#dependencies;
+    const { store, lentMeters, unreadLogs, now } = this.#dependencies;
     const foreign = store.ledger.foreign.findings;
     const record = await readField(store.ledger);
     this.#foreign = foreign;
     lentMeters.learn(record.leases.values());
+    unreadLogs.learn(record.leases.values());
     this.#disputed = [...record.leases.values()].filter(({ disputes }) => disputes.length > 0).reverse();
     const recent = [...record.leases].filter(
       ([, { state, terms }]) => state === "open" || now() - terms.until < FOLLOWED_MILLISECONDS,

@@ -16,8 +16,20 @@ export interface MeterFacts {
   readonly arrays: boolean;
   /** Clients that open with a secret of their own. */
   readonly secretClients: readonly SecretClient[];
+  /** Logs in which meters write who spoke to them at their local interface; absent where none is known. */
+  readonly localLogs?: LocalLogs;
   /** What security_policy is to ask for, in the version of the profile's security setup; `found` where the meter's answer is to tell that. */
   readonly policy: number | "found";
+}
+
+/** Event logs (class 7, rows of clock and code) that tell of the local interface, each by its codes. */
+export interface LocalLogs {
+  /** Where sessions begin and end. */
+  readonly sessions: { readonly logicalName: string; readonly started: number; readonly ended: number };
+  /** Where attempts stand; not all meters of the profile have it. */
+  readonly attempts: { readonly logicalName: string; readonly attempted: number };
+  /** Where moves of the clock stand: a row in the old time, then one in the new. */
+  readonly clockMoves: { readonly logicalName: string; readonly old: number; readonly moved: number };
 }
 
 /** A client that opens with a secret (class 15), and how it is given another. */
@@ -38,8 +50,15 @@ export const FULL_POLICY = { 0: 3, 1: 0x6c } as const;
 
 const COMMON = { managementClientSap: 1, publicClientSap: 16, serverSap: 1 } as const;
 
+const IDIS_LOCAL_LOGS: LocalLogs = {
+  sessions: { logicalName: "0.0.99.98.9.255", started: 28, ended: 29 },
+  attempts: { logicalName: "0.0.99.98.5.255", attempted: 158 },
+  clockMoves: { logicalName: "0.0.99.98.0.255", old: 4, moved: 5 },
+};
+
 const IDIS: MeterFacts = {
   ...COMMON,
+  localLogs: IDIS_LOCAL_LOGS,
   form: "general-global",
   arrays: true,
   secretClients: [],

@@ -27,6 +27,7 @@ import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
 import type { LeaseContacts } from "../lease/lease-contacts.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
+import type { LogContacts } from "../lease/log-contacts.ts";
 import type { HeadEndLedgers } from "../ledger/head-end-ledgers.ts";
 import type { LedgerService } from "../ledger/ledger-service.ts";
 import type { Pki } from "../pki/open-pki.ts";
@@ -74,6 +75,7 @@ export interface CustodianParts {
   readonly holdings: CustodianService["holdings"];
   readonly leases: Leases;
   readonly leaseContacts: LeaseContacts;
+  readonly logContacts: LogContacts;
   readonly lentMeters: Pick<LentMeters, "leftOf">;
   readonly now: () => number;
   readonly exposure: CustodianService["exposure"];

@@ -25,6 +25,8 @@ import { HeadEnds } from "../head-ends/head-ends.ts";
 import { LeaseContacts } from "../lease/lease-contacts.ts";
 import { Leases } from "../lease/leases.ts";
 import { LentMeters } from "../lease/lent-meters.ts";
+import { LogContacts } from "../lease/log-contacts.ts";
+import { UnreadLogs } from "../lease/unread-logs.ts";
 import { ForeignWatch } from "../ledger/foreign-watch.ts";
 import { gatedService } from "../ledger/gate.ts";
 import { HeadEndLedgers } from "../ledger/head-end-ledgers.ts";
@@ -191,6 +193,7 @@ export async function openCustodyIn(
     now,
   });
   const lentMeters = new LentMeters();
+  const unreadLogs = new UnreadLogs();
   const foreignWatch = await ForeignWatch.open({ ledger, committer, authority, documents, now, onFailure });
   files.refuseUnmarkedWhile(() => foreignWatch.open);
   if (keeper.state.halt === undefined) {
@@ -211,7 +214,8 @@ export async function openCustodyIn(
     onFailure,
   });
   const sender = senderWhenWanted(vault, store.installation);
-  const leases = new Leases({ ...conversation, store, authority, lentMeters, sender });
+  const leases = new Leases({ ...conversation, store, authority, lentMeters, unreadLogs, sender });
+  const logContacts = new LogContacts({ ...conversation, unreadLogs, lentMeters, leases });
   const contacts = new Contacts({
     ...conversation,
     leases,
@@ -255,6 +259,7 @@ export async function openCustodyIn(
     end: async (title) => {
       contacts.endOf(title);
       enrolmentContacts.endOf(title);
+      logContacts.endOf(title);
       await sessions.endOf(title, "the meter leaves");
     },
     sender,
@@ -313,6 +318,7 @@ export async function openCustodyIn(
     backups,
     leases,
     leaseContacts,
+    logContacts,
     lentMeters,
     leaving: conversation.leaving,
     now,
@@ -383,6 +389,7 @@ export async function openCustodyIn(
       contacts,
       enrolmentContacts,
       leaseContacts,
+      logContacts,
       sessions,
       uploads,
       backups,

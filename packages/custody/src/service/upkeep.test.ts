@@ -18,6 +18,7 @@ test("what the PKI cannot do now, since a token is away or a revocation is stuck
     "leases",
     "leaseContacts",
     "documents",
+    "logContacts",
   ];
   const pki = { tend: () => Promise.reject(away), onFailure: (error: unknown) => void failures.push(error) };
   const parts = {

@@ -8,6 +8,7 @@ import type { Removals } from "../enrolment/removals.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
 import type { LeaseContacts } from "../lease/lease-contacts.ts";
 import type { Leases } from "../lease/leases.ts";
+import type { LogContacts } from "../lease/log-contacts.ts";
 import type { ForeignWatch } from "../ledger/foreign-watch.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import type { LedgerPatrol } from "../ledger/patrol.ts";
@@ -30,6 +31,7 @@ export interface UpkeepParts {
   readonly contacts: Pick<Contacts, "endOfCaller" | "sweep" | "closeAll">;
   readonly enrolmentContacts: Pick<EnrolmentContacts, "endOfCaller" | "sweep" | "closeAll">;
   readonly leaseContacts: Pick<LeaseContacts, "endOfCaller" | "sweep" | "closeAll">;
+  readonly logContacts: Pick<LogContacts, "endOfCaller" | "sweep" | "closeAll">;
   readonly sessions: Pick<Sessions, "endOfCaller" | "sweep" | "closeAll">;
   readonly uploads: Pick<Uploads, "sweep" | "closeAll">;
   readonly backups: Pick<Backups, "sweep" | "closeAll">;
@@ -52,7 +54,7 @@ const RULES_MILLISECONDS = 10_000;
 /** What custody does by itself: what happens when a caller has gone, every few seconds, and when it closes. */
 export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "patrol" | "close"> {
   const { opened, secondStorage, committer, keeper, bursts, now } = parts;
-  const { contacts, enrolmentContacts, leaseContacts, sessions, uploads, backups } = parts;
+  const { contacts, enrolmentContacts, leaseContacts, logContacts, sessions, uploads, backups } = parts;
   let rulesAt = Number.NEGATIVE_INFINITY;
   const lookAtRules = async (): Promise<void> => {
     if (now() - rulesAt < RULES_MILLISECONDS) return;
@@ -68,12 +70,14 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
       contacts.endOfCaller(name);
       enrolmentContacts.endOfCaller(name);
       leaseContacts.endOfCaller(name);
+      logContacts.endOfCaller(name);
       await sessions.endOfCaller(name);
     },
     sweep: async () => {
       contacts.sweep();
       enrolmentContacts.sweep();
       leaseContacts.sweep();
+      logContacts.sweep();
       await sessions.sweep();
       await uploads.sweep();
       await bursts.sweep();
@@ -109,6 +113,7 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
       contacts.closeAll();
       enrolmentContacts.closeAll();
       leaseContacts.closeAll();
+      logContacts.closeAll();
       await sessions.closeAll();
       await uploads.closeAll();
       await backups.closeAll();

@@ -3,13 +3,17 @@ import {
   AssociationLnV1,
   aesMechanism,
   buildPush,
+  Clock,
   type Connection,
   CosemServer,
   DataClass,
   type Device,
   type DeviceModel,
   DisconnectControl,
+  dateTimeAt,
+  dateTimeOctets,
   deviceModel,
+  encode,
   fromHex,
   fullAccess,
   type KeyPurpose,
@@ -18,6 +22,7 @@ import {
   MBusChannel,
   mount,
   onlyReading,
+  ProfileGeneric,
   type SecuritySetupPort,
   type ServedClass,
   serveMBusClient,
@@ -96,6 +101,9 @@ export class TestMeter {
   readonly channel: MBusChannel;
   readonly #model: DeviceModel<TestMeter>;
   readonly #setupVersion: 0 | 1;
+  /** How far its clock is ahead, and what its event logs have by their logical names: rows of its own time and a code. */
+  clock = { nowMilliseconds: () => 0, aheadMilliseconds: 0 };
+  logs: Record<string, { readonly at: number; readonly code: number }[]> = {};
   /** What it sends as its challenge: under its present keys, and under the factory's where it answers to both. */
   challenges: { readonly current?: Uint8Array; readonly former?: Uint8Array } = {};
   /** Strikes the next APDU served. */
@@ -363,6 +371,34 @@ const counterOf = (setup: number) =>
     }),
   );
 
+const LOGS = ["0.0.99.98.0.255", "0.0.99.98.5.255", "0.0.99.98.9.255"] as const;
+
+const eventLog = (logicalName: string) =>
+  mount(
+    logicalName,
+    ProfileGeneric.serve<TestMeter>({
+      get: {
+        buffer: ({ logs }) =>
+          (logs[logicalName] ?? []).map(({ at, code }) => ({
+            type: "structure",
+            value: [
+              { type: "octet-string", value: encode(dateTimeOctets, dateTimeAt(at)) },
+              { type: "long-unsigned", value: code },
+            ],
+          })),
+      },
+    }),
+  );
+
+const clock = mount(
+  "0.0.1.0.0.255",
+  Clock.serve<TestMeter>({
+    get: {
+      time: ({ clock: { nowMilliseconds, aheadMilliseconds } }) => dateTimeAt(nowMilliseconds() + aheadMilliseconds),
+    },
+  }),
+);
+
 const modelWith = (
   setup: ServedClass<TestMeter>,
   hasClients: boolean,
@@ -375,6 +411,8 @@ const modelWith = (
       counterOf(0),
       mount("0.0.43.0.0.255", setup),
       ...(hasSecondSetup ? [counterOf(1), mount("0.0.43.0.1.255", setup), mount("0.0.40.0.4.255", OF_SECOND)] : []),
+      clock,
+      ...LOGS.map(eventLog),
       mount(
         "0.1.24.1.0.255",
         serveMBusClient<TestMeter>(1, (meter) => meter.channel),

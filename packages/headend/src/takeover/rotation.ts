@@ -35,6 +35,7 @@ export async function carryRotation(
     const { states } = await ports.custodian.enrolmentStates({ meters: [meter.systemTitle], after: undefined });
     return contactsRecord("enrol", ladder, result?.lost, enrolmentEnd(states[0]), startedAt, ports.now());
   }
+  if (isLog(ladder)) return contactsRecord("rotate", ladder, result?.lost, LOG_END, startedAt, ports.now());
   const { states } = await ports.custodian.rotationStates({
     meters: [meter.systemTitle],
     filter: "all",
@@ -49,11 +50,18 @@ function isEnrolment(ladder: readonly LadderEntry[]): boolean {
   return (ENROLMENT_STEPS as readonly string[]).includes(last);
 }
 
+/** Whether all of it was about what the meter's log tells of a lease. */
+function isLog(ladder: readonly LadderEntry[]): boolean {
+  return ladder.every(({ step }) => step === "local-session-log");
+}
+
 /** What came of it, and in one sentence. */
 interface End {
   readonly sentence: string;
   readonly isRefused: boolean;
 }
+
+const LOG_END: End = { sentence: "Its log was asked for by the custodian, after a lease.", isRefused: false };
 
 function rotationEnd(state: RotationState | undefined): End {
   return { sentence: state?.sentence ?? "Its keys are being changed.", isRefused: state?.phase === "failed" };

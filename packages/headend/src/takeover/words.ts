@@ -35,6 +35,7 @@ const STEP_WORDS: Readonly<Record<string, readonly [toMeter: string, fromMeter: 
     "Asks something signed, ciphered under a key agreed on for this once",
     "Answers signed, under a key agreed on",
   ],
+  "local-session-log": ["Asks for its log of who spoke to it on the spot", "Tells its log"],
   release: ["Releases the association", "Confirms the release"],
 };
 

@@ -1,0 +1,330 @@
+import type { ContactAdvance, CustodianRequest, NextContact } from "@meterkeep/api/custodian";
+import { COUNTERS_PER_ASSOCIATION, sealApdu, systemTitleText } from "@meterkeep/dlms";
+import type { LedgerDraft } from "@meterkeep/ledger";
+import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Caller } from "../calls/caller.ts";
+import { Handles } from "../calls/handles.ts";
+import { oneStep } from "../calls/one-step.ts";
+import { requireRight } from "../calls/required-right.ts";
+import { Answers } from "../conversation/answers.ts";
+import { Association } from "../conversation/association.ts";
+import type { ConversationDependencies } from "../conversation/dependencies.ts";
+import { Line } from "../conversation/line.ts";
+import { EvidenceHash } from "../evidence/evidence-hash.ts";
+import { type LocalLogs, meterFacts } from "../protocol/meter-facts.ts";
+import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
+import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { type SettledKeys, settledKeys } from "../takeover/settled-keys.ts";
+import { isInService, takeoverStateOf } from "../takeover/view.ts";
+import type { Leases } from "./leases.ts";
+import type { LentMeters } from "./lent-meters.ts";
+import { rotatedAt } from "./lent-rotation.ts";
+import { LogQuestions } from "./log-questions.ts";
+import type { UnreadLog, UnreadLogs } from "./unread-logs.ts";
+
+/** A contact that nobody advances for so long is over. */
+const IDLE_MILLISECONDS = 120_000;
+const MOST_CONTACTS = 20_000;
+/** How soon another principal may ask again while a contact is under way. */
+const BUSY_MILLISECONDS = 5000;
+/** How soon a meter is asked again by whom its line was lost, longer each time. */
+const AGAIN_MILLISECONDS = 30_000;
+const LONGEST_MILLISECONDS = 3_600_000;
+/** How soon a meter is handed out again whose keys have not changed yet, or for which nobody came. */
+const LATER_MILLISECONDS = 60_000;
+const STEP = "local-session-log";
+
+/** What reading the logs of meters that were lent needs. */
+export interface LogContactDependencies extends ConversationDependencies {
+  readonly unreadLogs: Pick<UnreadLogs, "of" | "titles">;
+  readonly lentMeters: Pick<LentMeters, "leftOf">;
+  readonly leases: Pick<Leases, "logged">;
+}
+
+/** A meter whose log may be read now. */
+interface Readable {
+  readonly file: MeterFile;
+  readonly keys: SettledKeys;
+  readonly logs: LocalLogs;
+  readonly unread: readonly (UnreadLog & { readonly rotatedAt: number })[];
+}
+
+interface LiveRead extends Readable {
+  readonly caller: Caller;
+  readonly association: Association;
+  readonly line: Line;
+  readonly answers: Answers;
+  readonly questions: LogQuestions;
+  readonly evidence: EvidenceHash;
+  /** Its answers are written down: what is left is to say goodbye. */
+  isRead: boolean;
+  busy: boolean;
+}
+
+/**
+ * Reads the logs of meters that come back from leases, which tell who spoke to them on the spot. The custodian asks by itself, in an
+ * association of its own, and what is not authentic is no answer: a head-end carries octets, and can keep them back and no more. It asks
+ * only under keys that came after the lent ones: whoever has those could answer in the meter's place (ADR 0074).
+ *
+ * A contact is *open* until its last answer is written down, then *read*, and over with the release.
+ */
+export class LogContacts {
+  readonly #dependencies: LogContactDependencies;
+  readonly #contacts = new Handles<LiveRead>();
+  /** Handle of the contact of a meter; empty while it is being opened. */
+  readonly #byMeter = new Map<string, string>();
+  /** Who lost how many lines to a meter, and is not to ask again before when. */
+  readonly #lost = new Map<string, Map<string, { readonly lines: number; readonly until: number }>>();
+  /** Meters that were looked at or handed out, and until when they are not again. */
+  readonly #resting = new Map<string, number>();
+
+  constructor(dependencies: LogContactDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Meters whose logs this caller may read now. */
+  async due(limit: number, caller: Caller): Promise<readonly string[]> {
+    const { unreadLogs, now } = this.#dependencies;
+    const due: string[] = [];
+    for (const title of unreadLogs.titles(now())) {
+      if (due.length >= limit) break;
+      if ((this.#resting.get(title) ?? 0) > now() || this.#isResting(title, caller)) continue;
+      this.#resting.set(title, now() + LATER_MILLISECONDS);
+      if ((await this.#readable(title)) !== undefined) due.push(title);
+    }
+    return due;
+  }
+
+  /** A contact that asks for the log; undefined where there is nothing to ask, or not now. */
+  async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact | undefined> {
+    const { now } = this.#dependencies;
+    const title = systemTitleText(meter);
+    if (this.#isResting(title, caller)) return undefined;
+    const readable = await this.#readable(title);
+    if (readable === undefined) return undefined;
+    await requireRight(caller, readable.file.meter, "read", this.#dependencies);
+    const handle = this.#byMeter.get(title);
+    const running = handle === undefined ? undefined : this.#contacts.peek(handle);
+    const isInUse = handle === "" || now() - (this.#contacts.lastUsed(handle ?? "") ?? 0) < IDLE_MILLISECONDS;
+    if (handle !== undefined && isInUse && running?.caller.name !== caller.name)
+      return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: takeoverStateOf(readable.file) };
+    if (handle !== undefined && running !== undefined) {
+      this.#abandon(handle, running);
+      return undefined;
+    }
+    if (this.#contacts.size >= MOST_CONTACTS)
+      throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
+    this.#byMeter.set(title, "");
+    try {
+      return await this.#begin(title, readable, caller);
+    } finally {
+      if (this.#byMeter.get(title) === "") this.#byMeter.delete(title);
+    }
+  }
+
+  /** Undefined where the contact is none of these. */
+  async advance(
+    { contact, event }: CustodianRequest<"advanceContact">,
+    caller: Caller,
+  ): Promise<ContactAdvance | undefined> {
+    const live = this.#contacts.find(contact, caller, this.#dependencies.now());
+    if (live === undefined) return undefined;
+    const step = () => (event.kind === "lost" ? this.#end(contact, live) : this.#received(contact, live, event.apdu));
+    const { leaving } = this.#dependencies;
+    const { systemTitle } = live.file.meter;
+    return oneStep({ live, systemTitle, leaving }, step, () => this.#drop(contact, live));
+  }
+
+  /** Drops contacts that nobody advances: the meter is asked anew. */
+  sweep(): void {
+    const { now, unreadLogs } = this.#dependencies;
+    for (const [handle, live] of this.#contacts.idleSince(now() - IDLE_MILLISECONDS)) this.#abandon(handle, live);
+    for (const [title, until] of this.#resting) if (until <= now()) this.#resting.delete(title);
+    for (const title of this.#lost.keys()) if (unreadLogs.of(title, now()).length === 0) this.#lost.delete(title);
+  }
+
+  /** Ends the contact of a meter that leaves: its keys and counters go with it. */
+  endOf(title: string): void {
+    const handle = this.#byMeter.get(title) ?? "";
+    const live = this.#contacts.peek(handle);
+    if (live !== undefined) this.#drop(handle, live);
+  }
+
+  /** Drops the contacts of a caller that has gone. */
+  endOfCaller(name: string): void {
+    for (const [handle, live] of [...this.#contacts.entries()])
+      if (live.caller.name === name && !live.busy) this.#abandon(handle, live);
+  }
+
+  closeAll(): void {
+    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
+  }
+
+  #isResting(title: string, { name }: Caller): boolean {
+    return (this.#lost.get(title)?.get(name)?.until ?? 0) > this.#dependencies.now();
+  }
+
+  /** A meter that is with nobody, has settled keys, and had others when it was lent. */
+  async #readable(title: string): Promise<Readable | undefined> {
+    const { unreadLogs, lentMeters, files, now } = this.#dependencies;
+    const waiting = unreadLogs.of(title, now());
+    if (waiting.length === 0 || lentMeters.leftOf(title, now()) > 0) return undefined;
+    const file = await files.load(title);
+    const logs = file && meterFacts(file.meter.profile).localLogs;
+    if (file === undefined || logs === undefined || !isInService(file.meter)) return undefined;
+    const unread = waiting.flatMap((one) => {
+      const at = rotatedAt(file, one.leased);
+      return at === undefined ? [] : [{ ...one, rotatedAt: at }];
+    });
+    if (unread.length === 0) return undefined;
+    try {
+      return { file, keys: settledKeys(file), logs, unread };
+    } catch (error) {
+      // It waits until they are settled again.
+      if (error instanceof CallRefusal) return undefined;
+      throw error;
+    }
+  }
+
+  async #begin(title: string, readable: Readable, caller: Caller): Promise<NextContact> {
+    const { vault, committer, clientTitle, random, now } = this.#dependencies;
+    const { file, keys, logs, unread } = readable;
+    const { meter } = file;
+    const facts = meterFacts(meter.profile);
+    const secrets = await unsealKeys(vault, file.keys, [
+      { purpose: PURPOSE.GUEK, version: keys.GUEK },
+      { purpose: PURPOSE.GAK, version: keys.GAK },
+    ]);
+    const working = workingKeys(...(secrets as [(typeof secrets)[0], (typeof secrets)[0]]));
+    const association = Association.secured(meter, facts, working, clientTitle(meter.utility), random);
+    const { utility, island, systemTitle } = meter;
+    const line = new Line(this.#dependencies, { utility, island, systemTitle, setup: 0 }, keys.GUEK, file);
+    const answers = new Answers(association, line);
+    const live: LiveRead = {
+      ...readable,
+      ...{ caller, association, line, answers },
+      questions: new LogQuestions(logs),
+      evidence: new EvidenceHash(),
+      isRead: false,
+      busy: false,
+    };
+    try {
+      const { GUEK, GAK } = keys;
+      const opened = { leases: unread.map(({ lease }) => lease), step: STEP, GUEK, GAK };
+      const [first] = await Promise.all([
+        line.take(COUNTERS_PER_ASSOCIATION),
+        committer.submit({ entries: [entry(live, now(), "lease-contact-opened", opened)] }),
+      ]);
+      const effect = association.take({ kind: "associate", invocationCounter: first });
+      if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "the association has nothing to send");
+      live.evidence.sent(effect.apdu);
+      const contact = this.#contacts.add(live, now());
+      this.#byMeter.set(title, contact);
+      const { managementClientSap: clientSap, serverSap } = facts;
+      return { kind: "connect", contact, clientSap, serverSap, step: STEP, apdu: effect.apdu };
+    } catch (error) {
+      dispose(live);
+      throw error;
+    }
+  }
+
+  async #received(handle: string, live: LiveRead, octets: Uint8Array): Promise<ContactAdvance> {
+    const { association, answers, questions, evidence } = live;
+    evidence.received(octets);
+    if (live.isRead) return this.#end(handle, live);
+    if (!association.established) {
+      const effect = association.take({ kind: "received", apdu: octets });
+      if (effect?.kind === "send") return sent(live, effect.apdu);
+      if (effect?.kind !== "established") return this.#end(handle, live);
+      answers.begin(effect.serverCounters);
+    } else {
+      const plain = answers.open(octets);
+      if (plain === undefined || !questions.take(plain, this.#dependencies.now())) return this.#end(handle, live);
+    }
+    return this.#ask(handle, live);
+  }
+
+  /** Asks what is next, or writes down what came of all and says goodbye. */
+  async #ask(handle: string, live: LiveRead): Promise<ContactAdvance> {
+    const { association, line, answers, questions } = live;
+    const invocationCounter = await line.take(1);
+    const plain = questions.next(this.#dependencies.now());
+    const { parties } = association;
+    if (plain !== undefined && parties !== undefined) {
+      answers.await(plain);
+      return sent(live, sealApdu(parties, plain, invocationCounter));
+    }
+    await this.#write(live);
+    live.isRead = true;
+    const release = association.take({ kind: "release", invocationCounter });
+    return release?.kind === "send" ? sent(live, release.apdu) : this.#end(handle, live);
+  }
+
+  async #write({ file, unread, questions, caller }: LiveRead): Promise<void> {
+    const { systemTitle } = file.meter;
+    for (const { lease, from, rotatedAt: at } of unread)
+      await this.#dependencies.leases.logged(
+        { lease, meter: systemTitle, ...questions.facts(from, at), rotatedAt: at },
+        file.meter,
+        caller,
+      );
+    this.#lost.delete(systemTitle);
+  }
+
+  /** The contact is over; one that came to nothing is made again, later each time by whom it was lost. */
+  async #end(handle: string, live: LiveRead): Promise<ContactAdvance> {
+    const { committer, files, now } = this.#dependencies;
+    const { systemTitle } = live.file.meter;
+    const { isRead, evidence, caller } = live;
+    const closed = { step: STEP, isRead, ...evidence.summary() };
+    await committer.submit({ entries: [entry(live, now(), "lease-contact-closed", closed)] });
+    const milliseconds = isRead ? 0 : this.#again(systemTitle, caller);
+    this.#drop(handle, live);
+    const file = (await files.load(systemTitle)) ?? live.file;
+    const next = isRead ? "done" : "wait";
+    return { kind: "close", next, milliseconds, state: takeoverStateOf(file), step: STEP };
+  }
+
+  /** @returns after how many milliseconds this caller may ask again: for others its turn is what it was. */
+  #again(title: string, { name }: Caller): number {
+    const callers = this.#lost.get(title) ?? new Map<string, { readonly lines: number; readonly until: number }>();
+    const lines = callers.get(name)?.lines ?? 0;
+    const milliseconds = Math.min(AGAIN_MILLISECONDS * 2 ** lines, LONGEST_MILLISECONDS);
+    this.#lost.set(title, callers.set(name, { lines: lines + 1, until: this.#dependencies.now() + milliseconds }));
+    this.#resting.delete(title);
+    return milliseconds;
+  }
+
+  /** Drops a contact that nobody brought to an end: who begins many counts as losing many. */
+  #abandon(handle: string, live: LiveRead): void {
+    this.#again(live.file.meter.systemTitle, live.caller);
+    this.#drop(handle, live);
+  }
+
+  #drop(handle: string, live: LiveRead): void {
+    this.#contacts.remove(handle);
+    const { systemTitle } = live.file.meter;
+    if (this.#byMeter.get(systemTitle) === handle) this.#byMeter.delete(systemTitle);
+    dispose(live);
+  }
+}
+
+function sent(live: LiveRead, apdu: Uint8Array): ContactAdvance {
+  live.evidence.sent(apdu);
+  return { kind: "send", step: STEP, apdu };
+}
+
+function dispose({ association, line }: LiveRead): void {
+  association[Symbol.dispose]();
+  line[Symbol.dispose]();
+}
+
+function entry(
+  { caller, file }: Pick<LiveRead, "caller" | "file">,
+  at: number,
+  kind: string,
+  body: object,
+): LedgerDraft {
+  const { utility, island, systemTitle: meter } = file.meter;
+  return { at, kind, principal: caller.name, utility, island, meter, body };
+}

@@ -1,0 +1,168 @@
+import { apdu, concatBytes, type Data, data, dateTimeOctets, decode, encode, instantOf } from "@meterkeep/dlms";
+import type { LocalLogs } from "../protocol/meter-facts.ts";
+import { readable } from "../protocol/readable.ts";
+import { type AttributeName, getRequest } from "../protocol/requests.ts";
+import { CLOCK_TOLERANCE_MILLISECONDS, type LocalSession, type LogRead } from "./local-sessions.ts";
+
+const CLOCK: AttributeName = { classId: 8, logicalName: "0.0.1.0.0.255", attributeId: 2 };
+const PROFILE = { classId: 7, buffer: 2 } as const;
+const INVOKE = { invokeId: 1, confirmed: true, highPriority: true } as const;
+const CLOCK_OCTETS = 12;
+/** Meters keep ten to some hundred rows of each log. */
+const MOST_OCTETS = 65_536;
+/** Sessions that an entry of the ledger keeps: more are the end of somebody's patience, or a log that was filled on purpose. */
+const MOST_SESSIONS = 200;
+/** The meter's time is believed to half of what its answer took: whoever carries it must not make more of it. */
+const MOST_CLOCK_MILLISECONDS = 60_000;
+
+/** One row of a log: the meter's time, and the code. */
+interface Row {
+  readonly at: number;
+  readonly code: number;
+}
+
+/** What a meter's logs tell of its local interface, for a time. */
+export type LocalLogFacts = Pick<LogRead, "sessions" | "ahead" | "since" | "isMoved">;
+
+/**
+ * The questions to a meter for its time and its logs, one after the other, each answered whole or in blocks, and what came of them. The
+ * logs are asked for whole: a range would be of the meter's time, which may have been moved.
+ */
+export class LogQuestions {
+  readonly #logs: LocalLogs;
+  readonly #names: readonly AttributeName[];
+  readonly #values: (Data | undefined)[] = [];
+  #parts: Uint8Array[] = [];
+  #octets = 0;
+  #blocks = 0;
+  #askedAt = 0;
+  #ahead: number | undefined;
+
+  constructor(logs: LocalLogs) {
+    const names = [logs.sessions, logs.attempts, logs.clockMoves].map(({ logicalName }) => logicalName);
+    this.#logs = logs;
+    this.#names = [
+      CLOCK,
+      ...names.map((logicalName) => ({ classId: PROFILE.classId, logicalName, attributeId: PROFILE.buffer })),
+    ];
+  }
+
+  /** The next request, plain; undefined at the end. */
+  next(now: number): Uint8Array | undefined {
+    this.#askedAt = now;
+    if (this.#blocks > 0)
+      return encode(apdu, {
+        kind: "get-request",
+        value: { kind: "next", value: { invokeIdAndPriority: INVOKE, blockNumber: this.#blocks } },
+      });
+    const name = this.#names[this.#values.length];
+    return name === undefined ? undefined : getRequest(name);
+  }
+
+  /** Takes the plain answer to what was asked. @returns false where it is none, or came too late. */
+  take(plain: Uint8Array, now: number): boolean {
+    const answer = readable(() => decode(apdu, plain, { trailing: "ignore" }));
+    if (answer?.kind !== "get-response") return false;
+    const { value } = answer;
+    if (value.kind === "normal" && this.#blocks === 0) {
+      const { result } = value.value;
+      return this.#answered(result.kind === "data" ? result.value : undefined, now);
+    }
+    if (value.kind !== "with-datablock") return false;
+    const { lastBlock, blockNumber, result } = value.value.block;
+    if (result.kind === "data-access-result") return this.#answered(undefined, now);
+    this.#octets += result.value.length;
+    const isNext = blockNumber === this.#blocks + 1 && (lastBlock || result.value.length > 0);
+    if (!isNext || this.#octets > MOST_OCTETS) return false;
+    this.#parts.push(result.value);
+    this.#blocks = blockNumber;
+    if (!lastBlock) return true;
+    const whole = concatBytes(...this.#parts);
+    return this.#answered(
+      readable(() => decode(data, whole, { trailing: "ignore" })),
+      now,
+    );
+  }
+
+  /** What came of them all, of the time of a lease: from its begin until its keys had gone. */
+  facts(from: number, until: number): LocalLogFacts {
+    const [, sessions, attempts, moves] = this.#values.map(rowsOf);
+    const ahead = this.#ahead;
+    if (ahead === undefined || sessions === undefined) return {};
+    const { started, ended } = this.#logs.sessions;
+    const ours = (rows: readonly Row[] = []): readonly Row[] => rows.map(({ at, code }) => ({ at: at - ahead, code }));
+    const all = [
+      ...paired(ours(sessions), started, ended),
+      ...ours(attempts).flatMap(({ at, code }) => (code === this.#logs.attempts.attempted ? [{ from: at }] : [])),
+    ];
+    const oldest = ours(sessions)[0]?.at;
+    return {
+      ahead,
+      sessions: all.filter((session) => isWithin(session, from, until)).slice(0, MOST_SESSIONS),
+      ...(oldest !== undefined && { since: oldest }),
+      isMoved: moves === undefined || wasMoved(ours(moves), this.#logs.clockMoves, from),
+    };
+  }
+
+  #answered(value: Data | undefined, now: number): boolean {
+    if (this.#values.length === 0) {
+      const took = now - this.#askedAt;
+      if (took > MOST_CLOCK_MILLISECONDS) return false;
+      const at = momentOf(value);
+      if (at !== undefined) this.#ahead = Math.round(at - (this.#askedAt + took / 2));
+    }
+    this.#values.push(value);
+    this.#parts = [];
+    this.#octets = 0;
+    this.#blocks = 0;
+    return true;
+  }
+}
+
+/** Sessions of a log, oldest first: a begin and the end right behind it are one. */
+function paired(rows: readonly Row[], started: number, ended: number): readonly LocalSession[] {
+  const sessions: LocalSession[] = [];
+  for (const { at, code } of rows) {
+    const last = sessions.at(-1);
+    if (code === started) sessions.push({ from: at });
+    else if (code === ended && last?.from !== undefined && last.until === undefined)
+      sessions[sessions.length - 1] = { ...last, until: at };
+    else if (code === ended) sessions.push({ until: at });
+  }
+  return sessions;
+}
+
+/** Whether the clock was moved by more than is allowed for, since then by either of its times. Half a move is any. */
+function wasMoved(rows: readonly Row[], { old, moved }: LocalLogs["clockMoves"], since: number): boolean {
+  const moves = rows.filter(({ code }) => code === old || code === moved);
+  return moves.some(({ at, code }, nth) => {
+    const other = code === old ? moves[nth + 1] : moves[nth - 1];
+    if (other?.code !== (code === old ? moved : old)) return at >= since;
+    return Math.max(at, other.at) >= since && Math.abs(at - other.at) > CLOCK_TOLERANCE_MILLISECONDS;
+  });
+}
+
+function isWithin({ from, until }: LocalSession, first: number, last: number): boolean {
+  const [begin = 0, end = begin] = [from ?? until, until ?? from];
+  return end >= first - CLOCK_TOLERANCE_MILLISECONDS && begin <= last + CLOCK_TOLERANCE_MILLISECONDS;
+}
+
+/** The rows of a log, oldest first: some meters give the newest first. Undefined where there is no log. */
+function rowsOf(value: Data | undefined): readonly Row[] | undefined {
+  if (value?.type !== "array") return undefined;
+  const rows = (value.value as readonly Data[]).flatMap((row): Row[] => {
+    const [clock, code] = row.type === "structure" ? (row.value as readonly Data[]) : [];
+    const at = momentOf(clock);
+    return at === undefined || typeof code?.value !== "number" ? [] : [{ at, code: code.value }];
+  });
+  const isNewestFirst = (rows[0]?.at ?? 0) > (rows.at(-1)?.at ?? 0);
+  return isNewestFirst ? rows.reverse() : rows;
+}
+
+/** The moment of a date-time that says how far it is from UTC. */
+function momentOf(value: Data | undefined): number | undefined {
+  if (value?.type === "date-time") return instantOf(value.value);
+  const octets = value?.type === "octet-string" ? (value.value as Uint8Array) : undefined;
+  if (octets?.length !== CLOCK_OCTETS) return undefined;
+  return readable(() => instantOf(decode(dateTimeOctets, octets)));
+}
