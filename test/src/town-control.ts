@@ -63,6 +63,7 @@ export type TownRequest =
   | { readonly do: "gas-meter"; readonly meter: string; readonly defaultKey: string }
   | { readonly do: "key-fault"; readonly meter: string; readonly fault: string | number }
   | { readonly do: "push-destination"; readonly meter: string; readonly destination: string }
+  | { readonly do: "on-the-spot"; readonly meter: string; readonly on: boolean }
   | { readonly do: "eavesdrop" | "replay"; readonly meter: string }
   | { readonly do: "silence" | "call-again" | "sleep" | "wake"; readonly meter: string }
   | { readonly do: "push"; readonly meter: string; readonly kind: "alarm" | "report" };

@@ -109,6 +109,9 @@ function perform(town: Town, request: Fields): object {
     case "call-again":
       meterOf(town, request).line.hangUp();
       return {};
+    case "on-the-spot":
+      meterOf(town, request).line.isOnTheSpot = request["on"] !== false;
+      return {};
     case "eavesdrop":
       meterOf(town, request).line.eavesdrop();
       return {};

@@ -44,6 +44,8 @@ export class MeterLine {
   #socket: Socket | undefined;
   #held: Uint8Array | undefined;
   #waiting: { readonly socket: Socket; readonly timer: NodeJS.Timeout } | undefined;
+  /** Whether who connects from now on is on the spot, at the meter's local interface: a town has no optical ports. */
+  isOnTheSpot = false;
   /** What somebody on the line has heard, the newest last; nobody listens unless told to. */
   #heard: WrapperApdu[] | undefined;
 
@@ -154,7 +156,7 @@ export class MeterLine {
     let connection = connections.get(pair);
     if (connection === undefined) {
       if (connections.size >= MAX_SAP_PAIRS) throw new TransportError("frame-malformed", "too many pairs of SAPs");
-      connection = this.#meter.connect(source, destination);
+      connection = this.#meter.connect(source, destination, this.isOnTheSpot ? "local" : "remote");
       connections.set(pair, connection);
     }
     if (this.#heard !== undefined) {

@@ -244,6 +244,9 @@ test("the control socket tells the truth and sets faults, and answers nonsense w
     assert.deepEqual(town.meters.get(meter)?.meter.faults.strike(undefined), { kind: "truncate", octets: 9 });
     assert.equal((await ask({ do: "key-fault", meter, fault: "keepKeys" }))["ok"], true);
     assert.equal(town.meters.get(meter)?.meter.keyTransferFault, "keepKeys");
+    const line = town.meters.get(meter)?.line;
+    assert.deepEqual([(await ask({ do: "on-the-spot", meter, on: true }))["ok"], line?.isOnTheSpot], [true, true]);
+    assert.deepEqual([(await ask({ do: "on-the-spot", meter, on: false }))["ok"], line?.isOnTheSpot], [true, false]);
     assert.equal((await ask({ do: "power-cycle", meter }))["ok"], true);
     for (const nonsense of [
       "{",

@@ -5,7 +5,7 @@ import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { Handles } from "../calls/handles.ts";
 import { oneStep } from "../calls/one-step.ts";
-import { requireRight } from "../calls/required-right.ts";
+import { isPermitted, requireRight } from "../calls/required-right.ts";
 import { Answers } from "../conversation/answers.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
@@ -75,7 +75,7 @@ export class LogContacts {
   readonly #byMeter = new Map<string, string>();
   /** Who lost how many lines to a meter, and is not to ask again before when. */
   readonly #lost = new Map<string, Map<string, { readonly lines: number; readonly until: number }>>();
-  /** Meters that were looked at or handed out, and until when they are not again. */
+  /** Meters that were looked at for a caller or handed out to it, and until when they are not again: for others they are. */
   readonly #resting = new Map<string, number>();
 
   constructor(dependencies: LogContactDependencies) {
@@ -88,9 +88,11 @@ export class LogContacts {
     const due: string[] = [];
     for (const title of unreadLogs.titles(now())) {
       if (due.length >= limit) break;
-      if ((this.#resting.get(title) ?? 0) > now() || this.#isResting(title, caller)) continue;
-      this.#resting.set(title, now() + LATER_MILLISECONDS);
-      if ((await this.#readable(title)) !== undefined) due.push(title);
+      const asked = `${caller.name}/${title}`;
+      if ((this.#resting.get(asked) ?? 0) > now() || this.#isResting(title, caller)) continue;
+      this.#resting.set(asked, now() + LATER_MILLISECONDS);
+      const readable = await this.#readable(title);
+      if (readable !== undefined && isPermitted(caller, readable.file.meter, "read")) due.push(title);
     }
     return due;
   }
@@ -291,7 +293,6 @@ export class LogContacts {
     const lines = callers.get(name)?.lines ?? 0;
     const milliseconds = Math.min(AGAIN_MILLISECONDS * 2 ** lines, LONGEST_MILLISECONDS);
     this.#lost.set(title, callers.set(name, { lines: lines + 1, until: this.#dependencies.now() + milliseconds }));
-    this.#resting.delete(title);
     return milliseconds;
   }
 

@@ -95,7 +95,7 @@ export const exposureOf = async ({ custody }: TestCustody, request: object) =>
 
 /** What a technician does at a meter, or whoever has the same file: an association under the lease's keys, and a read. */
 export async function visit(
-  meter: TestMeter,
+  meter: Pick<TestMeter, "systemTitle" | "connect">,
   { terms, keys }: ReturnType<typeof opened>,
   counters: { take(count: number): number },
 ): Promise<void> {
