@@ -343,6 +343,26 @@ test("two that would read a log at once do not end each other's contact, and one
     assert.equal((await service.nextContact({ meter: first }, HEAD_END)).kind, "connect");
   }));
 
+test("a meter that leaves takes the contact with it: nothing more is sealed for its log", () =>
+  withRound(async ({ custody, meters, handIn }) => {
+    await handIn();
+    await carryRotationOnly(custody, meters[0]);
+    custody.now += 60 * MINUTE;
+    const { service } = custody.custody;
+    const next = await service.nextContact({ meter: first }, HEAD_END);
+    assert.ok(next.kind === "connect");
+    const line = meters[0].connect(next.clientSap, next.serverSap);
+    await service.departMeters(
+      { meters: [first], how: "retired", reason: "scrapped", sender: undefined, recipient: undefined },
+      OPERATOR,
+    );
+    const event = { kind: "received", apdu: line.exchange(next.apdu) as Uint8Array } as const;
+    await assert.rejects(service.advanceContact({ contact: next.contact, event }, HEAD_END), {
+      code: "contact-unknown",
+    });
+    assert.equal((await service.nextContact({ meter: first }, HEAD_END)).kind, "nothing");
+  }));
+
 test("a log that nobody brings within thirty days is given up, and so it is said", () =>
   withRound(async ({ custody, meters, handIn }) => {
     await handIn();
