@@ -353,7 +353,13 @@ test("a meter that leaves takes the contact with it: nothing more is sealed for 
     assert.ok(next.kind === "connect");
     const line = meters[0].connect(next.clientSap, next.serverSap);
     await service.departMeters(
-      { meters: [first], how: "retired", reason: "scrapped", sender: undefined, recipient: undefined },
+      {
+        meters: [first],
+        how: "retired",
+        reason: "scrapped",
+        sender: { flag: "OLD", name: "Old" },
+        recipient: undefined,
+      },
       OPERATOR,
     );
     const event = { kind: "received", apdu: line.exchange(next.apdu) as Uint8Array } as const;
