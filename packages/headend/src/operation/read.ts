@@ -138,7 +138,8 @@ async function qualityResult(on: OperationSession, window: Window): Promise<Oper
     },
   };
   const quality: QualityRecord[] = [];
-  await readQuality(on.session, on.reader, on.profile, facts, [window], recorder, (rows) => quality.push(...rows));
+  const { session, reader, profile } = on;
+  await readQuality({ session, reader, profile, recorder }, facts, [window], (rows) => quality.push(...rows));
   const rows = quality.map(({ at, values }) => ({
     at: new Date(at).toISOString(),
     values: values.map(({ obis: channel, unit, value }) => ({ obis: channel, unit, value })),

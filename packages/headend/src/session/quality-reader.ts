@@ -25,26 +25,31 @@ const NOT_GIVEN: ReadonlySet<string> = new Set([
 
 type QualitySession = Pick<Session, "get" | "getList" | "set" | "call">;
 
+/** A meter whose power quality is read, over an association that somebody else made. */
+export interface QualitySource {
+  readonly session: QualitySession;
+  readonly reader: Pick<MeterReader, "learnScales" | "scale">;
+  readonly profile: MeterProfile;
+  readonly recorder: AnswerRecorder;
+}
+
 /**
  * Reads what is missing of a meter's power quality, and says what was answered. A meter that does not give the profile, or not
  * so that it can be understood, has answered without rows: it is asked once more and no session fails for it.
  */
 export async function readQualityGaps(
-  session: QualitySession,
-  reader: Pick<MeterReader, "learnScales" | "scale">,
-  profile: MeterProfile,
+  source: QualitySource,
   gaps: readonly Stretch[],
-  recorder: AnswerRecorder,
   answered: (asked: Stretch, rows: readonly QualityRecord[]) => void,
 ): Promise<void> {
-  const { powerQuality } = profile;
+  const { powerQuality } = source.profile;
   if (powerQuality === undefined || gaps.length === 0) return;
   const asked = gaps.flatMap((gap) => portions(gap, powerQuality.periodSeconds));
   let done = 0;
   try {
     // From just behind the start: the row that ends there is known.
     const windows = asked.map(({ from, to }) => ({ from: from + 1000, to }));
-    await readQuality(session, reader, profile, powerQuality, windows, recorder, (rows) => {
+    await readQuality(source, powerQuality, windows, (rows) => {
       answered(asked[done] as Stretch, rows);
       done += 1;
     });
@@ -67,17 +72,14 @@ interface QualityColumns {
  * @throws HeadEndError `meter-answer-unusable` for rows without a clock
  */
 export async function readQuality(
-  session: QualitySession,
-  reader: Pick<MeterReader, "learnScales" | "scale">,
-  profile: MeterProfile,
+  source: QualitySource,
   quality: QualityFacts,
   windows: readonly Window[],
-  recorder: AnswerRecorder,
   found: (rows: readonly QualityRecord[]) => void,
 ): Promise<void> {
-  const columns = await columnsOf(session, quality.obis);
-  await reader.learnScales(columns.channels.map((channel) => channel.obis));
-  for (const window of windows) found(await rowsOf(session, reader, profile, quality, columns, window, recorder));
+  const columns = await columnsOf(source.session, quality.obis);
+  await source.reader.learnScales(columns.channels.map((channel) => channel.obis));
+  for (const window of windows) found(await rowsOf(source, quality, columns, window));
 }
 
 async function columnsOf(session: QualitySession, obis: string): Promise<QualityColumns> {
@@ -91,13 +93,10 @@ async function columnsOf(session: QualitySession, obis: string): Promise<Quality
 }
 
 async function rowsOf(
-  session: QualitySession,
-  reader: Pick<MeterReader, "scale">,
-  profile: MeterProfile,
+  { session, reader, profile, recorder }: QualitySource,
   { obis, periodSeconds }: QualityFacts,
   { clockAt, channels }: QualityColumns,
   { from, to }: Window,
-  recorder: AnswerRecorder,
 ): Promise<readonly QualityRecord[]> {
   const name = logicalName(obis);
   recorder.begin();

@@ -128,9 +128,8 @@ async function converse(
   for (const stretch of collected.refused.splice(0)) await readAlone(order, reader, recorder, collected, stretch);
   if (order.purpose === "read" && order.gaps.length > 0 && order.profile.loadProfile.access === "entry")
     await readNewest(order, reader, recorder, collected);
-  await readQualityGaps(session, reader, order.profile, order.qualityGaps ?? [], recorder, (asked, rows) =>
-    collected.takeQuality(rows, asked),
-  );
+  const source = { session, reader, profile: order.profile, recorder };
+  await readQualityGaps(source, order.qualityGaps ?? [], (asked, rows) => collected.takeQuality(rows, asked));
 }
 
 /** All whose unit has to be known to understand the answers. */
