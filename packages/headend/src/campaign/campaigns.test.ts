@@ -4,105 +4,15 @@ import { test } from "node:test";
 import type { CommandOrder } from "@meterkeep/api";
 import { CustodianCallError } from "@meterkeep/api/custodian";
 import { SessionError } from "@meterkeep/dlms";
-import { DEFAULT_THRESHOLDS, type Weather } from "@meterkeep/guard";
 import { folderShelf } from "../firmware/shelf.ts";
 import type { Meter } from "../inventory/meter.ts";
-import type { Route } from "../route/route.ts";
 import { countTraffic, keepSimBudgets, parseSimBudgets } from "../route/sim-traffic.ts";
-import { openHeadEndDatabase, testTitle } from "../testing/database.ts";
+import { all, CELLULAR, DAY, HOMES, OTTO, openBench, RITA } from "../testing/campaign-bench.ts";
+import { testTitle } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
-import { type Billing, NO_BILLING } from "./billing.ts";
-import { CampaignRunner } from "./campaign-runner.ts";
-import { Campaigns } from "./campaigns.ts";
 import { commandOperations } from "./command-operations.ts";
 import { type CommandPorts, CommandSessions } from "./command-sessions.ts";
-import { FleetCensus } from "./fleet-census.ts";
-import { NO_WEATHER, type WeatherOffice } from "./weather.ts";
-
-const RITA = { id: "rita", name: "Rita" };
-const OTTO = { id: "otto", name: "Otto" };
-const HOMES = 40;
-const DAY = 86_400_000;
-const CELLULAR: Route = { kind: "tcp", host: "192.0.2.1", port: 4059, network: "cellular" };
-
-/** A head-end's campaigns over a real database; what people sign at the custodian is said by `approved`. */
-async function openBench(
-  homes = HOMES,
-  offices: { readonly billing?: Billing; readonly weather?: WeatherOffice } = {},
-) {
-  const database = await openHeadEndDatabase(homes);
-  const { pool, scope } = database;
-  await pool.query("update takeovers set phase = 'done'");
-  await pool.query("update trust set state = 'trusted'");
-  await pool.query("update meters set route = 'tcp://127.0.0.1:4059', role = 'home'");
-  const entries: { readonly kind: string; readonly by: string; readonly sentence: string }[] = [];
-  const bench = {
-    now: Date.UTC(2026, 10, 18, 10),
-    approved: false,
-    frozen: undefined as string | undefined,
-    capsLifted: false,
-    /** What happens while a runner waits for the custodian. */
-    meanwhile: async (): Promise<void> => undefined,
-  };
-  /** What the custodian answers to the next manifests. */
-  const refuse: CustodianCallError[] = [];
-  const now = (): number => bench.now;
-  const holding = async () => ({
-    thresholds: DEFAULT_THRESHOLDS,
-    frozen: bench.frozen,
-    clockDoubt: undefined,
-    capsLifted: bench.capsLifted,
-  });
-  const manifest = async () => {
-    await bench.meanwhile();
-    return { state: bench.approved ? "approved" : "planned", approvedBy: [], people: 1 } as never;
-  };
-  const campaigns = new Campaigns({
-    pool,
-    scope,
-    census: new FleetCensus(pool, scope, now),
-    custodian: { manifest },
-    billing: offices.billing ?? NO_BILLING,
-    weather: offices.weather ?? NO_WEATHER,
-    operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
-    clockOf: () => WALL_SOURCE_CLOCK,
-    holding,
-    clockTrouble: () => undefined,
-    page: async () => undefined,
-    record: async (kind, by, _, sentence) => void entries.push({ kind, by, sentence }),
-    changed: () => undefined,
-    now,
-  });
-  const newRunner = (census: Pick<FleetCensus, "parts"> = new FleetCensus(pool, scope, now)) =>
-    new CampaignRunner({
-      pool,
-      scope,
-      census: census as FleetCensus,
-      queue: postgresWorkQueue(pool, scope),
-      custodian: {
-        beginShipment: async () => ({ upload: new Uint8Array(16) }) as never,
-        shipmentChunk: async () => ({}) as never,
-        submitManifest: async () => {
-          const error = refuse.shift();
-          if (error !== undefined) throw error;
-          return {} as never;
-        },
-        manifest,
-      },
-      holding,
-      now,
-      record: async (kind, _, sentence) => void entries.push({ kind, by: "runner", sentence }),
-      wake: () => undefined,
-    });
-  return { ...database, database, bench, campaigns, entries, newRunner, refuse };
-}
-
-const all = (operation: string, reason: CommandOrder["reason"]): CommandOrder => ({
-  operation,
-  reason,
-  selection: { kind: "all" },
-});
 
 test("a disconnect of everybody is quarantined as a whole, with rules, meters and requester; nothing is sent", async () => {
   const { database, pool, campaigns, entries } = await openBench();
@@ -450,103 +360,6 @@ test("MC-14: a relay that reads back otherwise stops the campaign, and nobody el
 });
 
 /** A billing office with an order for everybody, who all owe and know. */
-const OWED: Billing = {
-  workOrder: async (id) => ({
-    id,
-    reason: id,
-    meters: new Set(Array.from({ length: HOMES }, (_, at) => testTitle(at))),
-    notBefore: 0,
-    notAfter: Number.MAX_SAFE_INTEGER,
-    cancelled: false,
-  }),
-  accounts: async (meters) =>
-    new Map(meters.map((meter) => [meter, { inArrears: true, notifiedAt: 0, contractW: undefined }])),
-};
-const cut = (at: number, reason: "arrears" | "safety"): CommandOrder => ({
-  operation: "disconnect",
-  reason,
-  workOrder: reason,
-  selection: { kind: "list", meters: [testTitle(at)] },
-});
-
-test("MC-08: the weather office's frost and its silence hold a cut for arrears, and its mild day lets it go on", async () => {
-  const office = { said: undefined as Weather | undefined };
-  const weather: WeatherOffice = {
-    forecast: async () => {
-      if (office.said === undefined) throw new Error("silence");
-      return office.said;
-    },
-  };
-  const { database, campaigns, bench } = await openBench(HOMES, { billing: OWED, weather });
-  await using _ = database;
-  const tried = async (reason: "arrears" | "safety") => {
-    const { verdict, findings } = await campaigns.dryRun(cut(0, reason), RITA);
-    return [verdict, ...findings.filter(({ effect }) => effect !== "warn").map(({ rule }) => rule)];
-  };
-  const until = bench.now + DAY;
-  assert.deepEqual(await tried("arrears"), ["quarantined", "MC-08"]);
-  office.said = { until, lowestCelsius: -0.5, highestCelsius: 8 };
-  assert.deepEqual(await tried("arrears"), ["quarantined", "MC-08"]);
-  assert.deepEqual(await tried("safety"), ["goes-on"]);
-  office.said = { until, lowestCelsius: 3, highestCelsius: 8 };
-  assert.deepEqual(await tried("arrears"), ["goes-on"]);
-});
-
-test("MC-07, MC-10: a meter that is not believed takes one person more, and what it said is no ground for arrears", async () => {
-  const mild = async () => ({ until: Number.MAX_SAFE_INTEGER, lowestCelsius: 10, highestCelsius: 20 });
-  const { database, pool, scope, campaigns, bench } = await openBench(HOMES, {
-    billing: OWED,
-    weather: { forecast: mild },
-  });
-  await using _ = database;
-  const found = (at: number, rule: string, severity: string, disputes: boolean) =>
-    pool.query(
-      `insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at,
-         found_at, severity, confidence, disputes, sentence, data)
-       select $1, $2, $3, 'meter', meter_id::text, meter_id, $4, $4, $4, $5, 1, $6, '', '{}' from meters
-       where utility_id = $1 and island_id = $2 and system_title = $7`,
-      [...scope.place, rule, new Date(bench.now - 1000), severity, disputes, Buffer.from(testTitle(at), "hex")],
-    );
-  // One whose score has fallen below 40, one of whom a single day is disputed, and one who is only unusual.
-  for (const rule of ["P-9", "P-14"]) await found(0, rule, "critical", true);
-  await found(1, "P-1", "alert", true);
-  await found(2, "P-4", "warn", false);
-  const asked = async (at: number, reason: "arrears" | "safety") => {
-    const { verdict, people, doubted, findings } = await campaigns.dryRun(cut(at, reason), RITA);
-    return [verdict, people, doubted, ...findings.map(({ rule, effect }) => `${rule} ${effect}`)];
-  };
-  assert.deepEqual(await asked(0, "safety"), ["goes-on", 2, 1, "MC-07 warn"]);
-  assert.deepEqual(await asked(1, "safety"), ["goes-on", 1, undefined]);
-  assert.deepEqual(await asked(0, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
-  assert.deepEqual(await asked(1, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
-  assert.deepEqual(await asked(2, "arrears"), ["goes-on", 1, undefined]);
-  // A person has accepted all that was disputed; and then thought otherwise.
-  const decide = (verdict: "accepted" | "rejected") =>
-    pool.query(
-      `insert into dispute_decisions (utility_id, island_id, meter_id, from_at, to_at, verdict, findings, contradictions,
-         decided_at, by_whom, reason, sequence)
-       select utility_id, island_id, meter_id, from_at - interval '1 hour', to_at, $1, array[finding_id], '{}', to_at, 'Otto',
-         'seen to', 1 from plausibility_findings where rule = 'P-1'`,
-      [verdict],
-    );
-  await decide("accepted");
-  assert.deepEqual(await asked(1, "arrears"), ["goes-on", 1, undefined]);
-  await decide("rejected");
-  assert.deepEqual(await asked(1, "arrears"), ["nothing-left", 0, undefined, "MC-10 stop"]);
-  // MC-04: who is doubted does not slip under a cap by saying little.
-  await pool.query("update meter_latest set power_w = 5");
-  const loads = [0, 1].map(async (at) => (await campaigns.dryRun(cut(at, "safety"), RITA)).loadAtRiskW);
-  assert.deepEqual(await Promise.all(loads), [1000, 5]);
-  // What was disputed long ago has been billed long ago.
-  bench.now += 35 * DAY;
-  assert.deepEqual(await asked(1, "arrears"), ["goes-on", 1, undefined]);
-  bench.now -= 35 * DAY;
-  const { campaign } = await campaigns.create(cut(0, "safety"), RITA);
-  const { rows: kept } = await pool.query("select manifest from campaigns where campaign_id = $1", [campaign.id]);
-  const [header = ""] = String(kept[0]?.manifest).split("\n");
-  assert.equal(JSON.parse(header).doubted, 1, "people sign it");
-});
-
 test("what is longer than a meter takes is refused with that sentence: it is no lost meter, and nobody asks again", async () => {
   const { database, pool, scope, bench, campaigns, newRunner } = await openBench(1);
   await using _ = database;
