@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Overview } from "@meterkeep/api";
+import type { Overview, RecentEventList } from "@meterkeep/api";
 import type { Page } from "playwright-core";
 import { type Meterkeep, startMeterkeep } from "../src/start-meterkeep.ts";
 import { openBrowser, type TestBrowser } from "./chromium.ts";
@@ -67,6 +67,10 @@ async function everyPath(page: Page): Promise<readonly string[]> {
   ];
 }
 
+/** What axe names, with the elements that it names. */
+const named = (violations: Awaited<ReturnType<AxeBuilder["analyze"]>>["violations"]): readonly string[] =>
+  violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n  ")}`);
+
 for (const [scheme, width] of LOOKS)
   test(`every page is free of violations of WCAG 2.2 AA, ${scheme}, ${width} pixels wide`, async () => {
     for (const path of paths) {
@@ -77,8 +81,7 @@ for (const [scheme, width] of LOOKS)
       await page.getByRole("heading", { level: 1 }).first().waitFor({ state: "attached" });
       await page.waitForLoadState("load");
       const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n  ")}`);
-      assert.deepEqual(found, [], `${path}, ${scheme}, ${width}`);
+      assert.deepEqual(named(violations), [], `${path}, ${scheme}, ${width}`);
       assert.equal(await sideways(page), 0, `${path} scrolls sideways at ${width} pixels`);
       assert.deepEqual(complaints, [], `${path} complains`);
       await page.close();
@@ -133,6 +136,26 @@ function crowded(overview: Overview): Overview {
   return { ...overview, grid: { ...grid, feeders }, meters: [...overview.meters, ...added] };
 }
 
+test("links below an event of few words are large enough to be hit, or far enough from the next", async () => {
+  const { page } = await browser.open("about:blank");
+  await page.route("**/api/v1/events/recent**", async (route) => {
+    const response = await route.fetch();
+    const { events } = (await response.json()) as RecentEventList;
+    const example = events.find(({ meter }) => meter !== undefined);
+    assert.ok(example !== undefined);
+    const short = { ...example, session: "1", evidence: "0".repeat(64), sentence: "Short." };
+    const json: RecentEventList = {
+      events: [1, 2, 3].map((n) => ({ ...short, id: `short-${n}`, type: `t${n}` as never })),
+    };
+    await route.fulfill({ response, json });
+  });
+  await page.goto(meterkeep.address);
+  await page.locator(".event-more", { hasText: "step by step" }).nth(2).waitFor();
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  assert.deepEqual(named(violations), []);
+  await page.close();
+});
+
 test("a town of five thousand homes has few elements, is walked by keys and by pointer, and is free of violations", async () => {
   const page = await openLargeTown();
   const elements = await page.evaluate(() => document.querySelectorAll("*").length);
@@ -146,10 +169,7 @@ test("a town of five thousand homes has few elements, is walked by keys and by p
   assert.match(await page.locator(".readout").innerText(), /Lane 0 home \d+/);
 
   const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-  assert.deepEqual(
-    violations.map(({ id }) => id),
-    [],
-  );
+  assert.deepEqual(named(violations), []);
 
   const picture = page.locator("svg.lane-picture").nth(1);
   const box = await picture.boundingBox();
@@ -190,10 +210,7 @@ test("a fleet that is too large for a picture is its feeders and pages of meters
   await page.keyboard.press("Enter");
   await page.getByText("No meter is like that.").waitFor();
   const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-  assert.deepEqual(
-    violations.map(({ id }) => id),
-    [],
-  );
+  assert.deepEqual(named(violations), []);
   assert.deepEqual(complaints, []);
   await page.close();
 });
