@@ -22,6 +22,8 @@ interface Bench {
   readonly written: { readonly stored: StoredAuthority; readonly mark: MarkedAuthority }[];
   readonly kinds: string[];
   readonly complaints: string[];
+  /** What becomes of the next commit: refused, or written and its answer lost. */
+  fault: "refused" | "answer-lost" | undefined;
   open(): Promise<DocumentKeeper>;
   /** A start. */
   start(): Promise<DocumentKeeper>;
@@ -41,6 +43,9 @@ async function withDatabase(body: (bench: Bench) => Promise<void>): Promise<void
       texts.map((text) => new Uint8Array(createHmac("sha256", "a test").update(text).digest())),
   };
   const submit = async ({ writes = [], entries = [] }: Change) => {
+    const { fault } = bench;
+    bench.fault = undefined;
+    if (fault === "refused") throw new Error("the database is away");
     for (const write of writes) {
       if (write.kind === "put-authority") assert.equal(write.authority.revision, (bench.row?.revision ?? 0) + 1);
       if (write.kind === "put-authority" || write.kind === "put-authority-right") bench.row = write.authority;
@@ -53,10 +58,11 @@ async function withDatabase(body: (bench: Bench) => Promise<void>): Promise<void
       if (writes.some((write) => write.kind === "put-authority"))
         bench.written.push({ stored: bench.row as StoredAuthority, mark: bench.mark });
     }
+    if (fault !== undefined) throw new Error("the connection was lost");
   };
   const onFailure = (error: unknown) => void bench.complaints.push(String(error));
   const bench: Bench = {
-    ...{ state, second, row: undefined, mark: undefined, written: [], kinds: [], complaints: [] },
+    ...{ state, second, row: undefined, mark: undefined, written: [], kinds: [], complaints: [], fault: undefined },
     get said() {
       return bench.kinds.filter((kind) => kind === PUT_BACK).length;
     },
@@ -219,6 +225,52 @@ test("a running custodian goes by what it knows: it puts its row right when it l
     bench.row = undefined;
     await keeper.tend();
     assert.equal(bench.said, 3);
+  }));
+
+test("a change whose commit was written and whose answer was lost counts, whatever the row says by then", () =>
+  withDatabase(async (bench) => {
+    const keeper = await bench.start();
+    const lost = async (since: number) => {
+      bench.fault = "answer-lost";
+      await assert.rejects(bench.freeze(keeper, since), /connection was lost/);
+    };
+    await lost(1);
+    await keeper.tend();
+    assert.deepEqual([sinceOf(keeper), bench.row?.revision, bench.said], [1, 1, 0], "the first of all");
+    await lost(2);
+    await bench.freeze(keeper, 3);
+    assert.deepEqual([sinceOf(keeper), bench.row?.revision, bench.said], [3, 3, 0], "the next goes on from it");
+    await lost(4);
+    const [, , three, four] = bench.written;
+    bench.row = three?.stored;
+    await keeper.tend();
+    assert.deepEqual([sinceOf(keeper), bench.row, bench.said], [4, four?.stored, 1], "who put the row before it back");
+    rmSync(join(bench.state, KEPT_FILE));
+    assert.deepEqual([sinceOf(await bench.start()), bench.said], [4, 1], "and it is kept");
+    bench.fault = "refused";
+    await assert.rejects(bench.freeze(keeper, 5), /database is away/);
+    await keeper.tend();
+    assert.deepEqual([sinceOf(keeper), bench.row], [4, four?.stored], "what was refused was never written");
+  }));
+
+test("a row that could not be put right at once is put right by the next look", () =>
+  withDatabase(async (bench) => {
+    const keeper = await bench.start();
+    await bench.freeze(keeper, undefined);
+    const [one] = bench.written;
+    for (const [fault, entries] of [
+      ["refused", 0],
+      ["answer-lost", 1],
+    ] as const) {
+      const [said, { putRight }] = [bench.said, keeper];
+      Object.assign(bench, { row: undefined, fault });
+      await assert.rejects(keeper.tend());
+      assert.deepEqual([bench.said - said, keeper.putRight], [entries, putRight]);
+      await keeper.tend();
+      assert.deepEqual([bench.row, bench.said - said, keeper.putRight], [one?.stored, 1, putRight + 1]);
+    }
+    await bench.freeze(keeper, 2);
+    assert.equal(bench.row?.revision, 2);
   }));
 
 test("a place that cannot be written is told of once a document, and tried again", () =>

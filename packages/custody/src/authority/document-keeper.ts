@@ -58,6 +58,8 @@ export class DocumentKeeper {
   readonly #spoilt: string | undefined;
   /** What is wrong with the row, where it is to be put right. */
   #wrong: Wrongness | undefined;
+  /** What was tried to be written last and nobody has said that it was: it may have been all the same. */
+  #tried: Tried | undefined;
   #isOpen = false;
   /** How often it was put right by this process. */
   #putRight = 0;
@@ -151,33 +153,47 @@ export class DocumentKeeper {
 
   async #change(of: (document: AuthorityDocument) => DocumentChange | Promise<DocumentChange>): Promise<void> {
     this.requireSound();
+    // First: a change before that failed may be in the row, and this one goes on from it.
+    await this.#look();
     const change = await of(this.#document);
     const { committer, vault, now } = this.#dependencies;
     if (change.next === undefined) {
       await committer.submit({ writes: change.writes ?? [], entries: change.entries });
       return;
     }
-    await this.#look();
     const document = writeCanonical(authorityDocument, change.next);
     const revision = this.revision + 1;
     const written = { revision, document, mac: await macOf(vault, revision, document) };
+    const tried = { document: change.next, written };
+    this.#tried = tried;
     await committer.submit({
       writes: [...(change.writes ?? []), { kind: "put-authority", authority: written }],
       entries: [...change.entries, installationEntry(now(), "authority-recorded", "custodian", markOf(written))],
     });
-    this.#document = change.next;
-    this.#written = written;
+    this.#wrote(tried);
     // A crash before that leaves one from before this one, which the row and the ledger's mark are newer than.
     await this.#keep();
   }
 
+  #wrote({ document, written }: Tried): void {
+    this.#document = document;
+    this.#written = written;
+    this.#tried = undefined;
+  }
+
   /** Whoever owns the database may have taken the row away since, or changed it. */
   async #look(): Promise<void> {
-    const written = this.#written;
-    if (written === undefined || this.#wrong !== undefined) return;
+    const tried = this.#tried;
+    if (!this.#isOpen || (this.#written === undefined && tried === undefined)) return;
     const { stored, mark } = await this.#dependencies.records.document();
-    if (stored !== undefined && isSame(stored, written)) return;
-    await this.#writeAgain({ why: whyNot(stored), mark });
+    // Its commit was written, and the answer was lost: what it withdrew must not come back by being put right.
+    if (tried !== undefined && isOf(tried.written, mark)) this.#wrote(tried);
+    const written = this.#written;
+    if (written === undefined) return;
+    if (stored === undefined || !isSame(stored, written)) return this.#writeAgain({ why: whyNot(stored), mark });
+    // The same of what put it right.
+    if (this.#wrong !== undefined) this.#putRight += 1;
+    this.#wrong = undefined;
   }
 
   async #writeAgain(wrong: Wrongness): Promise<void> {
@@ -208,6 +224,12 @@ export class DocumentKeeper {
   async #keep(): Promise<void> {
     if (this.#written !== undefined) await this.#dependencies.kept.keep(this.#written);
   }
+}
+
+/** A document, and what it is in the database. */
+interface Tried {
+  readonly document: AuthorityDocument;
+  readonly written: StoredAuthority;
 }
 
 /** Why the row is not what was written last, and the newest mark of the ledger. */
