@@ -343,6 +343,17 @@ test("two that would read a log at once do not end each other's contact, and one
     assert.equal((await service.nextContact({ meter: first }, HEAD_END)).kind, "connect");
   }));
 
+test("who may not be let into a contact is told of no meter whose log is to be read", () =>
+  withRound(async ({ custody, meters, handIn }) => {
+    await handIn();
+    await carryRotationOnly(custody, meters[0]);
+    custody.now += 60 * MINUTE;
+    const reader: Caller = { ...OTHER, rights: { sessions: 1, permits: (_, purpose) => purpose === "read" } };
+    await assert.rejects(custody.custody.service.nextContact({ meter: first }, reader), { code: "unknown-meter" });
+    assert.ok(!(await dueFor(custody, reader)).includes(TITLES[0]));
+    assert.ok((await dueFor(custody, HEAD_END)).includes(TITLES[0]));
+  }));
+
 test("a meter that leaves takes the contact with it: nothing more is sealed for its log", () =>
   withRound(async ({ custody, meters, handIn }) => {
     await handIn();

@@ -33,6 +33,8 @@ const LONGEST_MILLISECONDS = 3_600_000;
 /** How soon a meter is handed out again whose keys have not changed yet, or for which nobody came. */
 const LATER_MILLISECONDS = 60_000;
 const STEP = "local-session-log";
+/** What a contact takes, whatever it is for: who may only read is let into none, and is told of none. */
+const CONTACT = "configure";
 
 /** What reading the logs of meters that were lent needs. */
 export interface LogContactDependencies extends ConversationDependencies {
@@ -92,7 +94,7 @@ export class LogContacts {
       if ((this.#resting.get(asked) ?? 0) > now() || this.#isResting(title, caller)) continue;
       this.#resting.set(asked, now() + LATER_MILLISECONDS);
       const readable = await this.#readable(title);
-      if (readable !== undefined && isPermitted(caller, readable.file.meter, "read")) due.push(title);
+      if (readable !== undefined && isPermitted(caller, readable.file.meter, CONTACT)) due.push(title);
     }
     return due;
   }
@@ -104,7 +106,7 @@ export class LogContacts {
     if (this.#isResting(title, caller)) return undefined;
     const readable = await this.#readable(title);
     if (readable === undefined) return undefined;
-    await requireRight(caller, readable.file.meter, "read", this.#dependencies);
+    await requireRight(caller, readable.file.meter, CONTACT, this.#dependencies);
     const handle = this.#byMeter.get(title);
     const running = handle === undefined ? undefined : this.#contacts.peek(handle);
     const isInUse = handle === "" || now() - (this.#contacts.lastUsed(handle ?? "") ?? 0) < IDLE_MILLISECONDS;
