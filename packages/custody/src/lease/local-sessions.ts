@@ -16,7 +16,7 @@ export interface LogRead {
   readonly sessions?: readonly LocalSession[];
   /** How far its clock was ahead when it was read, milliseconds. */
   readonly ahead?: number;
-  /** The oldest row of its log of sessions. */
+  /** The oldest row of its log of sessions; where more sessions were told of than are kept, the oldest that is. */
   readonly since?: number;
   /** Whether its clock was moved since the lease began, by more than is allowed for, or may have been: its times are not ours then. */
   readonly isMoved?: boolean;
@@ -118,7 +118,8 @@ function isAt({ from, until }: LocalSession, { at }: Visit): boolean {
   return [from, until].some((time) => time !== undefined && Math.abs(time - at) <= CLOCK_TOLERANCE_MILLISECONDS);
 }
 
-function beginOf({ from, until }: LocalSession): number {
+/** When a session began, as far as its log tells. */
+export function beginOf({ from, until }: LocalSession): number {
   return from ?? until ?? 0;
 }
 

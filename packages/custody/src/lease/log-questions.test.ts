@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { apdu, type Data, data, dateTimeAt, dateTimeOctets, decode, encode } from "@meterkeep/dlms";
 import { meterFacts } from "../protocol/meter-facts.ts";
+import { localSessionsCompared } from "./local-sessions.ts";
 import { LogQuestions } from "./log-questions.ts";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
@@ -69,7 +70,7 @@ test("a log that comes in blocks is put together, and one that comes newest firs
   assert.equal(asked.next(NOW), undefined);
   assert.deepEqual(asked.facts(NOW - 60 * MINUTE, NOW), {
     ahead: 7000,
-    sessions: [{ from: NOW - 12 * MINUTE - 7000, until: NOW - 10 * MINUTE - 7000 }, { from: NOW - 30 * MINUTE - 7000 }],
+    sessions: [{ from: NOW - 30 * MINUTE - 7000 }, { from: NOW - 12 * MINUTE - 7000, until: NOW - 10 * MINUTE - 7000 }],
     since: NOW - 90 * MINUTE - 7000,
     isMoved: false,
   });
@@ -106,6 +107,53 @@ test("a session without its begin, or without its end, is one with what there is
     { from: NOW - 40 * MINUTE },
     { from: NOW - 30 * MINUTE, until: NOW - 29 * MINUTE },
   ]);
+});
+
+test("a row whose time or code is null has those of the row before", () => {
+  const asked = questions();
+  const none: Data = { type: "null-data", value: null };
+  const row = (...value: Data[]): Data => ({ type: "structure", value });
+  const code = (value: number): Data => ({ type: "long-unsigned", value });
+  answer(asked, time(NOW));
+  answer(asked, {
+    type: "array",
+    value: [row(time(NOW - 9 * MINUTE), code(28)), row(time(NOW - 8 * MINUTE), none), row(none, code(29))],
+  });
+  answer(asked, log());
+  answer(asked, log());
+  assert.deepEqual(asked.facts(NOW - 60 * MINUTE, NOW).sessions, [
+    { from: NOW - 9 * MINUTE },
+    { from: NOW - 8 * MINUTE, until: NOW - 8 * MINUTE },
+  ]);
+});
+
+test("of more sessions than are kept the newest are, and the log goes back to those only", () => {
+  const comparedWith = (filling: number) => {
+    const asked = questions();
+    const rows = Array.from({ length: filling }, (_, nth): readonly LogRow[] => [
+      [NOW - 30 * MINUTE + nth * 1000, 28],
+      [NOW - 30 * MINUTE + nth * 1000 + 500, 29],
+    ]);
+    answer(asked, time(NOW));
+    // Somebody fills the log while a technician is there, and comes again when nobody is.
+    answer(asked, log([NOW - 90 * MINUTE, 48], ...rows.flat(), [NOW - 5 * MINUTE, 28], [NOW - 4 * MINUTE, 29]), 5000);
+    answer(asked, log());
+    answer(asked, log());
+    const from = NOW - 60 * MINUTE;
+    const read = { lease: "a", meter: "m", ...asked.facts(from, NOW), rotatedAt: NOW };
+    const journal = (...visits: readonly number[]) => ({
+      isCut: false,
+      visits: visits.map((at) => ({ meter: "m", at })),
+    });
+    const outcomeOf = (...visits: readonly number[]) =>
+      localSessionsCompared({
+        ...{ meter: "m", read, standing: "awaited", lostAt: undefined, from },
+        journal: journal(NOW - 28 * MINUTE, ...visits),
+      }).outcome;
+    return [outcomeOf(), outcomeOf(NOW - 5 * MINUTE), read.sessions?.length];
+  };
+  assert.deepEqual(comparedWith(199), ["finding", "agrees", 200]);
+  assert.deepEqual(comparedWith(250), ["finding", "untold", 200]);
 });
 
 test("half a move of the clock counts as a move, and one from before the lease does not", () => {

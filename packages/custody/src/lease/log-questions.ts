@@ -2,7 +2,7 @@ import { apdu, concatBytes, type Data, data, dateTimeOctets, decode, encode, ins
 import type { LocalLogs } from "../protocol/meter-facts.ts";
 import { readable } from "../protocol/readable.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
-import { CLOCK_TOLERANCE_MILLISECONDS, type LocalSession, type LogRead } from "./local-sessions.ts";
+import { beginOf, CLOCK_TOLERANCE_MILLISECONDS, type LocalSession, type LogRead } from "./local-sessions.ts";
 
 const CLOCK: AttributeName = { classId: 8, logicalName: "0.0.1.0.0.255", attributeId: 2 };
 const PROFILE = { classId: 7, buffer: 2 } as const;
@@ -95,10 +95,15 @@ export class LogQuestions {
       ...paired(ours(sessions), started, ended),
       ...ours(attempts).flatMap(({ at, code }) => (code === this.#logs.attempts.attempted ? [{ from: at }] : [])),
     ];
-    const oldest = ours(sessions)[0]?.at;
+    const within = all
+      .filter((session) => isWithin(session, from, until))
+      .sort((one, other) => beginOf(one) - beginOf(other));
+    const kept = within.slice(-MOST_SESSIONS);
+    // What is not kept is as what the meter has no more: whoever fills a log must not make it agree.
+    const oldest = kept.length < within.length ? beginOf(kept[0] as LocalSession) : ours(sessions)[0]?.at;
     return {
       ahead,
-      sessions: all.filter((session) => isWithin(session, from, until)).slice(0, MOST_SESSIONS),
+      sessions: kept,
       ...(oldest !== undefined && { since: oldest }),
       isMoved: moves === undefined || wasMoved(ours(moves), this.#logs.clockMoves, from),
     };
@@ -150,10 +155,14 @@ function isWithin({ from, until }: LocalSession, first: number, last: number): b
 /** The rows of a log, oldest first: some meters give the newest first. Undefined where there is no log. */
 function rowsOf(value: Data | undefined): readonly Row[] | undefined {
   if (value?.type !== "array") return undefined;
+  const last: { at?: number | undefined; code?: unknown } = {};
   const rows = (value.value as readonly Data[]).flatMap((row): Row[] => {
     const [clock, code] = row.type === "structure" ? (row.value as readonly Data[]) : [];
-    const at = momentOf(clock);
-    return at === undefined || typeof code?.value !== "number" ? [] : [{ at, code: code.value }];
+    // In a profile null-data stands for what the row sent before it has.
+    if (clock?.type !== "null-data") last.at = momentOf(clock);
+    if (code?.type !== "null-data") last.code = code?.value;
+    const { at, code: said } = last;
+    return at === undefined || typeof said !== "number" ? [] : [{ at, code: said }];
   });
   const isNewestFirst = (rows[0]?.at ?? 0) > (rows.at(-1)?.at ?? 0);
   return isNewestFirst ? rows.reverse() : rows;
