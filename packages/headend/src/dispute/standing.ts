@@ -19,55 +19,77 @@ export interface Decision extends Stretch {
   readonly contradictions: ReadonlySet<number>;
 }
 
+/** Between two bounds, behind the first up to the second, the same is said of every instant. */
+interface Segment extends Stretch {
+  readonly disputes: Dispute[];
+  /** In the order in which they were made. */
+  readonly decisions: Decision[];
+}
+
 /**
  * How the values of one meter stand. A value is disputed as long as there is one thing against it that no decision has seen: what
  * is found later opens it again. Of several decisions the newest counts.
  */
 export class Standings {
-  readonly #disputes: readonly Dispute[];
-  readonly #decisions: readonly Decision[];
+  /** In the order of time, each to where the next begins: a clock that is off disputes a few instants more in each session. */
+  readonly #segments: readonly Segment[];
 
   /** `decisions` in the order in which they were made. */
   constructor(disputes: readonly Dispute[], decisions: readonly Decision[]) {
-    this.#disputes = disputes;
-    this.#decisions = decisions;
+    const ends = [...disputes, ...decisions].flatMap(({ from, to }) => [from, to]);
+    const bounds = [...new Set(ends)].sort((one, other) => one - other);
+    const segments = bounds
+      .slice(1)
+      .map((to, before): Segment => ({ from: bounds[before] as number, to, disputes: [], decisions: [] }));
+    const places = new Map(bounds.map((bound, place) => [bound, place]));
+    const within = ({ from, to }: Stretch): readonly Segment[] => segments.slice(places.get(from), places.get(to));
+    for (const dispute of disputes) for (const segment of within(dispute)) segment.disputes.push(dispute);
+    for (const decision of decisions) for (const segment of within(decision)) segment.decisions.push(decision);
+    this.#segments = segments;
   }
 
   /** How the value at an instant stands that is contradicted by what rests on `contradictions`. */
   at(instant: number, rows: Rows = "readings", contradictions: readonly number[] = []): Standing {
-    const found = this.#disputes.filter(
-      (one) => isIn(one, instant) && (one.concerns === undefined || one.concerns === rows),
-    );
-    if (found.length === 0 && contradictions.length === 0) return "undisputed";
-    const decided = this.#decisions.filter((one) => isIn(one, instant));
-    const isSettled =
-      found.every(({ finding }) => decided.some(({ findings }) => findings.has(finding))) &&
-      contradictions.every((evidence) => decided.some((one) => one.contradictions.has(evidence)));
-    if (!isSettled) return "disputed";
-    const newest = decided.findLast(
-      (one) =>
-        found.some(({ finding }) => one.findings.has(finding)) ||
-        contradictions.some((evidence) => one.contradictions.has(evidence)),
-    );
-    return newest?.verdict ?? "disputed";
+    return standingIn(this.#segmentAt(instant), rows, contradictions);
   }
 
   /** Stretches, behind their starts up to their ends, in which values stand otherwise than undisputed, in the order of time. */
   stretches(rows: Rows = "readings"): readonly (Stretch & { readonly standing: Standing })[] {
-    const ends = [...this.#disputes, ...this.#decisions].flatMap(({ from, to }) => [from, to]);
-    const bounds = [...new Set(ends)].sort((one, other) => one - other);
-    return bounds.slice(1).flatMap((to, before) => {
-      const standing = this.at(to, rows);
-      return standing === "undisputed" ? [] : [{ from: bounds[before] as number, to, standing }];
+    return this.#segments.flatMap((segment) => {
+      const standing = standingIn(segment, rows, []);
+      return standing === "undisputed" ? [] : [{ from: segment.from, to: segment.to, standing }];
     });
   }
+
+  #segmentAt(instant: number): Segment | undefined {
+    let [low, high] = [0, this.#segments.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#segments[middle] as Segment).to < instant) low = middle + 1;
+      else high = middle;
+    }
+    const segment = this.#segments[low];
+    return segment !== undefined && segment.from < instant ? segment : undefined;
+  }
+}
+
+function standingIn(segment: Segment | undefined, rows: Rows, contradictions: readonly number[]): Standing {
+  const { disputes = [], decisions = [] } = segment ?? {};
+  const found = disputes.filter(({ concerns }) => concerns === undefined || concerns === rows);
+  if (found.length === 0 && contradictions.length === 0) return "undisputed";
+  const isSettled =
+    found.every(({ finding }) => decisions.some(({ findings }) => findings.has(finding))) &&
+    contradictions.every((evidence) => decisions.some((one) => one.contradictions.has(evidence)));
+  if (!isSettled) return "disputed";
+  const newest = decisions.findLast(
+    (one) =>
+      found.some(({ finding }) => one.findings.has(finding)) ||
+      contradictions.some((evidence) => one.contradictions.has(evidence)),
+  );
+  return newest?.verdict ?? "disputed";
 }
 
 /** Whether decisions may rest on a value that stands so. */
 export function isSettledFor(standing: Standing): boolean {
   return standing === "undisputed" || standing === "accepted";
-}
-
-function isIn({ from, to }: Stretch, instant: number): boolean {
-  return instant > from && instant <= to;
 }

@@ -36,12 +36,11 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
     meter.id,
     window.from ?? null,
     window.to ?? null,
-    unsettled.map((one) => new Date(one.from)),
-    unsettled.map((one) => new Date(one.to)),
+    `{${unsettled.map((one) => `(${timeText(one.from)},${timeText(one.to)}]`).join()}}`,
   ];
   const found = await rows<RegisterRow>(
     sql,
-    `${SELECT_REGISTERS} and ($8::boolean or (${DECISIVE("r")})) order by r.at desc, r.obis limit $9`,
+    `${SELECT_REGISTERS} and ($7::boolean or (${DECISIVE("r")})) order by r.at desc, r.obis limit $8`,
     [...values, window.trust === "all", window.limit],
   );
   const counts = await firstRow<{ all: string; kept: string }>(sql, COUNT_REGISTERS, values);
@@ -159,11 +158,10 @@ async function evidenceOf(sql: Sql, scope: Scope, ids: readonly number[]): Promi
   return new Map(found.map(({ evidence_id, hash, source }) => [Number(evidence_id), { hash, source }]));
 }
 
-/** `isDecisive` in SQL; $6 and $7 are the starts and ends of what nobody has settled for the meter. */
+/** `isDecisive` in SQL; $6 is what nobody has settled for the meter, which is sought in it: it may be thousands of stretches. */
 const DECISIVE = (alias: string): string =>
   `${alias}.trust_at_capture = 'trusted' and t.state = 'trusted' and ${alias}.protection = 'authenticated'
-   and not exists (select from unnest($6::timestamptz[], $7::timestamptz[]) as u(from_at, to_at)
-     where ${alias}.at > u.from_at and ${alias}.at <= u.to_at)`;
+   and not ${alias}.at <@ $6::tstzmultirange`;
 
 interface RegisterRow {
   readonly obis: string;
