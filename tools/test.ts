@@ -142,6 +142,7 @@ async function runGroup({ name, files }: Group): Promise<typeof counts> {
     ]);
     const result = readTotals(report);
     console.log(`\n# ${name}\n${output.trimEnd()}`);
+    for (const said of result.broken ?? []) console.log(said);
     // A process that dies outside a test, or tells of none, fails the part although no test has.
     const isTold = (result.passed ?? 0) + (result.skipped ?? 0) > 0;
     const failed = (result.failed ?? 0) || (status === 0 && isTold ? 0 : 1);
