@@ -1,4 +1,4 @@
-import type { SettledDisputes } from "@meterkeep/api";
+import type { PlausibilityFindingView, SettledDisputes } from "@meterkeep/api";
 import { columns } from "../columns.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { runningServer } from "../operator/server.ts";
@@ -32,18 +32,27 @@ export async function listDisputes(
   };
   const { findings } = await runningServer(state, terminal).call("plausibility", { query });
   const listed = findings.filter(({ disputes, standing }) => disputes && (all || standing === "disputed"));
-  const lines = listed.map(({ rule: found, meter: title, about, from, to, standing, decision, sentence }) => [
-    found,
-    title ?? about,
+  const isCut = findings.length === MOST_LISTED;
+  await write(terminal.stdout, json === true ? `${JSON.stringify(listed)}\n` : disputesText(listed, isCut));
+}
+
+/** Findings line by line; `isCut` where older ones were not looked at. */
+export function disputesText(listed: readonly PlausibilityFindingView[], isCut: boolean): string {
+  const older = isCut
+    ? `Looked at were the newest ${MOST_LISTED} findings: name a meter or a rule for older ones.\n`
+    : "";
+  if (listed.length === 0)
+    return isCut
+      ? `Nothing in dispute that nobody has settled was found. ${older}`
+      : "No finding disputes anything that nobody has settled.\n";
+  const lines = listed.map(({ rule, meter, about, from, to, standing, decision, sentence }) => [
+    rule,
+    meter ?? about,
     `${from} to ${to}`,
     standing,
     decision === undefined ? sentence : `${sentence} ${decision.by} ${decision.verdict}: ${decision.reason}`,
   ]);
-  const text =
-    listed.length === 0
-      ? "No finding disputes anything that nobody has settled.\n"
-      : columns(["Rule", "Meter", "Time at the source", "Stands", "Finding"], lines);
-  await write(terminal.stdout, json === true ? `${JSON.stringify(listed)}\n` : text);
+  return `${columns(["Rule", "Meter", "Time at the source", "Stands", "Finding"], lines)}${older}`;
 }
 
 /** `meterkeep dispute accept` and `meterkeep dispute reject` */
@@ -60,7 +69,7 @@ export async function settle(
 }
 
 /** What a settlement changes, meter by meter. */
-export function settledText({ verdict, dryRun, meters }: SettledDisputes): string {
+function settledText({ verdict, dryRun, meters }: SettledDisputes): string {
   const lines = meters.map(({ meter, label, intervals, registers, powerQuality, disputes }) => [
     meter,
     label,
