@@ -13,6 +13,7 @@ import {
   type Dial,
   exportedMeters,
   HEADEND_MIGRATIONS,
+  INTERVALS,
   Inventory,
   LANES,
   openScope,
@@ -222,11 +223,11 @@ test("a worker that has nothing but a ticket and TCP takes meters over and reads
       "both meters are read up to the last kill and beyond, without a gap",
       async () => {
         const slots = new Map<string, readonly number[]>();
-        for await (const { systemTitle: title, channels } of exportedMeters(pool, scope, window))
-          for (const { obis, intervals } of channels)
+        for await (const { systemTitle: title, channels } of exportedMeters(INTERVALS, pool, scope, window))
+          for (const { obis, values } of channels)
             slots.set(
               `${title} ${obis}`,
-              intervals.map(({ at }) => at),
+              values.map(({ at }) => at),
             );
         const isWhole = ([, times]: [string, readonly number[]]): boolean =>
           times.at(-1)! > killedUntil - QUARTER_MS &&

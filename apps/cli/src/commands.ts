@@ -10,6 +10,7 @@ import { registerDecode } from "./commands/decode.ts";
 import { registerDispute } from "./commands/dispute.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrill } from "./commands/drill.ts";
+import { registerExport } from "./commands/export.ts";
 import { registerField } from "./commands/field.ts";
 import { registerHeadEnds } from "./commands/head-ends.ts";
 import { registerHsm } from "./commands/hsm.ts";
@@ -43,6 +44,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDrill,
   registerMeter,
   registerDispute,
+  registerExport,
   registerShipment,
   registerKeys,
   registerPki,

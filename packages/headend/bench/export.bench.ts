@@ -1,11 +1,14 @@
 import { inTransaction } from "@meterkeep/postgres";
-import { intervalsAsCim } from "../src/export/cim.ts";
-import { intervalsAsCsv } from "../src/export/csv.ts";
-import { type ExportedMeter, type ExportWindow, exportedMeters } from "../src/export/exported-meter.ts";
-import { intervalsAsParquet } from "../src/export/parquet.ts";
+import { asCim } from "../src/export/cim.ts";
+import { asCsv } from "../src/export/csv.ts";
+import type { ExportedMeter } from "../src/export/export-kind.ts";
+import { type ExportWindow, exportedMeters } from "../src/export/exported-meter.ts";
+import { INTERVALS } from "../src/export/intervals.ts";
+import { asParquet } from "../src/export/parquet.ts";
 import { ChannelTable } from "../src/reading/channels.ts";
 import { dayRow, type HeldInterval } from "../src/reading/day/day-row.ts";
 import { ensureMonths, insertDays } from "../src/reading/day/day-store.ts";
+import type { QualifiedInterval } from "../src/reading/held-intervals.ts";
 import { openHeadEndDatabase } from "../src/testing/database.ts";
 import { DAY_MILLISECONDS } from "../src/time/day.ts";
 
@@ -73,10 +76,11 @@ const alive = (): number => {
   return heapUsed + external;
 };
 
-const FORMS: Readonly<Record<string, (of: AsyncIterable<ExportedMeter>) => AsyncIterable<string | Uint8Array>>> = {
-  CSV: intervalsAsCsv,
-  Parquet: intervalsAsParquet,
-  "CIM XML": intervalsAsCim,
+type Meters = AsyncGenerator<ExportedMeter<QualifiedInterval>>;
+const FORMS: Readonly<Record<string, (meters: Meters) => AsyncIterable<string | Uint8Array>>> = {
+  CSV: (meters) => asCsv(INTERVALS, meters),
+  Parquet: (meters) => asParquet(INTERVALS, meters),
+  "CIM XML": (meters) => asCim(INTERVALS, meters),
 };
 
 /** Exports, throws the octets away, and gives how many there were, what was alive at most above the start, and the process's peak. */
@@ -84,9 +88,9 @@ async function exported(form: string, window: ExportWindow, parts: number) {
   const before = alive();
   let [octets, most, rss, seen, values] = [0, 0, 0, 0, 0];
   const began = performance.now();
-  async function* counted(): AsyncGenerator<ExportedMeter> {
-    for await (const meter of exportedMeters(pool, scope, window)) {
-      values += meter.channels.reduce((sum, { intervals }) => sum + intervals.length, 0);
+  async function* counted(): Meters {
+    for await (const meter of exportedMeters(INTERVALS, pool, scope, window)) {
+      values += meter.channels.reduce((sum, { values }) => sum + values.length, 0);
       yield meter;
       seen += 1;
       if (seen % Math.max(1, Math.floor(parts / LOOKS)) !== 0) continue;

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { API_PREFIX, HTTP_ROUTES, type Problem, type RouteAnswer, type RouteBody, type RouteId } from "@meterkeep/api";
@@ -34,18 +34,25 @@ export function runningServer(state: string | undefined, terminal: Pick<Terminal
   return {
     address: config.address,
     call: async (id, parts = {}) => {
-      const route = HTTP_ROUTES[id];
-      const path = Object.entries(parts.params ?? {}).reduce(
-        (text, [name, value]) => text.replace(`:${name}`, encodeURIComponent(value)),
-        route.path as string,
-      );
-      const query = new URLSearchParams(
-        Object.entries(parts.query ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
-      );
-      const suffix = query.size === 0 ? "" : `?${query}`;
-      return (await ask(config.adminSocket, route.method, API_PREFIX + path + suffix, parts.body)) as never;
+      const answer = await textOf(await ask(config.adminSocket, id, parts));
+      return (answer === "" ? undefined : JSON.parse(answer)) as never;
     },
   };
+}
+
+/**
+ * Asks the Meterkeep that runs in a state directory for a route that answers with octets, and gives them as they come; the
+ * stream ends in an error where the server breaks off.
+ *
+ * @throws CliError `not-running`, or `server-refused` with the server's own words.
+ */
+export function runningServerOctets(
+  state: string | undefined,
+  terminal: Pick<Terminal, "env">,
+  id: RouteId,
+  parts: CallParts,
+): Promise<IncomingMessage> {
+  return ask(operatorConfig(state, terminal).adminSocket, id, parts);
 }
 
 /** What the owner of a Meterkeep's machine needs to speak with it. @throws CliError `not-running` */
@@ -68,27 +75,36 @@ function readConfig(file: string, directory: string): OperatorConfig {
   }
 }
 
-function ask(socketPath: string, method: string, path: string, body: unknown): Promise<unknown> {
+function ask(socketPath: string, id: RouteId, { params, query, body }: CallParts): Promise<IncomingMessage> {
+  const { method, path: route } = HTTP_ROUTES[id];
+  const path = Object.entries(params ?? {}).reduce(
+    (text, [name, value]) => text.replace(`:${name}`, encodeURIComponent(value)),
+    route as string,
+  );
+  const asked = new URLSearchParams(
+    Object.entries(query ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
+  );
+  const suffix = asked.size === 0 ? "" : `?${asked}`;
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers =
     text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
-  const sent = request({ socketPath, method, path, headers }, (response) => {
-    const chunks: Buffer[] = [];
-    response.on("data", (chunk: Buffer) => chunks.push(chunk));
-    response.on("error", reject);
-    response.on("end", () => {
-      const answer = Buffer.concat(chunks).toString("utf8");
-      const status = response.statusCode ?? 0;
-      if (status >= 200 && status < 300) resolve(answer === "" ? undefined : JSON.parse(answer));
-      else reject(refused(answer, status));
-    });
+  const sent = request({ socketPath, method, path: API_PREFIX + path + suffix, headers }, (response) => {
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) resolve(response);
+    else textOf(response).then((answer) => reject(refused(answer, status)), reject);
   });
   sent.on("error", (cause) =>
     reject(notRunning("Meterkeep does not run here now: start it with `npx meterkeep start`", cause)),
   );
   sent.end(text);
   return promise;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function refused(answer: string, status: number): CliError {

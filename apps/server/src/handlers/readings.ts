@@ -1,15 +1,15 @@
 import { Readable } from "node:stream";
 import { EXPORT_FORMATS, type ExportQuery, type MeterEventQuery, type ReadingWindow } from "@meterkeep/api";
 import {
+  type ExportableValue,
+  type ExportKind,
   evidenceView,
-  exportedMeters,
-  intervalsAsCim,
-  intervalsAsCsv,
-  intervalsAsParquet,
+  exportAs,
+  INTERVALS,
   loggedEvents,
-  type Meter,
   profileReadings,
   qualityReadings,
+  REGISTERS,
   registerReadings,
 } from "@meterkeep/headend";
 import type { FastifyReply } from "fastify";
@@ -29,12 +29,13 @@ type Served =
   | "powerQuality"
   | "evidence"
   | "pushSources"
-  | "exportIntervals";
+  | "exportIntervals"
+  | "exportRegisters";
 
 /** Readings, what they rest on, and who pushes. */
 export function readingHandlers(context: Context): Pick<Handlers, Served> {
   const { pool, scope, inventory } = context;
-  const exports = new Exports(pool, scope);
+  const exports = new Exports(context);
   return {
     readings: async ({ params, query }) =>
       registerReadings(pool, scope, await inventory.get(params.systemTitle), windowOf(query)),
@@ -51,8 +52,8 @@ export function readingHandlers(context: Context): Pick<Handlers, Served> {
         to: timeOf("to", to),
         limit: limit ?? DEFAULT_LIMIT,
       }),
-    exportIntervals: async ({ query, reply }) =>
-      exports.answer(query, query.meter === undefined ? undefined : (await inventory.get(query.meter)).id, reply),
+    exportIntervals: async ({ query, reply }) => exports.answer("intervals", INTERVALS, query, reply),
+    exportRegisters: async ({ query, reply }) => exports.answer("registers", REGISTERS, query, reply),
     evidence: async ({ params }) => {
       const found = await evidenceView(pool, scope, params.hash);
       if (found === undefined) throw new ProblemError("evidence-unknown", `no reading rests on ${params.hash}`);
@@ -63,41 +64,42 @@ export function readingHandlers(context: Context): Pick<Handlers, Served> {
 }
 
 const MOST_EXPORTS = 2;
-const EXPORTERS = { csv: intervalsAsCsv, parquet: intervalsAsParquet, cim: intervalsAsCim } as const;
 
 /** Exports under way: each reads the whole island, so there are few at once. */
 class Exports {
-  readonly #pool: Context["pool"];
-  readonly #scope: Context["scope"];
+  readonly #context: Pick<Context, "pool" | "scope" | "inventory">;
   #running = 0;
 
-  constructor(pool: Context["pool"], scope: Context["scope"]) {
-    this.#pool = pool;
-    this.#scope = scope;
+  constructor(context: Pick<Context, "pool" | "scope" | "inventory">) {
+    this.#context = context;
   }
 
   /** Answers with a stream that ends with the export, or with the caller's patience. */
-  answer({ format, from, to, trust }: ExportQuery, meter: Meter["id"] | undefined, reply: FastifyReply): void {
+  async answer<Value extends ExportableValue>(
+    name: string,
+    kind: ExportKind<Value>,
+    { format, from, to, trust, meter }: ExportQuery,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { pool, scope, inventory } = this.#context;
     const window = {
       from: requiredTime("from", from).getTime(),
       to: requiredTime("to", to).getTime(),
       trust: trust ?? "trusted",
-      ...(meter === undefined ? {} : { meter }),
+      ...(meter === undefined ? {} : { meter: (await inventory.get(meter)).id }),
     } as const;
     if (window.from > window.to) throw new ProblemError("body-invalid", "querystring/to: it is before from");
     if (this.#running >= MOST_EXPORTS)
       throw new ProblemError("too-many-exports", `${MOST_EXPORTS} exports are running; try again when one has ended`);
     this.#running += 1;
-    const octets = Readable.from(EXPORTERS[format](exportedMeters(this.#pool, this.#scope, window)), {
-      objectMode: false,
-    });
+    const octets = Readable.from(exportAs(format, kind, pool, scope, window), { objectMode: false });
     octets.once("close", () => {
       this.#running -= 1;
     });
     const suffix = format === "cim" ? "xml" : format;
     void reply
       .type(EXPORT_FORMATS[format])
-      .header("content-disposition", `attachment; filename="intervals.${suffix}"`)
+      .header("content-disposition", `attachment; filename="${name}.${suffix}"`)
       .send(octets);
   }
 }

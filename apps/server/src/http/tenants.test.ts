@@ -76,7 +76,7 @@ test("no route of the second utility shows anything of the first, to whatever ro
         .replace(/:(systemTitle|meter)\b/, METER)
         .replace(/:id\b/, route.path.startsWith("/campaigns") ? campaignId : anna.id)
         .replace(/:hash\b/, "0".repeat(64));
-      const query = id === "exportIntervals" ? "?format=csv&from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z" : "";
+      const query = id.startsWith("export") ? "?format=csv&from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z" : "";
       const sources = id === "ledger" ? ["?source=head-end", "?source=custodian"] : [query];
       for (const search of sources) {
         const answer = await (await second.get(API_PREFIX + path + search, { cookie })).text();

@@ -45,7 +45,7 @@ export const RegisterReading = Type.Object({
 });
 export type RegisterReading = Static<typeof RegisterReading>;
 
-/** The forms in which intervals are exported, with their media types. */
+/** The forms in which readings are exported, with their media types. */
 export const EXPORT_FORMATS = {
   csv: "text/csv; charset=utf-8; header=present",
   parquet: "application/vnd.apache.parquet",
@@ -61,7 +61,12 @@ export const ExportQuery = Type.Object(
     ),
     from: Timestamp,
     to: Timestamp,
-    trust: Type.Optional(words(TRUST_FILTERS, "trusted, unless given: only what decisions may use")),
+    trust: Type.Optional(
+      words(
+        TRUST_FILTERS,
+        "trusted, unless given: only what decisions may use, and so nothing that is disputed or rejected",
+      ),
+    ),
     meter: Type.Optional(SystemTitleText),
   },
   { additionalProperties: false },

@@ -238,6 +238,18 @@ export const HTTP_ROUTES = {
     query: ExportQuery,
     media: Object.values(EXPORT_FORMATS),
   },
+  exportRegisters: {
+    method: "GET",
+    path: "/export/registers",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary:
+      "Export every meter's registers and daily values of a time as CSV, Parquet or IEC CIM XML; by default only what decisions may use",
+    query: ExportQuery,
+    media: Object.values(EXPORT_FORMATS),
+  },
   plausibility: {
     method: "GET",
     path: "/plausibility",

@@ -1,27 +1,33 @@
 import type { Standing } from "@meterkeep/api";
 import { isSettledFor } from "../dispute/standing.ts";
-import type { ExportedChannel, ExportedInterval, ExportedMeter } from "./exported-meter.ts";
+import type { ExportableValue, Exported, ExportedChannel, ExportedMeter, ExportKind } from "./export-kind.ts";
 
 const OPENING = `<?xml version="1.0" encoding="UTF-8"?>
 <MeterReadings xmlns="http://iec.ch/TC57/2011/MeterReadings#">
 `;
 
 /**
- * Intervals as a MeterReadings document of IEC CIM (IEC 61968-9): an interval block a channel, its reading type by its
- * number (Annex C), and the qualities of each value. Elements stand in the order of the profile's schema, which is a sequence. What the type's table has no number for keeps its OBIS code as
- * the reference.
+ * Exports as a MeterReadings document of IEC CIM (IEC 61968-9): of intervals a block a channel, of registers a reading a value;
+ * its reading type by its number (Annex C), and the qualities of each value. Elements stand in the order of the profile's
+ * schema, which is a sequence. What the type's table has no number for keeps its OBIS code as the reference.
  */
-export async function* intervalsAsCim(meters: AsyncIterable<ExportedMeter>): AsyncGenerator<string> {
+export async function* asCim<Value extends ExportableValue>(
+  { cim }: Pick<ExportKind<Value>, "cim">,
+  meters: AsyncIterable<ExportedMeter<Value>>,
+): AsyncGenerator<string> {
   yield OPENING;
   for await (const { systemTitle, serialNumber, periodSeconds, channels } of meters) {
     const names = [nameOf(systemTitle, "system title", "DLMS UA")];
     if (serialNumber !== undefined) names.push(nameOf(serialNumber, "serial number", "manufacturer"));
-    yield `<MeterReading>
-${channels.map((channel) => `${blockOf(channel, periodSeconds)}\n`).join("")}<Meter>
+    const meter = `<Meter>
 ${names.join("\n")}
 </Meter>
-</MeterReading>
 `;
+    const body =
+      cim.element === "IntervalBlocks"
+        ? `${channels.map((channel) => blockOf(channel, periodSeconds)).join("")}${meter}`
+        : `${meter}${channels.map((channel) => readingsOf(channel, cim.reportedAt)).join("")}`;
+    yield `<MeterReading>\n${body}</MeterReading>\n`;
   }
   yield "</MeterReadings>\n";
 }
@@ -30,19 +36,40 @@ function nameOf(name: string, type: string, authority: string): string {
   return `<Names><name>${escaped(name)}</name><NameType><name>${type}</name><NameTypeAuthority><name>${authority}</name></NameTypeAuthority></NameType></Names>`;
 }
 
-function blockOf({ obis, unit, intervals }: ExportedChannel, periodSeconds: number): string {
-  const type = readingType(obis, unit, periodSeconds) ?? obis;
+function blockOf<Value extends ExportableValue>(
+  { obis, unit, values }: ExportedChannel<Exported<Value>>,
+  periodSeconds: number,
+): string {
+  const readings = values.map((one) => `<IntervalReadings>${saidOf(one)}</IntervalReadings>`);
   return `<IntervalBlocks>
-${intervals.map(readingOf).join("\n")}
-<ReadingType ref="${escaped(type)}"/>
-</IntervalBlocks>`;
+${readings.join("\n")}
+${typeOf(obis, unit, periodSeconds)}
+</IntervalBlocks>
+`;
 }
 
-function readingOf(one: ExportedInterval): string {
+function readingsOf<Value extends ExportableValue>(
+  { obis, unit, values }: ExportedChannel<Exported<Value>>,
+  reportedAt: (value: Value) => number,
+): string {
+  const type = typeOf(obis, unit, undefined);
+  return values
+    .map((one) => {
+      const reported = new Date(reportedAt(one)).toISOString();
+      return `<Readings><reportedDateTime>${reported}</reportedDateTime>${saidOf(one)}${type}</Readings>\n`;
+    })
+    .join("");
+}
+
+function typeOf(obis: string, unit: string, periodSeconds: number | undefined): string {
+  return `<ReadingType ref="${escaped(readingType(obis, unit, periodSeconds) ?? obis)}"/>`;
+}
+
+function saidOf(one: Exported<ExportableValue>): string {
   const qualities = qualitiesOf(one).map(
     (code) => `<ReadingQualities><ReadingQualityType ref="${code}"/></ReadingQualities>`,
   );
-  return `<IntervalReadings><timeStamp>${new Date(one.at).toISOString()}</timeStamp><value>${one.value}</value>${qualities.join("")}</IntervalReadings>`;
+  return `<timeStamp>${new Date(one.at).toISOString()}</timeStamp><value>${escaped(String(one.value))}</value>${qualities.join("")}`;
 }
 
 /** By how a value stands: suspect (reasonability), accepted although questionable, rejected by an edit. */
@@ -91,35 +118,28 @@ const ACCUMULATIONS: Readonly<Record<string, number>> = {
   "27": 6,
 };
 
-/** The number of a reading type, or undefined where the tables have none. */
-export function readingType(obis: string, unit: string, periodSeconds: number): string | undefined {
-  const [, c, d] = /^1-\d+:(\d+)\.(\d+)\.\d+/.exec(obis) ?? [];
+/** What needs no period: a register that goes on, and what is measured at the moment. */
+const WITHOUT_PERIOD: ReadonlySet<string> = new Set(["7", "8"]);
+
+/**
+ * The number of a reading type, or undefined where the tables have none. Without a period it is that of a register: group E of
+ * one that goes on is its tariff (time of use), and a mean or a maximum has none, since nobody knows of how long it is.
+ */
+export function readingType(obis: string, unit: string, periodSeconds: number | undefined): string | undefined {
+  const [, c, d = "", e] = /^1-\d+:(\d+)\.(\d+)\.(\d+)$/.exec(obis) ?? [];
   const measured = UNITS[unit];
-  const accumulation = ACCUMULATIONS[d ?? ""];
-  const period = TIME_ATTRIBUTES[periodSeconds];
+  const accumulation = ACCUMULATIONS[d];
+  const period = periodSeconds === undefined ? (WITHOUT_PERIOD.has(d) ? 0 : undefined) : TIME_ATTRIBUTES[periodSeconds];
+  const tariff = accumulation === 6 ? 0 : Number(e);
   if (c === undefined || measured === undefined || accumulation === undefined || period === undefined) return undefined;
+  // Of what does not count, group E is no tariff: a harmonic, or what the maker says.
+  if (accumulation === 6 && e !== "0") return undefined;
   const flow = measured.kind === 12 || measured.kind === 37 ? (FLOWS[c] ?? 0) : 0;
   const mean = accumulation === 6 && d !== "7" ? 2 : 0;
   const phase = PHASES[c] ?? 0;
   return [
-    0,
-    mean,
-    period,
-    accumulation,
-    flow,
-    1,
-    measured.kind,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    phase,
-    measured.multiplier,
-    measured.unit,
-    0,
+    ...[0, mean, period, accumulation, flow, 1, measured.kind, 0, 0, 0, 0],
+    ...[tariff, 0, 0, phase, measured.multiplier, measured.unit, 0],
   ].join(".");
 }
 

@@ -1,34 +1,21 @@
-import type { ExportedMeter } from "./exported-meter.ts";
+import type { Cell, ExportableValue, ExportedMeter, ExportKind } from "./export-kind.ts";
 
-const HEADER = "meter,obis,unit,time,value,status,quality,protection,trust_at_capture,trust_now,decisive\r\n";
-
-/** Intervals as CSV (RFC 4180): a line a value, times RFC 3339 in UTC at the end of the interval. */
-export async function* intervalsAsCsv(meters: AsyncIterable<ExportedMeter>): AsyncGenerator<string> {
-  yield HEADER;
-  for await (const { systemTitle, trustNow, channels } of meters) {
+/** Exports as CSV (RFC 4180): a line a value, times RFC 3339 in UTC. */
+export async function* asCsv<Value extends ExportableValue>(
+  { columns }: Pick<ExportKind<Value>, "columns">,
+  meters: AsyncIterable<ExportedMeter<Value>>,
+): AsyncGenerator<string> {
+  yield `${columns.map(({ name }) => name).join(",")}\r\n`;
+  for await (const meter of meters) {
     let lines = "";
-    for (const { obis, unit, intervals } of channels)
-      for (const one of intervals) {
-        const fields = [
-          systemTitle,
-          obis,
-          unit,
-          new Date(one.at).toISOString(),
-          one.value,
-          one.status ?? "",
-          one.quality,
-          one.protection,
-          one.trustAtCapture,
-          trustNow,
-          one.decisive,
-        ];
-        lines += `${fields.map(fieldText).join(",")}\r\n`;
-      }
+    for (const channel of meter.channels)
+      for (const value of channel.values)
+        lines += `${columns.map(({ cell }) => fieldText(cell(value, channel, meter))).join(",")}\r\n`;
     yield lines;
   }
 }
 
-function fieldText(value: string | number | boolean): string {
-  const text = String(value);
+function fieldText(cell: Cell): string {
+  const text = cell === null ? "" : cell instanceof Date ? cell.toISOString() : String(cell);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -4,11 +4,11 @@ import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { findMeterProfile } from "../profile/meter-profile.ts";
 import type { Stretch } from "../reading/coverage.ts";
-import { heldIntervals, type QualifiedInterval } from "../reading/held-intervals.ts";
 import { DAY_MILLISECONDS } from "../time/day.ts";
 import { isDecisive } from "../trust/trust-at.ts";
+import type { ExportableValue, ExportedChannel, ExportedMeter, ExportKind } from "./export-kind.ts";
 
-/** What an export takes: intervals that end in `[from, to]`, milliseconds since 1970 UTC at the source. */
+/** What an export takes: values whose times are in `[from, to]`, milliseconds since 1970 UTC at the source. */
 export interface ExportWindow {
   readonly from: number;
   readonly to: number;
@@ -16,27 +16,6 @@ export interface ExportWindow {
   readonly trust: "trusted" | "all";
   /** Of one meter alone. */
   readonly meter?: MeterId;
-}
-
-/** One value as it goes out. */
-export interface ExportedInterval extends QualifiedInterval {
-  readonly decisive: boolean;
-}
-
-/** One channel of a meter, in the order of time. */
-export interface ExportedChannel {
-  readonly obis: string;
-  readonly unit: string;
-  readonly intervals: readonly ExportedInterval[];
-}
-
-/** A meter and what an export has of it, or of a month of it. */
-export interface ExportedMeter {
-  readonly systemTitle: string;
-  readonly serialNumber: string | undefined;
-  readonly periodSeconds: number;
-  readonly trustNow: TrustStateName;
-  readonly channels: readonly ExportedChannel[];
 }
 
 /** Days of meters that stand in memory at a time. */
@@ -50,17 +29,18 @@ const MOST_IDLE_MINUTES = 10;
  * is in none of it or in all. Memory grows neither with the fleet nor with the window: of more than a month a meter comes in
  * parts, one after the other.
  */
-export async function* exportedMeters(
+export async function* exportedMeters<Value extends ExportableValue>(
+  kind: Pick<ExportKind<Value>, "open">,
   pool: Pick<SqlPool, "connect">,
   scope: Scope,
   window: ExportWindow,
-): AsyncGenerator<ExportedMeter> {
+): AsyncGenerator<ExportedMeter<Value>> {
   const sql = await pool.connect();
   let broken: Error | undefined;
   try {
     await sql.query("begin transaction isolation level repeatable read read only");
     await sql.query(`set local idle_in_transaction_session_timeout = '${MOST_IDLE_MINUTES}min'`);
-    yield* metersOf(sql, scope, window);
+    yield* metersOf(kind, sql, scope, window);
   } finally {
     // Also where whoever reads has broken off: nothing was written.
     await sql.query("rollback").catch((error: Error) => {
@@ -70,9 +50,13 @@ export async function* exportedMeters(
   }
 }
 
-async function* metersOf(sql: Sql, scope: Scope, window: ExportWindow): AsyncGenerator<ExportedMeter> {
-  const channels = await rows<ChannelRow>(sql, SELECT_CHANNELS, [...scope.place]);
-  const names = new Map(channels.map((row) => [row.channel_id, row]));
+async function* metersOf<Value extends ExportableValue>(
+  kind: Pick<ExportKind<Value>, "open">,
+  sql: Sql,
+  scope: Scope,
+  window: ExportWindow,
+): AsyncGenerator<ExportedMeter<Value>> {
+  const channelsOf = await kind.open(sql, scope);
   const parts = partsOf(window);
   const days = Math.min(MOST_DAYS_A_PART, Math.ceil((window.to - window.from + 1) / DAY_MILLISECONDS) + 1);
   const atOnce = parts.length > 1 ? 1 : Math.max(1, Math.floor(METER_DAYS_A_PAGE / days));
@@ -82,10 +66,10 @@ async function* metersOf(sql: Sql, scope: Scope, window: ExportWindow): AsyncGen
     if (last === undefined) return;
     after = last.meter_id;
     const ids = page.map(({ meter_id }) => meter_id as MeterId);
-    for (const { from, to } of parts) {
-      const held = await heldIntervals(sql, scope, ids, from, to);
+    for (const part of parts) {
+      const held = await channelsOf(ids, part);
       for (const row of page) {
-        const meter = exportedMeter(row, held.get(row.meter_id as MeterId) ?? [], names, window);
+        const meter = exportedMeter(row, held.get(row.meter_id as MeterId) ?? [], window);
         if (meter.channels.length > 0) yield meter;
       }
     }
@@ -101,26 +85,24 @@ function partsOf({ from, to }: Stretch): readonly Stretch[] {
   return parts;
 }
 
-function exportedMeter(
+function exportedMeter<Value extends ExportableValue>(
   row: MeterRow,
-  held: readonly QualifiedInterval[],
-  names: ReadonlyMap<number, ChannelRow>,
+  held: readonly ExportedChannel<Value>[],
   { trust }: ExportWindow,
-): ExportedMeter {
-  const kept = held
-    .map((one) => ({ ...one, decisive: isDecisive(one.trustAtCapture, row.state, one.protection, one.standing) }))
-    .filter(({ decisive }) => trust === "all" || decisive)
-    .sort((one, other) => one.channel - other.channel || one.at - other.at);
-  const channels = [...Map.groupBy(kept, ({ channel }) => channel)].flatMap(([channel, intervals]) => {
-    const name = names.get(channel);
-    return name === undefined ? [] : [{ obis: name.obis, unit: name.unit, intervals }];
-  });
+): ExportedMeter<Value> {
+  const channels = held.map(({ obis, unit, values }) => ({
+    obis,
+    unit,
+    values: values
+      .map((one) => ({ ...one, decisive: isDecisive(one.trustAtCapture, row.state, one.protection, one.standing) }))
+      .filter(({ decisive }) => trust === "all" || decisive),
+  }));
   return {
     systemTitle: row.title,
     serialNumber: row.serial_number ?? undefined,
     periodSeconds: findMeterProfile(row.profile)?.loadProfile.periodSeconds ?? 900,
     trustNow: row.state,
-    channels,
+    channels: channels.filter(({ values }) => values.length > 0),
   };
 }
 
@@ -131,13 +113,6 @@ interface MeterRow {
   readonly profile: string;
   readonly state: TrustStateName;
 }
-interface ChannelRow {
-  readonly channel_id: number;
-  readonly obis: string;
-  readonly unit: string;
-}
-
-const SELECT_CHANNELS = "select channel_id, obis, unit from channels where utility_id = $1 and island_id = $2";
 
 const NEXT_METERS = `
   select m.meter_id, upper(encode(m.system_title, 'hex')) as title, m.serial_number, m.profile, t.state

@@ -1,31 +1,23 @@
 import { ByteWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
-import type { ExportedMeter } from "./exported-meter.ts";
+import type { Cell, ExportableValue, ExportedMeter, ExportKind } from "./export-kind.ts";
 
 const ROWS_A_GROUP = 100_000;
 
-/** A column: its name, its type in Parquet, and how much of it repeats. */
-const COLUMNS = [
-  { name: "meter", type: "STRING" },
-  { name: "obis", type: "STRING" },
-  { name: "unit", type: "STRING" },
-  { name: "time", type: "TIMESTAMP" },
-  { name: "value", type: "DOUBLE" },
-  { name: "status", type: "INT64" },
-  { name: "quality", type: "STRING" },
-  { name: "protection", type: "STRING" },
-  { name: "trust_at_capture", type: "STRING" },
-  { name: "trust_now", type: "STRING" },
-  { name: "decisive", type: "BOOLEAN" },
-] as const;
-
-type Value = string | number | bigint | boolean | Date | null;
-
-/** Intervals as Apache Parquet, a row a value as in the CSV; a row group is written as soon as it is full. */
-export async function* intervalsAsParquet(meters: AsyncIterable<ExportedMeter>): AsyncGenerator<Uint8Array> {
+/** Exports as Apache Parquet, a row a value as in the CSV; a row group is written as soon as it is full. */
+export async function* asParquet<Value extends ExportableValue>(
+  { columns }: Pick<ExportKind<Value>, "columns">,
+  meters: AsyncIterable<ExportedMeter<Value>>,
+): AsyncGenerator<Uint8Array> {
   const bytes = new ByteWriter();
-  let columns = emptyColumns();
+  let group: Cell[][] = columns.map(() => []);
+  let count = 0;
   const sources = () =>
-    COLUMNS.map(({ name, type }, at) => ({ name, type, data: columns[at] as Value[], nullable: name === "status" }));
+    columns.map(({ name, type, nullable }, at) => ({
+      name,
+      type,
+      data: group[at] as Cell[],
+      nullable: nullable === true,
+    }));
   const parquet = new ParquetWriter({
     writer: bytes,
     schema: schemaFromColumnData({ columnData: sources() }),
@@ -38,39 +30,20 @@ export async function* intervalsAsParquet(meters: AsyncIterable<ExportedMeter>):
     return octets;
   };
   const flush = async (): Promise<Uint8Array> => {
-    if ((columns[0] as Value[]).length > 0) await parquet.write({ columnData: sources(), rowGroupSize: ROWS_A_GROUP });
-    columns = emptyColumns();
+    if (count > 0) await parquet.write({ columnData: sources(), rowGroupSize: ROWS_A_GROUP });
+    group = columns.map(() => []);
+    count = 0;
     return written();
   };
   for await (const meter of meters) {
-    addMeter(columns, meter);
-    if ((columns[0] as Value[]).length >= ROWS_A_GROUP) yield await flush();
+    for (const channel of meter.channels)
+      for (const value of channel.values) {
+        for (const [at, { cell }] of columns.entries()) (group[at] as Cell[]).push(cell(value, channel, meter));
+        count += 1;
+      }
+    if (count >= ROWS_A_GROUP) yield await flush();
   }
   yield await flush();
   await parquet.finish();
   yield written();
-}
-
-function emptyColumns(): Value[][] {
-  return COLUMNS.map(() => []);
-}
-
-function addMeter(columns: readonly Value[][], { systemTitle, trustNow, channels }: ExportedMeter): void {
-  for (const { obis, unit, intervals } of channels)
-    for (const one of intervals) {
-      const row: readonly Value[] = [
-        systemTitle,
-        obis,
-        unit,
-        new Date(one.at),
-        one.value,
-        one.status === undefined ? null : BigInt(one.status),
-        one.quality,
-        one.protection,
-        one.trustAtCapture,
-        trustNow,
-        one.decisive,
-      ];
-      for (let at = 0; at < row.length; at += 1) (columns[at] as Value[]).push(row[at] as Value);
-    }
 }
