@@ -2,37 +2,32 @@ import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { after, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { createPool } from "@meterkeep/postgres";
-import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
 import { KEPT_FILE } from "../authority/kept-documents.ts";
-import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { AuthorityWorld, DISCONNECT, OPERATOR, person } from "../testing/authority-world.ts";
-import { backupWorld } from "../testing/backup-world.ts";
 import type { CustodySite } from "../testing/custody-site.ts";
 import { headEndFor } from "../testing/key-service-bench.ts";
+import { asOwner } from "../testing/owned-database.ts";
+import { ownedLedgers, peopleAt } from "../testing/owned-ledger.ts";
 import { testCredential } from "../testing/test-credential.ts";
 import type { TestMeter } from "../testing/test-meter.ts";
 import { MADE_GOOD } from "./losses.ts";
 import { WITHDRAWALS } from "./withdrawals.ts";
 
 const DISCONNECT_APDU = fromHex("c301c10046000060030aff01010f00");
-const backups = backupWorld();
-after(() => backups.dispose());
+const ledgers = ownedLedgers();
+const { open, siteOn, again, stateOf } = ledgers;
+after(() => ledgers.dispose());
 
 const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
-const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({}, OPERATOR);
-
-/** What stands in the entry that ended the last making good. */
-async function madeGood({ store }: CustodySite) {
-  const entries = await store.ledger.ofKinds([MADE_GOOD]);
-  return entries.map(
-    ({ body }) => JSON.parse(body) as { frozen: boolean; again: number; leftInAll: number; strange: number },
-  );
-}
+/** What stands in the entries that ended the makings good. */
+const madeGood = (site: CustodySite) =>
+  ledgers.bodiesOf(site, MADE_GOOD) as Promise<
+    { frozen: boolean; again: number; left?: readonly string[]; leftInAll: number; strange: number }[]
+  >;
 
 test("a database that is restored without the feed starts frozen, and forgets nothing that was withdrawn since its backup", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   const [carl, dora] = [person("Carl", "operations"), person("Dora", "security")];
   for (const who of [carl, dora]) await world.enrolFurther(who);
@@ -40,8 +35,8 @@ test("a database that is restored without the feed starts frozen, and forgets no
   await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
   await world.change("reinstate-approver", { approver: "carl" });
   const [stolen, retired, hoarded] = [await world.meter(1), await world.meter(2), await world.meter(3)];
-  const { file } = await backups.makeBackup(site);
-  backups.clock.now += 3_600_000;
+  const { file } = await ledgers.makeBackup(site);
+  ledgers.clock.now += 3_600_000;
 
   const { service } = site.custody;
   await service.changeKeyState(
@@ -74,41 +69,35 @@ test("a database that is restored without the feed starts frozen, and forgets no
   const line = lines.split("\n").find((one) => one.includes("key-states-changed")) ?? "";
   await writeFile(journal, `${lines}\nAAAA${line.slice(4)}\n`);
 
-  const target = await backups.emptyDatabase();
-  await backups.restoreInto(target, file);
-  let back = await backups.siteOn(target, { escrow: site.escrow });
-  try {
-    const now = await stateOf(back);
-    assert.match(now.frozen?.reason ?? "", /the database lost what it knew: backup .*, put back at \d{4}-\d\d-\d\dT/);
-    assert.deepEqual([now.counts.day, now.unsettled], [1, 1], "the withheld command counts");
-    assert.ok(now.approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
-    assert.ok(!now.approvers.some(({ id }) => id === "dora"));
-    const key = (await back.store.load(stolen.systemTitle))?.keys.find((one) => one.purpose === 2 && one.version === 2);
-    assert.equal(key?.state, "compromised");
-    assert.equal((await back.store.load(stolen.systemTitle))?.rotations[0]?.cause, "compromise");
-    assert.equal((await back.store.load(retired.systemTitle))?.meter.standing, "retired");
-    assert.deepEqual(
-      (await madeGood(back)).map(({ frozen, leftInAll, strange }) => [frozen, leftInAll, strange]),
-      [[true, 0, 1]],
-    );
+  await using target = await ledgers.emptyDatabase();
+  await ledgers.restoreInto(target, file);
+  let back = await siteOn(target, { escrow: site.escrow });
+  const now = await stateOf(back);
+  assert.match(now.frozen?.reason ?? "", /the database lost what it knew: backup .*, put back at \d{4}-\d\d-\d\dT/);
+  assert.deepEqual([now.counts.day, now.unsettled], [1, 1], "the withheld command counts");
+  assert.ok(now.approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
+  assert.ok(!now.approvers.some(({ id }) => id === "dora"));
+  const key = (await back.store.load(stolen.systemTitle))?.keys.find((one) => one.purpose === 2 && one.version === 2);
+  assert.equal(key?.state, "compromised");
+  assert.equal((await back.store.load(stolen.systemTitle))?.rotations[0]?.cause, "compromise");
+  assert.equal((await back.store.load(retired.systemTitle))?.meter.standing, "retired");
+  assert.deepEqual(
+    (await madeGood(back)).map(({ frozen, leftInAll, strange }) => [frozen, leftInAll, strange]),
+    [[true, 0, 1]],
+  );
 
-    // Two people lift it; it is no loss a second time.
-    const again = Object.assign(Object.create(world) as AuthorityWorld, { custody: back });
-    await again.change("thaw", { since: now.frozen?.since });
-    await back.stop();
-    back = await backups.siteOn(target, { escrow: site.escrow, state: back.state });
-    const later = await stateOf(back);
-    assert.deepEqual([later.frozen, later.counts.day, later.unsettled], [undefined, 1, 1]);
-    assert.equal((await madeGood(back)).length, 1);
-  } finally {
-    await back.stop();
-    await target.drop();
-  }
+  // Two people lift it; it is no loss a second time.
+  await peopleAt(world, back).change("thaw", { since: now.frozen?.since });
+  await back.stop();
+  back = await again(target, back);
+  const later = await stateOf(back);
+  assert.deepEqual([later.frozen, later.counts.day, later.unsettled], [undefined, 1, 1]);
+  assert.equal((await madeGood(back)).length, 1);
 });
 
 test("a restore of weeks later forgets no suspended key, no rights of a head-end, and no suspension that leaves too few; the journal does not grow by it", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await world.enrolFurther(person("Carl", "operations"));
   const { service } = site.custody;
@@ -117,8 +106,8 @@ test("a restore of weeks later forgets no suspended key, no rights of a head-end
   for (const headEnd of [wide, gone])
     await world.agreed(() => service.enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR));
   const [suspended, resumed] = [await world.meter(1), await world.meter(2)];
-  const { file } = await backups.makeBackup(site);
-  backups.clock.now += 3_600_000;
+  const { file } = await ledgers.makeBackup(site);
+  ledgers.clock.now += 3_600_000;
 
   const gak = { purpose: "GAK", version: 2, client: undefined, reason: "a broken seal" } as const;
   for (const meter of [suspended, resumed])
@@ -135,63 +124,46 @@ test("a restore of weeks later forgets no suspended key, no rights of a head-end
     (await readFile(`${site.escrow}/${WITHDRAWALS.file}`, "utf8")).split("\n").filter((line) => line !== "").length;
   const before = await linesThere();
 
-  const target = await backups.emptyDatabase();
-  await backups.restoreInto(target, file);
-  backups.clock.now += 40 * 86_400_000;
+  await using target = await ledgers.emptyDatabase();
+  await ledgers.restoreInto(target, file);
+  ledgers.clock.now += 40 * 86_400_000;
   // With the authority's document nobody would have to be suspended again.
   await rm(`${site.escrow}/${KEPT_FILE}`);
-  const back = await backups.siteOn(target, { escrow: site.escrow });
-  try {
-    const now = await stateOf(back);
-    assert.match(now.frozen?.reason ?? "", /the database lost what it knew/);
-    const isOut = (id: string) => now.approvers.find((one) => one.id === id)?.suspended !== undefined;
-    assert.deepEqual([isOut("anna"), isOut("ben"), isOut("carl")], [true, false, true]);
-    const stateOfKey = async ({ systemTitle: title }: TestMeter) =>
-      (await back.store.load(title))?.keys.find(({ purpose, version }) => purpose === 2 && version === 2)?.state;
-    assert.deepEqual([await stateOfKey(suspended), await stateOfKey(resumed)], ["suspended", "active"]);
-    const { headEnds } = await back.custody.service.headEnds({}, OPERATOR);
-    assert.deepEqual(
-      headEnds.map(({ headEnd: { name, limits } }) => [name, limits.sessions]),
-      [["acme", 7]],
-    );
-    const [told] = (await madeGood(back)) as readonly {
-      readonly leftInAll: number;
-      readonly left?: readonly string[];
-    }[];
-    assert.match(told?.left?.join() ?? "", /^fewer than two approvers are left/);
-    assert.equal(await linesThere(), before, "what is done again is not noted again");
-  } finally {
-    await back.stop();
-    await target.drop();
-  }
+  const back = await siteOn(target, { escrow: site.escrow });
+  const now = await stateOf(back);
+  assert.match(now.frozen?.reason ?? "", /the database lost what it knew/);
+  const isOut = (id: string) => now.approvers.find((one) => one.id === id)?.suspended !== undefined;
+  assert.deepEqual([isOut("anna"), isOut("ben"), isOut("carl")], [true, false, true]);
+  const stateOfKey = async ({ systemTitle: title }: TestMeter) =>
+    (await back.store.load(title))?.keys.find(({ purpose, version }) => purpose === 2 && version === 2)?.state;
+  assert.deepEqual([await stateOfKey(suspended), await stateOfKey(resumed)], ["suspended", "active"]);
+  const { headEnds } = await back.custody.service.headEnds({}, OPERATOR);
+  assert.deepEqual(
+    headEnds.map(({ headEnd: { name, limits } }) => [name, limits.sessions]),
+    [["acme", 7]],
+  );
+  const [told] = await madeGood(back);
+  assert.match(told?.left?.join() ?? "", /^fewer than two approvers are left/);
+  assert.equal(await linesThere(), before, "what is done again is not noted again");
 });
 
 test("a database that somebody put back without saying so, with the custodian's own folder, is behind its journal: it is a loss as any other", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await world.enrolFurther(person("Carl", "operations"));
-  const { file } = await backups.makeBackup(site);
+  const { file } = await ledgers.makeBackup(site);
   await world.meter(1);
   await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
   await site.stop();
-  const target = await backups.emptyDatabase();
-  await backups.restoreInto(target, file);
-  const owner = new URL(await testServerUrl());
-  owner.pathname = `/${target.database}`;
-  const thief = createPool(owner.href, { applicationName: "thief" });
-  await thief.query("delete from restorations");
-  await thief.end();
-  let back = await backups.siteOn(target, { escrow: site.escrow });
-  try {
-    const now = await stateOf(back);
-    assert.match(now.frozen?.reason ?? "", /the ledger has \d+ entries, and the journal of withdrawals knows of \d+/);
-    assert.ok(now.approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
-    await back.stop();
-    back = await backups.siteOn(target, { escrow: site.escrow, state: back.state });
-    assert.equal((await madeGood(back)).length, 1, "it is no loss a second time");
-  } finally {
-    await back.stop();
-    await target.drop();
-  }
+  await using target = await ledgers.emptyDatabase();
+  await ledgers.restoreInto(target, file);
+  await asOwner(target.adminUrl, (thief) => thief.query("delete from restorations"));
+  let back = await siteOn(target, { escrow: site.escrow });
+  const now = await stateOf(back);
+  assert.match(now.frozen?.reason ?? "", /the ledger has \d+ entries, and the journal of withdrawals knows of \d+/);
+  assert.ok(now.approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
+  await back.stop();
+  back = await again(target, back);
+  assert.equal((await madeGood(back)).length, 1, "it is no loss a second time");
 });

@@ -1,43 +1,21 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { auditStored, entryLeaf, type LedgerEntry } from "@meterkeep/ledger";
-import { openTestDatabase } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
 import { BEHIND, MADE_GOOD } from "../backup/losses.ts";
-import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
-import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
-import { backupWorld } from "../testing/backup-world.ts";
-import type { CustodySite } from "../testing/custody-site.ts";
+import { AuthorityWorld } from "../testing/authority-world.ts";
 import { asOwner } from "../testing/owned-database.ts";
+import { ownedLedgers } from "../testing/owned-ledger.ts";
 import { growthMacs } from "./entry-macs.ts";
 import { ALTERED, FOREIGN } from "./named-findings.ts";
 
-const backups = backupWorld();
-after(() => backups.dispose());
-
-const open = () => openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-const again = (database: { readonly url: string }, { state, escrow }: CustodySite) =>
-  backups.siteOn(database, { state, escrow });
-const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({}, OPERATOR);
-const troubleOf = async ({ custody }: CustodySite) => (await custody.service.status({}, OPERATOR)).ledgerTrouble;
-const namedIn = async ({ store }: CustodySite, kind: string) =>
-  (await store.ledger.ofKinds([kind])).map(({ body }) => JSON.parse(body));
-const seen = ({ custody }: CustodySite, entries = 1) =>
-  custody.bursts.record(
-    Array.from({ length: entries }, (_, at) => ({
-      ...{ at: backups.clock.now + at, kind: `seen-${at}`, principal: "p", utility: "*", island: "*", body: {} },
-    })),
-  );
-/** Reads the whole ledger; one that is not read to its end would find nothing and pass. */
-const patrol = async ({ custody }: CustodySite) => {
-  backups.clock.now += 3_600_001;
-  for (let second = 0; second < 99; second += 1) if (await custody.patrol()) return;
-  assert.fail("the patrol has not come to the end of the ledger");
-};
+const ledgers = ownedLedgers();
+const { open, siteOn, again, stateOf, troubleOf, bodiesOf, seen, patrol, thaw, alter } = ledgers;
+after(() => ledgers.dispose());
 
 test("an old entry that is changed in place makes no loss good: it is named, freezes, and counts again when it is put right", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await site.stop();
   const change = (values: readonly unknown[]) =>
@@ -54,7 +32,7 @@ test("an old entry that is changed in place makes no loss good: it is named, fre
   assert.equal(told?.code, ALTERED);
   assert.match(told?.message ?? "", new RegExp(`entry ${number} of the ledger: changed since this custodian wrote it`));
   assert.match((await stateOf(site)).frozen?.reason ?? "", /changed since this custodian wrote it/);
-  const [named, ...others] = await namedIn(site, ALTERED);
+  const [named, ...others] = await bodiesOf(site, ALTERED);
   assert.deepEqual([named, others], [{ from: number, to: number, fault: "altered", kinds: [MADE_GOOD] }, []]);
   await site.stop();
   // It is told of start after start, and named once; what was put right counts again.
@@ -64,65 +42,54 @@ test("an old entry that is changed in place makes no loss good: it is named, fre
   site = await again(database, site);
   assert.equal((await troubleOf(site))?.code, ALTERED);
   await patrol(site);
-  const thawing = Object.assign(Object.create(world) as AuthorityWorld, { custody: site });
-  await thawing.change("thaw", { since: (await stateOf(site)).frozen?.since });
-  for (let sweep = 0; sweep < 3; sweep += 1) await site.custody.sweep();
-  assert.equal(await troubleOf(site), undefined);
-  assert.equal((await namedIn(site, ALTERED)).length, 2, "it is named once, and accepted");
+  await thaw(world, site);
+  assert.equal((await bodiesOf(site, ALTERED)).length, 2, "it is named once, and accepted");
   await site.stop();
   site = await again(database, site);
   await patrol(site);
   await site.custody.sweep();
   assert.deepEqual([await troubleOf(site), (await stateOf(site)).frozen], [undefined, undefined]);
-  await site.stop();
 });
 
 for (const count of [1, 1001])
   test(`whoever changes the last entries (${count}) hides from no start that the clock leapt meanwhile`, async () => {
     await using database = await open();
-    let site = await backups.siteOn(database);
+    let site = await siteOn(database);
     await AuthorityWorld.open(site);
     if (count > 1) await seen(site, count);
-    const then = backups.clock.now;
+    const then = ledgers.clock.now;
     await site.stop();
-    const last = `sequence > (select max(sequence) - ${count} from ledger)`;
-    await asOwner(database.adminUrl, (pool) => pool.query(`update ledger set body = body || ' ' where ${last}`));
-    backups.clock.now += 8 * 3_600_000;
+    await alter(database, `sequence > (select max(sequence) - ${count} from ledger)`);
+    ledgers.clock.now += 8 * 3_600_000;
     site = await again(database, site);
     const { clockDoubt, trouble, frozen } = await stateOf(site);
     assert.equal(trouble?.code, "clock-doubted");
     assert.ok(clockDoubt !== undefined && clockDoubt.written <= then && clockDoubt.found - then >= 8 * 3_600_000);
     assert.match(frozen?.reason ?? "", /changed since this custodian wrote it/);
-    assert.deepEqual(await namedIn(site, BEHIND), [], "nothing of the ledger is gone");
+    assert.deepEqual(await bodiesOf(site, BEHIND), [], "nothing of the ledger is gone");
     await site.stop();
   });
 
 test("an old entry that is changed after newer ones were accepted is told of all the same", async () => {
   await using database = await open();
-  const site = await backups.siteOn(database);
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
-  const alter = (where: string) =>
-    asOwner(database.adminUrl, (pool) => pool.query(`update ledger set body = body || ' ' where ${where}`));
-  const thaw = async () => {
-    await site.custody.sweep();
-    await site.custody.sweep();
-    await world.change("thaw", { since: (await stateOf(site)).frozen?.since });
-    await site.custody.sweep();
-    assert.equal(await troubleOf(site), undefined);
+  const found = async () => {
+    await patrol(site);
+    for (let sweep = 0; sweep < 2; sweep += 1) await site.custody.sweep();
   };
-  await alter("sequence = (select max(sequence) from ledger)");
-  await patrol(site);
-  await thaw();
-  await alter("sequence = 4");
-  await patrol(site);
+  await alter(database, "sequence = (select max(sequence) from ledger)");
+  await found();
+  await thaw(world, site);
+  await alter(database, "sequence = 4");
+  await found();
   assert.match((await troubleOf(site))?.message ?? "", /^entry 4 of the ledger: changed/);
-  await thaw();
-  await site.stop();
+  await thaw(world, site);
 });
 
 test("the patrol finds what is gone, what calls itself something else, and what is of another history", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   for (let at = 0; at < 3; at += 1) await seen(site, 200);
   const size = await site.store.ledger.size();
@@ -158,7 +125,7 @@ test("the patrol finds what is gone, what calls itself something else, and what 
     { from: 310, to: 310, fault: "altered" },
   ];
   const found = async () =>
-    (await namedIn(site, ALTERED))
+    (await bodiesOf(site, ALTERED))
       .map(({ from, to, fault }) => ({ from, to, fault }))
       .sort((one, another) => one.from - another.from);
   await patrol(site);
@@ -176,12 +143,11 @@ test("the patrol finds what is gone, what calls itself something else, and what 
   await site.custody.sweep();
   assert.deepEqual(await found(), expected);
   assert.ok((await site.store.ledger.size()) > size);
-  await site.stop();
 });
 
 test("a ledger of which nothing holds is refused with another state folder", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   await site.stop();
   const { escrow } = site;
@@ -189,11 +155,10 @@ test("a ledger of which nothing holds is refused with another state folder", asy
     await pool.query("update ledger set end_mac = null");
     await pool.query("delete from ledger_checkpoints");
   });
-  await assert.rejects(backups.siteOn(database, { escrow }), { code: "ledger-unbound" });
+  await assert.rejects(siteOn(database, { escrow }), { code: "ledger-unbound" });
   // The nearest witness has what was signed, and the entries have their own MACs.
   site = await again(database, site);
   assert.equal(await troubleOf(site), undefined);
-  await site.stop();
 });
 
 /** As somebody puts it there who knows the format. @returns its number */
@@ -213,7 +178,7 @@ async function putRow(pool: Pool, number: string): Promise<number> {
 test("a row behind a gap in the numbers stops no custodian, wherever it stands", async () => {
   for (const number of ["(select max(sequence) + 3 from ledger)", "9223372036854775807"]) {
     await using database = await open();
-    let site = await backups.siteOn(database);
+    let site = await siteOn(database);
     await AuthorityWorld.open(site);
     await site.stop();
     const sequence = await asOwner(database.adminUrl, (pool) => putRow(pool, number));
@@ -221,7 +186,7 @@ test("a row behind a gap in the numbers stops no custodian, wherever it stands",
     assert.equal((await troubleOf(site))?.code, FOREIGN);
     assert.match((await stateOf(site)).frozen?.reason ?? "", /gap in the numbers/);
     for (let at = 0; at < 5; at += 1) await seen(site, 2);
-    const appended = (await namedIn(site, FOREIGN)).filter(({ fault }) => fault === undefined);
+    const appended = (await bodiesOf(site, FOREIGN)).filter(({ fault }) => fault === undefined);
     const isMet = sequence < 1000;
     assert.deepEqual(appended, isMet ? [{ from: sequence, to: sequence, kinds: ["x"] }] : []);
     if (isMet) assert.equal((await auditStored(site.store.ledger)).fault, undefined);
@@ -231,21 +196,17 @@ test("a row behind a gap in the numbers stops no custodian, wherever it stands",
       await site.stop();
       continue;
     }
-    const { file } = await backups.makeBackup(site);
+    const { file } = await ledgers.makeBackup(site);
     await site.stop();
-    const target = await backups.emptyDatabase();
-    try {
-      const { entries } = await backups.restoreInto(target, file, site.escrow);
-      assert.ok(entries > 20, String(entries));
-    } finally {
-      await target.drop();
-    }
+    await using target = await ledgers.emptyDatabase();
+    const { entries } = await ledgers.restoreInto(target, file, site.escrow);
+    assert.ok(entries > 20, String(entries));
   }
 });
 
 test("who refuses rows of checkpoints takes nothing back that a witness could not see", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const from = await site.store.ledger.size();
   await asOwner(database.adminUrl, (pool) =>
     pool.query(
@@ -256,7 +217,7 @@ test("who refuses rows of checkpoints takes nothing back that a witness could no
   await seen(site);
   for (const seconds of [31, 301]) {
     await site.custody.ledger.tick();
-    backups.clock.now += seconds * 1000;
+    ledgers.clock.now += seconds * 1000;
   }
   await site.custody.ledger.tick();
   const told = await troubleOf(site);
@@ -269,5 +230,4 @@ test("who refuses rows of checkpoints takes nothing back that a witness could no
   });
   site = await again(database, site);
   assert.equal((await troubleOf(site))?.code, "ledger-restored");
-  await site.stop();
 });

@@ -1,65 +1,38 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { edgeOf, growthOf, type LedgerDraft, postgresLedgerStore, rootOf } from "@meterkeep/ledger";
-import { openTestDatabase, type TestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
+import { edgeOf, postgresLedgerStore, rootOf } from "@meterkeep/ledger";
 import type { Pool } from "pg";
 import { MADE_GOOD } from "../backup/losses.ts";
-import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { AuthorityWorld, OPERATOR, person } from "../testing/authority-world.ts";
-import { backupWorld } from "../testing/backup-world.ts";
 import type { CustodySite } from "../testing/custody-site.ts";
 import { asOwner } from "../testing/owned-database.ts";
-import { carryTakeover, HEAD_END } from "../testing/test-custody.ts";
-import { TestMeter } from "../testing/test-meter.ts";
+import { ownedLedgers } from "../testing/owned-ledger.ts";
 import { FOREIGN } from "./named-findings.ts";
 
-const TITLE = "5453540000000007";
-const backups = backupWorld();
-after(() => backups.dispose());
-
-/** Appends entries as somebody does who knows the format: leaf, nodes and all. */
-function forge(pool: Pool, ...entries: readonly (Pick<LedgerDraft, "kind" | "body"> & Partial<LedgerDraft>)[]) {
-  const store = postgresLedgerStore(pool);
-  const drafts = entries.map((entry) => ({
-    at: backups.clock.now,
-    principal: "custodian",
-    utility: "*",
-    island: "*",
-    ...entry,
-  }));
-  return edgeOf(store).then((edge) => store.append(growthOf(edge, drafts)));
-}
+const ledgers = ownedLedgers();
+const { open, siteOn, again, stateOf, troubleOf, bodiesOf, seen, thaw, forge, takenOver, openSession } = ledgers;
+after(() => ledgers.dispose());
 
 async function headOf(pool: Pool) {
   const { frontier } = await edgeOf(postgresLedgerStore(pool));
   return { size: frontier.size, root: Buffer.from(rootOf(frontier)).toString("hex") };
 }
 
-const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({}, OPERATOR);
-const troubleOf = async ({ custody }: CustodySite) => (await custody.service.status({}, OPERATOR)).ledgerTrouble;
-const foreignIn = async ({ store }: CustodySite) =>
-  (await store.ledger.ofKinds([FOREIGN])).map(({ body }) => JSON.parse(body));
-const seen = ({ custody }: CustodySite) =>
-  custody.bursts.record([{ at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} }]);
-const openSession = ({ custody }: CustodySite) =>
-  custody.service.openSession({ meter: systemTitle(fromHex(TITLE)), purpose: "read" }, HEAD_END);
+const foreignIn = (site: CustodySite) => bodiesOf(site, FOREIGN);
 
 test("what is appended to the ledger of a stopped custodian passes over no loss: it is named, freezes, and counts nowhere at any later start", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await world.enrolFurther(person("Carl", "operations"));
-  const { file } = await backups.makeBackup(site);
-  backups.clock.now += 3_600_000;
+  const { file } = await ledgers.makeBackup(site);
+  ledgers.clock.now += 3_600_000;
   await site.custody.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
   await site.stop();
-  const target = await backups.emptyDatabase();
-  await backups.restoreInto(target, file);
+  await using target = await ledgers.emptyDatabase();
+  await ledgers.restoreInto(target, file);
   // The restore is made good before anybody has made it good, and the journal ends where it is said to.
-  const url = new URL(await testServerUrl());
-  url.pathname = `/${target.database}`;
-  const entries = await asOwner(url.href, async (pool) => {
+  const entries = await asOwner(target.adminUrl, async (pool) => {
     const { rows } = await pool.query<{ name: string }>(
       "select 'backup ' || backup || ' at ' || restored_ms as name from restorations",
     );
@@ -74,48 +47,38 @@ test("what is appended to the ledger of a stopped custodian passes over no loss:
     );
     return postgresLedgerStore(pool).size();
   });
-  let back = await backups.siteOn(target, { escrow: site.escrow });
-  try {
-    const [from, to] = [entries - 4, entries];
-    const kinds = [MADE_GOOD, "withdrawals-begun", "withdrawals-noted", "withdrawals-broken", FOREIGN];
-    assert.deepEqual((await foreignIn(back)).slice(1), [{ from, to, kinds }]);
-    assert.ok((await stateOf(back)).approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
-    const told = await troubleOf(back);
-    assert.equal(told?.code, FOREIGN);
-    assert.match(told?.message ?? "", new RegExp(`entries ${from} to ${to} of the ledger: not written by this`));
-    assert.match((await stateOf(back)).frozen?.reason ?? "", /not written by this custodian, and counted nowhere/);
-    const ends = await back.store.ledger.ofKinds([MADE_GOOD]);
-    assert.deepEqual(
-      ends.map(({ sequence }) => sequence > to),
-      [false, true],
-      "the loss is made good by the custodian",
-    );
-    await back.stop();
-    // Start after start, until two people have thawed.
-    back = await backups.siteOn(target, { escrow: site.escrow, state: back.state });
-    assert.equal((await troubleOf(back))?.code, FOREIGN);
-    assert.equal((await foreignIn(back)).length, 2, "it is named once");
-    const again = Object.assign(Object.create(world) as AuthorityWorld, { custody: back });
-    await again.change("thaw", { since: (await stateOf(back)).frozen?.since });
-    await back.custody.sweep();
-    assert.equal(await troubleOf(back), undefined);
-    await back.stop();
-    back = await backups.siteOn(target, { escrow: site.escrow, state: back.state });
-    assert.deepEqual([await troubleOf(back), (await stateOf(back)).frozen], [undefined, undefined]);
-    assert.ok((await stateOf(back)).approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
-  } finally {
-    await back.stop();
-    await target.drop();
-  }
+  let back = await siteOn(target, { escrow: site.escrow });
+  const [from, to] = [entries - 4, entries];
+  const kinds = [MADE_GOOD, "withdrawals-begun", "withdrawals-noted", "withdrawals-broken", FOREIGN];
+  assert.deepEqual((await foreignIn(back)).slice(1), [{ from, to, kinds }]);
+  assert.ok((await stateOf(back)).approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
+  const told = await troubleOf(back);
+  assert.equal(told?.code, FOREIGN);
+  assert.match(told?.message ?? "", new RegExp(`entries ${from} to ${to} of the ledger: not written by this`));
+  assert.match((await stateOf(back)).frozen?.reason ?? "", /not written by this custodian, and counted nowhere/);
+  const ends = await back.store.ledger.ofKinds([MADE_GOOD]);
+  assert.deepEqual(
+    ends.map(({ sequence }) => sequence > to),
+    [false, true],
+    "the loss is made good by the custodian",
+  );
+  await back.stop();
+  // Start after start, until two people have thawed.
+  back = await again(target, back);
+  assert.equal((await troubleOf(back))?.code, FOREIGN);
+  assert.equal((await foreignIn(back)).length, 2, "it is named once");
+  await thaw(world, back);
+  await back.stop();
+  back = await again(target, back);
+  assert.deepEqual([await troubleOf(back), (await stateOf(back)).frozen], [undefined, undefined]);
+  assert.ok((await stateOf(back)).approvers.find(({ id }) => id === "carl")?.suspended !== undefined);
 });
 
 /** A stopped custodian whose meter has had a session since its counters were copied, and how the copy is put back: row and mark. */
-async function olderCounters(database: TestDatabase) {
-  let site = await backups.siteOn(database);
+async function olderCounters(database: Awaited<ReturnType<typeof open>>) {
+  let site = await siteOn(database);
   const folders = { state: site.state, escrow: site.escrow };
-  const meter = new TestMeter({ systemTitle: TITLE });
-  await site.add(meter);
-  await carryTakeover(site, meter);
+  await takenOver(site);
   await site.stop();
   const markIn = async (pool: Pool) =>
     (await pool.query("select * from ledger where kind = 'counters-reserved' order by sequence desc limit 1")).rows[0];
@@ -123,7 +86,7 @@ async function olderCounters(database: TestDatabase) {
     rows: (await pool.query("select * from send_counters")).rows,
     mark: await markIn(pool),
   }));
-  site = await backups.siteOn(database, folders);
+  site = await siteOn(database, folders);
   await openSession(site);
   await site.stop();
   const putBack = () =>
@@ -138,19 +101,18 @@ async function olderCounters(database: TestDatabase) {
 }
 
 test("an older row of counters does not come back with a copy of the mark that it had", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  await using database = await open();
   const counters = await olderCounters(database);
   await counters.putBack();
-  const site = await backups.siteOn(database, counters.folders);
+  const site = await siteOn(database, counters.folders);
   await assert.rejects(openSession(site), { code: "record-refused" });
   const refused = (await site.store.ledger.ofKinds(["record-refused"])).at(-1);
   assert.match(refused?.body ?? "", /record-put-back/);
-  await site.stop();
 });
 
 test("what is appended to the ledger of a stopped custodian plans no revocation and starts none", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   await site.stop();
   const authority = "ab".repeat(20);
   const planned = { plan: "rogue", authority, reason: "cACompromise", meters: 0, certificates: 0 };
@@ -161,18 +123,14 @@ test("what is appended to the ledger of a stopped custodian plans no revocation 
       { kind: "revocation-moved", body: { plan: "rogue", move: "start", stage: "refuse", state: "running" } },
     ),
   );
-  const back = await backups.siteOn(database, { escrow: site.escrow, state: site.state });
-  try {
-    assert.deepEqual((await back.custody.service.revocations({}, OPERATOR)).plans, []);
-    assert.equal((await troubleOf(back))?.code, FOREIGN);
-  } finally {
-    await back.stop();
-  }
+  const back = await again(database, site);
+  assert.deepEqual((await back.custody.service.revocations({}, OPERATOR)).plans, []);
+  assert.equal((await troubleOf(back))?.code, FOREIGN);
 });
 
 test("what is appended under a running custodian costs one write, and counts as little", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   await AuthorityWorld.open(site);
   await asOwner(database.adminUrl, (pool) =>
     forge(pool, { kind: "head-end-enrolled", body: { name: "mallory" } }, { kind: "ledger-witnesses", body: {} }),
@@ -184,7 +142,6 @@ test("what is appended under a running custodian costs one write, and counts as 
   assert.deepEqual(said.kinds, ["head-end-enrolled", "ledger-witnesses"]);
   assert.equal((await troubleOf(site))?.code, FOREIGN);
   assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
-  await site.stop();
 });
 
 /** The database refuses new rows of a table, as it does on a full disk. */
@@ -198,46 +155,44 @@ const block = (url: string, table: string) =>
 const unblock = (url: string, table: string) => asOwner(url, (pool) => pool.query(`drop trigger no_more on ${table}`));
 
 test("nothing is signed over foreign entries before the entry that names them is durable", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  let site = await backups.siteOn(database);
+  await using database = await open();
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   const body = { losses: ["forged"], frozen: true, again: 0, left: [], leftInAll: 0, strange: 0 };
   await asOwner(database.adminUrl, (pool) => forge(pool, { kind: MADE_GOOD, body }));
   const foreign = await site.store.ledger.size();
   await block(database.adminUrl, "ledger");
   await assert.rejects(seen(site));
-  backups.clock.now += 31_000;
+  ledgers.clock.now += 31_000;
   await assert.rejects(site.custody.ledger.tick());
   assert.ok((site.custody.ledger.state.checkpoint?.checkpoint.size ?? 0) < foreign);
   // It dies before it could say so.
   await site.stop().catch(() => undefined);
   await unblock(database.adminUrl, "ledger");
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  site = await again(database, site);
   assert.deepEqual(
     (await foreignIn(site)).map(({ from, to }) => ({ from, to })),
     [{ from: foreign, to: foreign }],
   );
   assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
-  await site.stop();
 });
 
 test("an older row of counters and a copy of its mark give no counter twice under a running custodian either", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  await using database = await open();
   const counters = await olderCounters(database);
-  const site = await backups.siteOn(database, counters.folders);
+  const site = await siteOn(database, counters.folders);
   const marked = (await site.store.ledger.ofKinds(["counters-reserved"])).length + 1;
   await counters.putBack();
   await assert.rejects(openSession(site), { code: "ledger-forked" });
   for (let at = 0; at < 2; at += 1) await assert.rejects(openSession(site), { code: "record-refused" });
   assert.equal((await site.store.ledger.ofKinds(["counters-reserved"])).length, marked, "the copy, and none besides");
-  await site.stop();
 });
 
 test("a restore from a backup and the feed goes on behind what somebody else has written, and knows it", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  let site = await backups.siteOn(database);
+  await using database = await open();
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
-  const { file } = await backups.makeBackup(site);
+  const { file } = await ledgers.makeBackup(site);
   const forged = { kind: MADE_GOOD, body: { losses: ["forged"] } };
   await seen(site);
   await asOwner(database.adminUrl, (pool) => forge(pool, forged, forged));
@@ -246,36 +201,28 @@ test("a restore from a backup and the feed goes on behind what somebody else has
   // The same while nobody runs.
   await site.stop();
   await asOwner(database.adminUrl, (pool) => forge(pool, forged));
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  site = await again(database, site);
   await seen(site);
   await site.stop();
-  const target = await backups.emptyDatabase();
-  try {
-    const { entries, replayed } = await backups.restoreInto(target, file, site.escrow);
-    const { size, root } = await asOwner(database.adminUrl, (pool) => headOf(pool));
-    assert.deepEqual([replayed?.broken, entries], [undefined, size]);
-    const url = new URL(await testServerUrl());
-    url.pathname = `/${target.database}`;
-    assert.deepEqual(await asOwner(url.href, (pool) => headOf(pool)), { size, root });
-    const back = await backups.siteOn(target, { escrow: site.escrow });
-    assert.deepEqual(
-      (await foreignIn(back)).map(({ kinds }) => kinds),
-      [[MADE_GOOD], [MADE_GOOD]],
-    );
-    await back.stop();
-  } finally {
-    await target.drop();
-  }
+  await using target = await ledgers.emptyDatabase();
+  const { entries, replayed } = await ledgers.restoreInto(target, file, site.escrow);
+  const { size, root } = await asOwner(database.adminUrl, (pool) => headOf(pool));
+  assert.deepEqual([replayed?.broken, entries], [undefined, size]);
+  assert.deepEqual(await asOwner(target.adminUrl, (pool) => headOf(pool)), { size, root });
+  const back = await siteOn(target, { escrow: site.escrow });
+  assert.deepEqual(
+    (await foreignIn(back)).map(({ kinds }) => kinds),
+    [[MADE_GOOD], [MADE_GOOD]],
+  );
 });
 
 test("ends whose MACs are taken off are believed as far as a checkpoint has them", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  let site = await backups.siteOn(database);
-  const { state, escrow } = site;
+  await using database = await open();
+  let site = await siteOn(database);
   const restart = async (change: (pool: Pool) => Promise<unknown>) => {
     await site.stop();
     await asOwner(database.adminUrl, change);
-    site = await backups.siteOn(database, { state, escrow });
+    site = await again(database, site);
   };
   const strip = (pool: Pool) => pool.query("update ledger set end_mac = null");
   await restart(strip);
@@ -288,7 +235,6 @@ test("ends whose MACs are taken off are believed as far as a checkpoint has them
     (await foreignIn(site)).map(({ kinds }) => kinds),
     [["custodian-stopped"]],
   );
-  await site.stop();
 });
 
 /** Whoever owns the database lets nothing of a kind be written. */
@@ -305,19 +251,15 @@ const withoutWriting = async (url: string, kind: string, act: () => Promise<unkn
   await asOwner(url, (pool) => pool.query("drop trigger not_written on ledger; drop function not_written()"));
 };
 
-const append = (site: CustodySite) => {
-  const entry = { at: backups.clock.now, kind: "seen", principal: "p", utility: "*", island: "*", body: {} };
-  return site.custody.bursts.record([entry]);
-};
 const forgedHeadEnd = { kind: "head-end-enrolled", body: { name: "mallory" } };
 
 test("a freeze that was not written is not taken for one that people have ended", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await asOwner(database.adminUrl, (pool) => forge(pool, forgedHeadEnd));
-  await assert.rejects(append(site), { code: "ledger-forked" });
-  await append(site);
+  await assert.rejects(seen(site), { code: "ledger-forked" });
+  await seen(site);
   await withoutWriting(database.adminUrl, "kill-switch-on", () => site.custody.sweep().catch(() => undefined));
   assert.equal((await stateOf(site)).frozen, undefined);
   await site.custody.sweep();
@@ -325,34 +267,28 @@ test("a freeze that was not written is not taken for one that people have ended"
   await site.custody.sweep();
   assert.equal((await troubleOf(site))?.code, FOREIGN);
   assert.equal((await foreignIn(site)).length, 1);
-  await world.change("thaw", { since: (await stateOf(site)).frozen?.since });
-  await site.custody.sweep();
-  assert.equal(await troubleOf(site), undefined);
+  await thaw(world, site);
   assert.equal((await foreignIn(site))[1].accepted, true);
-  await site.stop();
 });
 
 test("what is found before anybody is enrolled freezes once somebody is, and is accepted by nobody before a thaw", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  const site = await backups.siteOn(database);
+  await using database = await open();
+  const site = await siteOn(database);
   await asOwner(database.adminUrl, (pool) => forge(pool, forgedHeadEnd));
-  await assert.rejects(append(site), { code: "ledger-forked" });
-  await append(site);
+  await assert.rejects(seen(site), { code: "ledger-forked" });
+  await seen(site);
   await site.custody.sweep();
   assert.equal((await troubleOf(site))?.code, FOREIGN);
   const world = await AuthorityWorld.open(site);
   for (let sweep = 0; sweep < 3; sweep += 1) await site.custody.sweep();
   assert.equal((await troubleOf(site))?.code, FOREIGN);
   assert.match((await stateOf(site)).frozen?.reason ?? "", /not written by this custodian/);
-  await world.change("thaw", { since: (await stateOf(site)).frozen?.since });
-  await site.custody.sweep();
-  assert.equal(await troubleOf(site), undefined);
-  await site.stop();
+  await thaw(world, site);
 });
 
 test("a row below the first entry, where the table's check was dropped, is read by nobody", async () => {
-  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-  let site = await backups.siteOn(database);
+  await using database = await open();
+  let site = await siteOn(database);
   await site.stop();
   await asOwner(database.adminUrl, async (pool) => {
     await pool.query("alter table ledger drop constraint ledger_sequence_check");
@@ -367,7 +303,7 @@ test("a row below the first entry, where the table's check was dropped, is read 
         [sequence, kind, JSON.stringify(body)],
       );
   });
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow });
+  site = await again(database, site);
   const { ledger, authority } = site.store;
   assert.deepEqual(await ledger.ofKinds([MADE_GOOD]), []);
   assert.deepEqual(await ledger.ofMeters(["M"], [MADE_GOOD]), []);
@@ -377,5 +313,4 @@ test("a row below the first entry, where the table's check was dropped, is read 
   assert.equal((await ledger.read(-9, 1))[0]?.sequence, 1);
   assert.equal((await authority.document()).mark, undefined);
   assert.equal(await troubleOf(site), undefined);
-  await site.stop();
 });

@@ -3,49 +3,32 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { openTestDatabase } from "@meterkeep/postgres/testing";
 import { KEPT_FILE } from "../authority/kept-documents.ts";
 import { MADE_GOOD } from "../backup/losses.ts";
 import { generateRecoveryKey } from "../backup/recovery-key.ts";
 import { FIELD_KINDS } from "../lease/field-record.ts";
-import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { AuthorityWorld, OPERATOR, person } from "../testing/authority-world.ts";
-import { backupWorld } from "../testing/backup-world.ts";
 import type { CustodySite } from "../testing/custody-site.ts";
 import { headEndFor } from "../testing/key-service-bench.ts";
 import { asOwner } from "../testing/owned-database.ts";
+import { ownedLedgers, peopleAt } from "../testing/owned-ledger.ts";
 import { testCredential } from "../testing/test-credential.ts";
-import { carryTakeover } from "../testing/test-custody.ts";
-import { TestMeter } from "../testing/test-meter.ts";
 import { ALTERED } from "./named-findings.ts";
 
 // Whoever owns the database hides what was withdrawn: an entry calls itself something else, and the row is as it was before.
 
-const backups = backupWorld();
-after(() => backups.dispose());
+const ledgers = ownedLedgers();
+const { open, siteOn, again, stateOf, patrol, thaw, alter, takenOver } = ledgers;
+after(() => ledgers.dispose());
 
-const open = () => openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-const again = (database: { readonly url: string }, { state, escrow }: CustodySite) =>
-  backups.siteOn(database, { state, escrow });
 const serviceOf = ({ custody }: CustodySite) => custody.service;
-const authorityOf = (site: CustodySite) => serviceOf(site).authorityState({}, OPERATOR);
-const troubleIn = async (site: CustodySite) => (await serviceOf(site).status({}, OPERATOR)).ledgerTrouble?.code;
+const troubleIn = async (site: CustodySite) => (await ledgers.troubleOf(site))?.code;
 const headEndsOf = async (site: CustodySite) =>
   (await serviceOf(site).headEnds({}, OPERATOR)).headEnds.map(({ headEnd: { name } }) => name);
 /** Enrols one, as often as it is asked for by the same record. */
 function enrolmentOf(name: string, site: () => CustodySite) {
   const headEnd = headEndFor(name, testCredential(name).certificate);
   return () => serviceOf(site()).enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR);
-}
-
-/** The people of an authority at another start. */
-const peopleAt = (world: AuthorityWorld, custody: CustodySite) =>
-  Object.assign(Object.create(world) as AuthorityWorld, { custody });
-
-async function thaw(world: AuthorityWorld, site: CustodySite): Promise<void> {
-  await peopleAt(world, site).change("thaw", { since: (await authorityOf(site)).frozen?.since });
-  for (let sweep = 0; sweep < 2; sweep += 1) await site.custody.sweep();
-  assert.deepEqual([(await authorityOf(site)).frozen, await troubleIn(site)], [undefined, undefined]);
 }
 
 /** Has entries of a kind call themselves something else. */
@@ -58,12 +41,9 @@ const hide = (database: { readonly adminUrl: string }, kind: string, more = "tru
     assert.ok((rowCount ?? 0) > 0, `no ${kind}`);
   });
 
-const alter = (database: { readonly adminUrl: string }, where: string) =>
-  asOwner(database.adminUrl, (pool) => pool.query(`update ledger set body = body || ' ' where ${where}`));
-
 test("the announcements of the signing keys may be changed: the ledger goes on under its name, running and at a start", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await serviceOf(site).renewLedger({}, OPERATOR);
   const { log } = site.custody.ledger.state;
@@ -87,12 +67,11 @@ test("the announcements of the signing keys may be changed: the ledger goes on u
   await goesOn();
   assert.equal(await troubleIn(site), ALTERED);
   await thaw(world, site);
-  await site.stop();
 });
 
 test("a secret that nobody here has sealed is no signing key, and stops nothing", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await site.stop();
   const complaints: string[] = [];
   await asOwner(database.adminUrl, async (pool) => {
@@ -103,17 +82,15 @@ test("a secret that nobody here has sealed is no signing key, and stops nothing"
       "insert into ledger (sequence, at_ms, kind, principal, utility, island, body, leaf) select max(sequence) + 1, 1, 'x', 'p', '*', '*', '{}', sha256('x') from ledger",
     );
   });
-  const { state, escrow } = site;
-  site = await backups.siteOn(database, { state, escrow, onFailure: (error) => complaints.push(String(error)) });
+  site = await again(database, site, { onFailure: (error) => complaints.push(String(error)) });
   assert.match(complaints.join(), /the secret ledger-signing-99 in the database is none of this vault's/);
   assert.equal(site.custody.ledger.state.halt, undefined);
-  await site.stop();
 });
 
 /** Carl is enrolled and suspended; then the document of before is put back, and the marks after it are hidden. */
 async function withSuspensionUndone(isKept: boolean): Promise<void> {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await world.enrolFurther(person("Carl", "operations"));
   const older = await asOwner(database.adminUrl, async (pool) => ({
@@ -131,18 +108,17 @@ async function withSuspensionUndone(isKept: boolean): Promise<void> {
   );
   await hide(database, "authority-recorded", `sequence > ${older.mark}`);
   if (!isKept) for (const folder of [site.state, site.escrow]) rmSync(join(folder, KEPT_FILE));
-  site = await backups.siteOn(database, { state: site.state, escrow: site.escrow, onFailure: () => undefined });
+  site = await again(database, site, { onFailure: () => undefined });
   await site.stop();
   for (let starts = 0; starts < 2; starts += 1) {
     site = await again(database, site);
-    const { approvers, frozen, trouble } = await authorityOf(site);
+    const { approvers, frozen, trouble } = await stateOf(site);
     assert.ok(approvers.find(({ id }) => id === "carl")?.suspended !== undefined, "he is suspended");
     assert.ok(frozen !== undefined && trouble === undefined);
     await site.stop();
   }
   site = await again(database, site);
   await thaw(world, site);
-  await site.stop();
 }
 
 test("a document that is put back with its marks hidden undoes no suspension", () => withSuspensionUndone(true));
@@ -151,24 +127,23 @@ test("nor does it where no document is kept outside the database", () => withSus
 
 test("the newest mark of the document may be changed: two people thaw all the same", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await site.custody.authority.freeze("an attack", "operator");
   await site.stop();
   await alter(database, "sequence = (select max(sequence) from ledger where kind = 'authority-recorded')");
   site = await again(database, site);
-  assert.equal((await authorityOf(site)).trouble, undefined);
+  assert.equal((await stateOf(site)).trouble, undefined);
   assert.equal(await troubleIn(site), ALTERED);
   await thaw(world, site);
   await site.stop();
   site = await again(database, site);
-  assert.deepEqual([(await authorityOf(site)).frozen, (await authorityOf(site)).trouble], [undefined, undefined]);
-  await site.stop();
+  assert.deepEqual([(await stateOf(site)).frozen, (await stateOf(site)).trouble], [undefined, undefined]);
 });
 
 test("an approval that was used is not used again, whatever row and entry say: in the process that used it, and after a start", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   const enrol = enrolmentOf("acme", () => site);
   await world.agreed(enrol);
@@ -190,12 +165,11 @@ test("an approval that was used is not used again, whatever row and entry say: i
   // People who agree to it anew are heard.
   await peopleAt(world, site).agreed(enrol);
   assert.deepEqual(await headEndsOf(site), ["acme"]);
-  await site.stop();
 });
 
 test("one record of a head-end that was changed takes none of the others away, and one that is hidden brings none back", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   const enrol = (name: string) => peopleAt(world, site).agreed(enrolmentOf(name, () => site));
   for (const name of ["acme", "other", "third"]) await enrol(name);
@@ -215,15 +189,12 @@ test("one record of a head-end that was changed takes none of the others away, a
   await site.stop();
   site = await again(database, site);
   assert.deepEqual((await headEndsOf(site)).sort(), ["other", "third"]);
-  await site.stop();
 });
 
 test("a lost handheld stays lost, and a key that was compromised stays so: at a start, and once the patrol has found it", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
-  const meter = new TestMeter({ systemTitle: "5453540000000007" });
-  await site.add(meter);
-  await carryTakeover(site, meter);
+  let site = await siteOn(database);
+  const meter = await takenOver(site);
   const publicKey = JSON.stringify({
     ...(JSON.parse(generateRecoveryKey("HH-7").publicText) as object),
     signing: "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
@@ -254,9 +225,7 @@ test("a lost handheld stays lost, and a key that was compromised stays so: at a 
   assert.deepEqual(await states(), ["lost", "compromised"]);
   // And under a running custodian, as soon as somebody has come across it.
   await undo();
-  backups.clock.now += 3_600_001;
-  for (let second = 0; second < 99; second += 1) if (await site.custody.patrol()) break;
+  await patrol(site);
   await site.custody.sweep();
   assert.deepEqual(await states(), ["lost", "compromised"]);
-  await site.stop();
 });

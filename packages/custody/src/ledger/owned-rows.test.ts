@@ -1,45 +1,22 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { auditStored, LedgerError } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
-import { openTestDatabase } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
 import { verifyManifest } from "../backup/manifest.ts";
 import { postgresSnapshots } from "../backup/snapshot.ts";
-import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
-import { backupWorld } from "../testing/backup-world.ts";
-import type { CustodySite } from "../testing/custody-site.ts";
 import { asOwner } from "../testing/owned-database.ts";
-import { carryTakeover, HEAD_END } from "../testing/test-custody.ts";
-import { TestMeter } from "../testing/test-meter.ts";
+import { ownedLedgers } from "../testing/owned-ledger.ts";
 import { ALTERED, FOREIGN } from "./named-findings.ts";
 import { RESTORED } from "./skipped-counters.ts";
 
 // Rows that whoever owns the database puts in to keep its custodian from starting, writing, or being restored.
 
-const TITLE = "5453540000000007";
-const backups = backupWorld();
-after(() => backups.dispose());
+const ledgers = ownedLedgers();
+const { open, siteOn, again, troubleOf, bodiesOf, seen, patrol, takenOver, openSession } = ledgers;
+after(() => ledgers.dispose());
 
-const open = () => openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-const again = (database: { readonly url: string }, { state, escrow }: CustodySite) =>
-  backups.siteOn(database, { state, escrow });
-const troubleOf = async ({ custody }: CustodySite) => (await custody.service.status({}, OPERATOR)).ledgerTrouble;
-const bodiesOf = async ({ store }: CustodySite, kind: string) =>
-  (await store.ledger.ofKinds([kind])).map(({ body }) => JSON.parse(body));
-const seen = ({ custody }: CustodySite, entries = 1) =>
-  custody.bursts.record(
-    Array.from({ length: entries }, (_, at) => ({
-      ...{ at: backups.clock.now, kind: `seen-${at}`, principal: "p", utility: "*", island: "*", body: {} },
-    })),
-  );
-const patrol = async ({ custody }: CustodySite) => {
-  backups.clock.now += 3_600_001;
-  for (let second = 0; second < 99; second += 1) if (await custody.patrol()) return;
-  assert.fail("the patrol has not come to the end of the ledger");
-};
 const ROW = "insert into ledger (sequence, at_ms, kind, principal, utility, island, body, leaf)";
 const behindEnd = (body = "'{}'") =>
   `${ROW} select max(sequence) + 1, 1, 'x', 'p', '*', '*', ${body}, sha256('x') from ledger`;
@@ -47,10 +24,8 @@ const isRefused = (error: unknown) => error instanceof LedgerError && error.code
 
 test("rows that say that the database was restored, a thousand years ago or at no time, use up no line of counters and end no start", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
-  const meter = new TestMeter({ systemTitle: TITLE });
-  await site.add(meter);
-  await carryTakeover(site, meter);
+  let site = await siteOn(database);
+  await takenOver(site);
   await site.stop();
   await asOwner(database.adminUrl, (pool) =>
     pool.query(
@@ -69,13 +44,12 @@ test("rows that say that the database was restored, a thousand years ago or at n
   );
   // No more than what one line may have used since the custodian served last.
   assert.ok(said[0].counters < 2 ** 21, String(said[0].counters));
-  assert.ok(await site.custody.service.openSession({ meter: systemTitle(fromHex(TITLE)), purpose: "read" }, HEAD_END));
-  await site.stop();
+  assert.ok(await openSession(site));
 });
 
-test("a row that is no checkpoint, of any number, is none", async () => {
+test("a row that is no checkpoint, of any number, is none; in the place of one it is told as one that is late", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   await site.stop();
   const size = await asOwner(database.adminUrl, async (pool) => {
@@ -99,13 +73,7 @@ test("a row that is no checkpoint, of any number, is none", async () => {
   const stored = await site.store.checkpoints.last(Number.MAX_SAFE_INTEGER);
   assert.equal(stored?.note, checkpoint?.note);
   assert.equal((await site.custody.service.ledgerState({}, OPERATOR)).checkpoint?.size, stored?.size);
-  await site.stop();
-});
-
-test("where another row stands in the place of a checkpoint, that is told as one that is late", async () => {
-  await using database = await open();
-  const site = await backups.siteOn(database);
-  await AuthorityWorld.open(site);
+  // Where one stands in the place of each that could be next.
   await asOwner(database.adminUrl, (pool) =>
     pool.query(
       "insert into ledger_checkpoints (size, note) select max(sequence) + n, 'x' from ledger, generate_series(1, 99) n group by n",
@@ -113,17 +81,16 @@ test("where another row stands in the place of a checkpoint, that is told as one
   );
   await seen(site);
   await site.custody.ledger.tick();
-  backups.clock.now += 60_000;
+  ledgers.clock.now += 60_000;
   await site.custody.ledger.tick();
-  backups.clock.now += 400_000;
+  ledgers.clock.now += 400_000;
   await site.custody.ledger.tick();
   assert.equal((await troubleOf(site))?.code, "ledger-checkpoint-late");
-  await site.stop();
 });
 
-test("a row that completes a block of 256 without its node costs one write", async () => {
+test("a row that completes a block of 256 without its node costs one write, and so does a leaf of the last entries that is changed under a running custodian", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   await seen(site, 255 - (await site.store.ledger.size()));
   await asOwner(database.adminUrl, (pool) => pool.query(behindEnd()));
@@ -134,12 +101,17 @@ test("a row that completes a block of 256 without its node costs one write", asy
   await site.stop();
   site = await again(database, site);
   await seen(site);
-  await site.stop();
+  await asOwner(database.adminUrl, (pool) =>
+    pool.query("update ledger set leaf = sha256('y') where sequence = (select max(sequence) from ledger)"),
+  );
+  await assert.rejects(seen(site), isRefused);
+  await seen(site);
+  assert.equal(site.custody.ledger.state.halt, undefined);
 });
 
 test("nodes that somebody has stored, before their time or in place of others, stop nothing: the patrol and a start put them right and tell", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   const owner = <T>(act: (pool: Pool) => Promise<T>) => asOwner(database.adminUrl, act);
   await owner((pool) =>
@@ -180,47 +152,28 @@ test("nodes that somebody has stored, before their time or in place of others, s
   site = await again(database, site);
   assert.equal(site.custody.ledger.state.halt, undefined);
   await seen(site);
-  await site.stop();
-});
-
-test("a leaf of the last entries that is changed under a running custodian costs one write", async () => {
-  await using database = await open();
-  const site = await backups.siteOn(database);
-  await AuthorityWorld.open(site);
-  await asOwner(database.adminUrl, (pool) =>
-    pool.query("update ledger set leaf = sha256('y') where sequence = (select max(sequence) from ledger)"),
-  );
-  await assert.rejects(seen(site), isRefused);
-  await seen(site);
-  assert.equal(site.custody.ledger.state.halt, undefined);
-  await site.stop();
 });
 
 test("a text of five hundred million characters is read as far as an entry can be long", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   await site.stop();
   await asOwner(database.adminUrl, (pool) => pool.query(behindEnd("repeat('x', 537000000)")));
   site = await again(database, site);
   assert.equal((await troubleOf(site))?.code, FOREIGN);
   await patrol(site);
-  const { file } = await backups.makeBackup(site);
-  const target = await backups.emptyDatabase();
-  try {
-    const { faults, replayed } = await backups.restoreInto(target, file, site.escrow);
-    assert.deepEqual([faults?.differing.length, replayed?.broken], [1, undefined]);
-  } finally {
-    await target.drop();
-    await site.stop();
-  }
+  const { file } = await ledgers.makeBackup(site);
+  await using target = await ledgers.emptyDatabase();
+  const { faults, replayed } = await ledgers.restoreInto(target, file, site.escrow);
+  assert.deepEqual([faults?.differing.length, replayed?.broken], [1, undefined]);
 });
 
 test("rows at every other number are gone through in one write, named as one, and left out by a restore from the feed as by the custodian", async () => {
   await using database = await open();
-  const site = await backups.siteOn(database);
+  const site = await siteOn(database);
   await AuthorityWorld.open(site);
-  const { file } = await backups.makeBackup(site);
+  const { file } = await ledgers.makeBackup(site);
   const size = await site.store.ledger.size();
   const count = 700;
   await asOwner(database.adminUrl, (pool) =>
@@ -250,23 +203,18 @@ test("rows at every other number are gone through in one write, named as one, an
   await patrol(site);
   assert.deepEqual(await bodiesOf(site, ALTERED), []);
   await site.stop();
-  const target = await backups.emptyDatabase();
-  const { replayed } = await backups.restoreInto(target, file, site.escrow);
+  await using target = await ledgers.emptyDatabase();
+  const { replayed } = await ledgers.restoreInto(target, file, site.escrow);
   assert.equal(replayed?.broken, undefined);
-  const back = await backups.siteOn(target, { escrow: site.escrow, state: site.state });
-  try {
-    assert.equal(back.custody.ledger.state.halt, undefined);
-    await patrol(back);
-    assert.deepEqual(await bodiesOf(back, ALTERED), []);
-  } finally {
-    await back.stop();
-    await target.drop();
-  }
+  const back = await again(target, site);
+  assert.equal(back.custody.ledger.state.halt, undefined);
+  await patrol(back);
+  assert.deepEqual(await bodiesOf(back, ALTERED), []);
 });
 
 test("a backup of a ledger in which something was changed says so when it is made, and is restored all the same", async () => {
   await using database = await open();
-  const site = await backups.siteOn(database);
+  const site = await siteOn(database);
   await AuthorityWorld.open(site);
   await seen(site, 300);
   const owner = (text: string) => asOwner(database.adminUrl, (pool) => pool.query(text));
@@ -289,7 +237,7 @@ test("a backup of a ledger in which something was changed says so when it is mad
   await pool.end();
   await assert.rejects(seen(site), isRefused);
   const foreign = (await bodiesOf(site, FOREIGN))[0].from;
-  const { file, manifest } = await backups.makeBackup(site);
+  const { file, manifest } = await ledgers.makeBackup(site);
   const wrong = {
     differing: [3, 5, 9, foreign].map((sequence) => ({ from: sequence, to: sequence })),
     missing: [{ from: 200, to: 200 }],
@@ -304,45 +252,35 @@ test("a backup of a ledger in which something was changed says so when it is mad
   // One of the last block as well, of which nothing is stored above the leaves: the next one is proven all the same.
   const late = (site.custody.ledger.state.checkpoint?.checkpoint.size ?? 0) - 2;
   await owner(`delete from ledger where sequence = ${late}`);
-  const next = await backups.makeBackup(site);
+  const next = await ledgers.makeBackup(site);
   const missing = [200, late].map((sequence) => ({ from: sequence, to: sequence }));
   assert.deepEqual(verifyManifest(next.manifest).facts.faults?.missing, missing);
   assert.match(verifyManifest(next.manifest).facts.faults?.words ?? "", new RegExp(`gone: entries 200, ${late}$`));
   await site.stop();
-  const target = await backups.emptyDatabase();
-  const { faults } = await backups.restoreInto(target, file, site.escrow);
+  await using target = await ledgers.emptyDatabase();
+  const { faults } = await ledgers.restoreInto(target, file, site.escrow);
   // Of what was changed at the ninth nobody knows without the vault that the leaf was, and not the text.
   assert.deepEqual([faults?.differing, faults?.missing], [wrong.differing, wrong.missing]);
-  const back = await backups.siteOn(target, { escrow: site.escrow, state: site.state });
-  try {
-    assert.equal(back.custody.ledger.state.halt, undefined);
-    await seen(back);
-    await patrol(back);
-  } finally {
-    await back.stop();
-    await target.drop();
-  }
+  const back = await again(target, site);
+  assert.equal(back.custody.ledger.state.halt, undefined);
+  await seen(back);
+  await patrol(back);
 });
 
 test("nodes of a backup are not believed: they are computed anew when it is restored", async () => {
   await using database = await open();
-  const site = await backups.siteOn(database);
+  const site = await siteOn(database);
   await AuthorityWorld.open(site);
   await seen(site, 600);
   await asOwner(database.adminUrl, (pool) => pool.query("update ledger_nodes set hash = sha256('y')"));
-  const { file } = await backups.makeBackup(site);
+  const { file } = await ledgers.makeBackup(site);
   await site.stop();
-  const target = await backups.emptyDatabase();
-  const { faults } = await backups.restoreInto(target, file, site.escrow);
+  await using target = await ledgers.emptyDatabase();
+  const { faults } = await ledgers.restoreInto(target, file, site.escrow);
   assert.equal(faults, undefined);
-  const back = await backups.siteOn(target, { escrow: site.escrow, state: site.state });
-  try {
-    assert.deepEqual(
-      [(await auditStored(back.store.ledger)).fault, back.custody.ledger.state.halt],
-      [undefined, undefined],
-    );
-  } finally {
-    await back.stop();
-    await target.drop();
-  }
+  const back = await again(target, site);
+  assert.deepEqual(
+    [(await auditStored(back.store.ledger)).fault, back.custody.ledger.state.halt],
+    [undefined, undefined],
+  );
 });

@@ -1,66 +1,36 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { edgeOf, type Finding, growthOf, postgresLedgerStore } from "@meterkeep/ledger";
+import { edgeOf, type Finding, postgresLedgerStore } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
-import { openTestDatabase, type TestDatabase } from "@meterkeep/postgres/testing";
 import type { Pool } from "pg";
-import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import { postgresCustodyStore } from "../store/postgres-store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
-import { backupWorld } from "../testing/backup-world.ts";
 import type { CustodySite } from "../testing/custody-site.ts";
 import { headEndFor } from "../testing/key-service-bench.ts";
 import { asOwner } from "../testing/owned-database.ts";
+import { ownedLedgers, peopleAt } from "../testing/owned-ledger.ts";
 import { testCredential } from "../testing/test-credential.ts";
-import { carryTakeover, HEAD_END } from "../testing/test-custody.ts";
-import { TestMeter } from "../testing/test-meter.ts";
 import { DecidingQuestions } from "./deciding-questions.ts";
 import { leafJudge } from "./entry-macs.ts";
 import { ALTERED, FOREIGN } from "./named-findings.ts";
 import { DEFAULT_PATROL_SETTINGS, LedgerPatrol } from "./patrol.ts";
 
-const TITLE = "5453540000000007";
-const backups = backupWorld();
-after(() => backups.dispose());
-
-const open = () => openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
-const again = (database: { readonly url: string }, { state, escrow }: CustodySite) =>
-  backups.siteOn(database, { state, escrow });
-const stateOf = ({ custody }: CustodySite) => custody.service.authorityState({}, OPERATOR);
-const troubleOf = async ({ custody }: CustodySite) => (await custody.service.status({}, OPERATOR)).ledgerTrouble;
-const openSession = ({ custody }: CustodySite, title = TITLE) =>
-  custody.service.openSession({ meter: systemTitle(fromHex(title)), purpose: "read" }, HEAD_END);
-const worldAt = (world: AuthorityWorld, site: CustodySite): AuthorityWorld =>
-  Object.assign(Object.create(world) as AuthorityWorld, { custody: site });
-const namedIn = async ({ store }: CustodySite, kind: string) =>
-  (await store.ledger.ofKinds([kind])).map(({ body }) => JSON.parse(body));
-const seen = ({ custody }: CustodySite, entries = 1) =>
-  custody.bursts.record(
-    Array.from({ length: entries }, (_, at) => ({
-      ...{ at: backups.clock.now + at, kind: `seen-${at}`, principal: "p", utility: "*", island: "*", body: {} },
-    })),
-  );
+const ledgers = ownedLedgers();
+const { open, siteOn, again, stateOf, troubleOf, bodiesOf, seen, thaw, takenOver, openSession } = ledgers;
+after(() => ledgers.dispose());
 
 /** A pass through the whole ledger, and what follows from it. */
-async function patrol({ custody }: CustodySite): Promise<void> {
-  backups.clock.now += 3_600_001;
-  for (let second = 0; !(await custody.patrol()); second += 1) assert.ok(second < 99, "the patrol does not end");
-  for (let sweep = 0; sweep < 2; sweep += 1) await custody.sweep();
-  await custody.ledger.tick();
-}
-
-async function thaw(world: AuthorityWorld, site: CustodySite): Promise<void> {
-  await worldAt(world, site).change("thaw", { since: (await stateOf(site)).frozen?.since });
-  await site.custody.sweep();
+async function patrol(site: CustodySite): Promise<void> {
+  await ledgers.patrol(site);
+  for (let sweep = 0; sweep < 2; sweep += 1) await site.custody.sweep();
+  await site.custody.ledger.tick();
 }
 
 test("what the database keeps from whoever decides by it and shows to whoever reads it through is hidden, and found", async () => {
   await using database = await open();
-  const site = await backups.siteOn(database);
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
-  const meter = new TestMeter({ systemTitle: TITLE });
-  await site.add(meter);
-  await carryTakeover(site, meter);
+  await takenOver(site);
   const headEnd = headEndFor("acme", testCredential("acme").certificate);
   await world.agreed(() => site.custody.service.enrolHeadEnd({ headEnd, reason: "a test" }, OPERATOR));
   await site.stop();
@@ -116,12 +86,12 @@ test("what the database keeps from whoever decides by it and shows to whoever re
 
 test("a database that answers by the question is refused at a start, and halts a running custodian until that is gone", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   const owner = (text: string) => asOwner(database.adminUrl, (pool) => pool.query(text));
   await patrol(site);
   await owner("alter table ledger enable row level security; create policy all_of_it on ledger using (true)");
-  backups.clock.now += 10_001;
+  ledgers.clock.now += 10_001;
   await assert.rejects(site.custody.patrol(), { code: "ledger-under-rules" });
   const told = await troubleOf(site);
   assert.equal(told?.code, "ledger-under-rules");
@@ -132,16 +102,13 @@ test("a database that answers by the question is refused at a start, and halts a
   await owner("drop policy all_of_it on ledger; alter table ledger disable row level security");
   site = await again(database, site);
   assert.equal(await troubleOf(site), undefined);
-  await site.stop();
 });
 
 /** A stopped custodian whose rows of counters, three blocks on, are put back to what they were, the marks since being called something else. */
-async function olderCounters(database: TestDatabase) {
-  let site = await backups.siteOn(database);
+async function olderCounters(database: Awaited<ReturnType<typeof open>>) {
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
-  const meter = new TestMeter({ systemTitle: TITLE });
-  await site.add(meter);
-  await carryTakeover(site, meter);
+  await takenOver(site);
   await site.stop();
   const older = await asOwner(database.adminUrl, async (pool) => ({
     rows: (await pool.query("select * from send_counters")).rows,
@@ -188,7 +155,6 @@ test("a row of counters that was put back gives none out twice once its newer ma
   site = await again(database, site);
   await openSession(site);
   assert.ok((await next()) - 64 >= used, `${before} -> ${await next()}, used up to ${used}`);
-  await site.stop();
 });
 
 test("a line of which the ledger knows nothing is refused while something is wrong that people have not seen, and begins above it then", async () => {
@@ -204,15 +170,13 @@ test("a line of which the ledger knows nothing is refused while something is wro
   const refused = (await site.store.ledger.ofKinds(["record-refused"])).at(-1);
   assert.match(refused?.body ?? "", /until people have thawed/);
   await thaw(world, site);
-  assert.equal(await troubleOf(site), undefined);
   await openSession(site);
   assert.ok((await asOwner(database.adminUrl, nextIn)) - 64 >= used);
-  await site.stop();
 });
 
 test("what people have accepted and was put right since is told once more where it is wrong again, start or no start", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   const alter = (text: string) =>
     asOwner(database.adminUrl, (pool) => pool.query(`update ledger set body = ${text} where sequence = 4`));
@@ -220,7 +184,6 @@ test("what people have accepted and was put right since is told once more where 
     assert.match((await troubleOf(site))?.message ?? "", /^entry 4 of the ledger: changed/);
     assert.match((await stateOf(site)).frozen?.reason ?? "", /entry 4/);
     await thaw(world, site);
-    assert.equal(await troubleOf(site), undefined);
     // As long as it is wrong it is told no more.
     await patrol(site);
     assert.equal(await troubleOf(site), undefined);
@@ -240,48 +203,38 @@ test("what people have accepted and was put right since is told once more where 
   site = await again(database, site);
   await patrol(site);
   await accept();
-  const named = (await namedIn(site, ALTERED)).map(({ accepted, mended }) =>
+  const named = (await bodiesOf(site, ALTERED)).map(({ accepted, mended }) =>
     accepted ? "seen" : mended ? "right" : "wrong",
   );
   assert.deepEqual(named, ["wrong", "seen", "right", "wrong", "seen", "right", "wrong", "seen"]);
-  await site.stop();
 });
 
 test("a thaw from before something was named accepts nothing of it", async () => {
   await using database = await open();
-  const site = await backups.siteOn(database);
+  const site = await siteOn(database);
   const world = await AuthorityWorld.open(site);
   await seen(site, 200);
-  await asOwner(database.adminUrl, (pool) =>
-    pool.query("update ledger set body = body || ' ' where kind like 'seen-%' and sequence % 2 = 0"),
-  );
-  backups.clock.now += 3_600_001;
-  while (!(await site.custody.patrol()));
+  await ledgers.alter(database, "kind like 'seen-%' and sequence % 2 = 0");
+  await ledgers.patrol(site);
   // So many are named at once, and the others by the next look.
   await site.custody.sweep();
-  assert.equal((await namedIn(site, ALTERED)).length, 64);
-  await worldAt(world, site).change("thaw", { since: (await stateOf(site)).frozen?.since });
+  assert.equal((await bodiesOf(site, ALTERED)).length, 64);
+  await peopleAt(world, site).change("thaw", { since: (await stateOf(site)).frozen?.since });
   for (let sweep = 0; sweep < 3; sweep += 1) await site.custody.sweep();
-  const named = await namedIn(site, ALTERED);
+  const named = await bodiesOf(site, ALTERED);
   assert.deepEqual([named.length, named.filter(({ accepted }) => accepted)], [100, []]);
   assert.equal((await troubleOf(site))?.code, ALTERED);
-  await site.stop();
 });
 
 test("what somebody else has appended is what it is to the patrol, and seals that are among it are no seals", async () => {
   await using database = await open();
-  let site = await backups.siteOn(database);
+  let site = await siteOn(database);
   await AuthorityWorld.open(site);
   await site.stop();
-  await asOwner(database.adminUrl, async (pool) => {
-    const store = postgresLedgerStore(pool);
-    const forged = { at: 1, kind: "critical-sealed", principal: "custodian", utility: "*", island: "*", body: {} };
-    await store.append(growthOf(await edgeOf(store), [forged]));
-  });
+  await asOwner(database.adminUrl, (pool) => ledgers.forge(pool, { kind: "critical-sealed", body: {} }));
   site = await again(database, site);
   assert.equal((await stateOf(site)).trouble, undefined, "as many seals are kept as the ledger has");
   await patrol(site);
-  assert.deepEqual([(await namedIn(site, ALTERED)).length, (await namedIn(site, FOREIGN)).length], [0, 1]);
+  assert.deepEqual([(await bodiesOf(site, ALTERED)).length, (await bodiesOf(site, FOREIGN)).length], [0, 1]);
   assert.equal((await troubleOf(site))?.code, FOREIGN);
-  await site.stop();
 });
