@@ -72,9 +72,9 @@ export {
   type KeeperPorts,
   type KeeperSettings,
   type KeeperState,
-  LedgerKeeper,
   type NamedWitnesses,
-} from "./keeper/ledger-keeper.ts";
+} from "./keeper/keeper-ports.ts";
+export { LedgerKeeper } from "./keeper/ledger-keeper.ts";
 export type { WitnessState } from "./keeper/witness-desk.ts";
 export { Ledger } from "./ledger.ts";
 export { memoryLedgerStore } from "./memory-store.ts";

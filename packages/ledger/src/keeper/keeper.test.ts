@@ -12,7 +12,8 @@ import { draft } from "../testing/ledger-store-contract.ts";
 import { fileWitness } from "../witness/file-witness.ts";
 import { LedgerWitness, type WitnessedLedger } from "../witness/ledger-witness.ts";
 import type { Witness } from "../witness/witness.ts";
-import { DEFAULT_KEEPER_SETTINGS, LedgerKeeper } from "./ledger-keeper.ts";
+import { DEFAULT_KEEPER_SETTINGS } from "./keeper-ports.ts";
+import { LedgerKeeper } from "./ledger-keeper.ts";
 
 class Killed extends Error {}
 

@@ -1,80 +1,14 @@
-import { isSignedBy, keysDraft, type LedgerKeys, logName } from "../checkpoint/keys.ts";
-import { type Checkpoint, type Note, parseNote } from "../checkpoint/note.ts";
+import { isSignedBy, keysDraft, logName } from "../checkpoint/keys.ts";
+import { type Checkpoint, parseNote } from "../checkpoint/note.ts";
 import { type LedgerSigner, signedCheckpoint } from "../checkpoint/signer.ts";
-import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { LedgerDraft } from "../entry.ts";
 import { LedgerError } from "../errors.ts";
-import { countingReads, type LedgerReads, newestEntry } from "../store.ts";
-import { rootAt } from "../tree/stored-nodes.ts";
-import type { TreeHead } from "../tree/verify-proofs.ts";
-import type { Witness } from "../witness/witness.ts";
-import { type ApprovedChange, type Approver, type LedgerChange, readChange, requireChangeFits } from "./change.ts";
-import { historyOf, type KnownLedger, type LedgerHistory, RESUMED, splitLogName, WITNESSES } from "./history.ts";
+import { countingReads, newestEntry } from "../store.ts";
+import { type LedgerChange, readChange, requireChangeFits } from "./change.ts";
+import { historyOf, type KnownLedger, type LedgerHistory, RESUMED, WITNESSES } from "./history.ts";
+import type { KeeperPorts, KeeperState } from "./keeper-ports.ts";
+import { signedSoFar } from "./signed-so-far.ts";
 import { WitnessDesk, type WitnessState } from "./witness-desk.ts";
-
-/** How often checkpoints are made, when one is late, and how long a witness may be away. */
-export interface KeeperSettings {
-  readonly everyEntries: number;
-  readonly everySeconds: number;
-  /** People hear of it when entries wait for longer than that for a checkpoint that is stored. */
-  readonly latestSeconds: number;
-  readonly longestAwaySeconds: number;
-}
-
-export const DEFAULT_KEEPER_SETTINGS: KeeperSettings = {
-  everyEntries: 4096,
-  everySeconds: 30,
-  latestSeconds: 300,
-  longestAwaySeconds: 24 * 3600,
-};
-
-/** What a ledger is kept with. */
-export interface KeeperPorts {
-  readonly reads: LedgerReads;
-  readonly checkpoints: CheckpointStore;
-  readonly witnesses: readonly Witness[];
-  /** The ledger as this process has committed it. */
-  readonly head: () => Promise<TreeHead>;
-  /** The same where it may be signed: whatever has to be said of it first is durable. Throws where that cannot be. */
-  readonly signableHead: () => Promise<TreeHead>;
-  readonly append: (...drafts: readonly LedgerDraft[]) => Promise<void>;
-  /**
-   * Computes what is stored above the leaves anew, where that is of no use: a tree that seems to be another may be the same.
-   *
-   * @returns whether any of it was another
-   */
-  readonly renewNodes?: () => Promise<boolean>;
-  /** The signer of a version; made where there is none. */
-  readonly signer: (version: number) => Promise<LedgerSigner>;
-  /** The public keys of every signer that there is, whether it has been announced or not. */
-  readonly keys: () => Promise<readonly LedgerKeys[]>;
-  readonly now: () => number;
-  readonly settings: KeeperSettings;
-  readonly approvers: readonly Approver[];
-  /** What two people have approved, where there is such a thing. */
-  readonly approved: ApprovedChange | undefined;
-  /** The names of its witnesses, kept where whoever owns the database has no hand in it. */
-  readonly named?: NamedWitnesses | undefined;
-}
-
-/** Which witnesses a ledger must have, besides what its own entry says, which somebody may have changed. */
-export interface NamedWitnesses {
-  read(): Promise<readonly string[]>;
-  keep(names: readonly string[]): Promise<void>;
-}
-
-/** How a ledger is kept, for people. */
-export interface KeeperState {
-  readonly log: string | undefined;
-  readonly keys: LedgerHistory["keys"];
-  readonly checkpoint: { readonly checkpoint: Checkpoint; readonly note: string } | undefined;
-  readonly witnesses: readonly WitnessState[];
-  readonly halt: LedgerError | undefined;
-  /** Entries wait for a checkpoint for longer than they should. */
-  readonly late: LedgerError | undefined;
-  /** The change that would have to be approved to go on. */
-  readonly wanted: LedgerChange | undefined;
-}
 
 /**
  * Keeps a ledger: signs checkpoints, has them witnessed, and refuses to go on when a witness has seen more than the
@@ -149,7 +83,7 @@ export class LedgerKeeper {
   async open(): Promise<void> {
     const { size } = await this.#ports.head();
     const stored = await this.#ports.checkpoints.last(size);
-    this.#known = await this.#signedSoFar(stored?.note);
+    this.#known = await signedSoFar(this.#ports, stored?.note);
     if (stored !== undefined && (await this.#isOurs(stored.note))) {
       this.#last = { checkpoint: parseNote(stored.note).checkpoint, note: stored.note };
       this.#stored = stored.size;
@@ -208,28 +142,6 @@ export class LedgerKeeper {
   async #isOurs(text: string): Promise<boolean> {
     const note = parseNote(text);
     return (await this.history()).keys.some(({ keys }) => isSignedBy(note, note.checkpoint.log, keys));
-  }
-
-  /**
-   * What signatures show that witnesses have, or the database: keys that have signed were announced, whatever became of the entry, and
-   * a ledger that has the history which was signed is of that epoch.
-   */
-  async #signedSoFar(stored: string | undefined): Promise<KnownLedger> {
-    const { keys, reads, witnesses } = this.#ports;
-    const kept = await keys();
-    // A second instance knows ledgers by their names only, which is what is asked for here.
-    const files = witnesses.filter(({ kind }) => kind === "file");
-    const shown = await Promise.all(files.map((one) => one.last("").catch(() => undefined)));
-    let [newest, epoch] = [0, 1];
-    for (const note of [stored, ...shown].flatMap((text) => readNote(text) ?? [])) {
-      const { log, size, root } = note.checkpoint;
-      const signer = kept.find((one) => isSignedBy(note, log, one));
-      if (signer === undefined) continue;
-      newest = Math.max(newest, signer.version);
-      const own = size > (await reads.size()) ? undefined : await rootAt(reads, size);
-      if (own !== undefined && Buffer.from(own).equals(root)) epoch = Math.max(epoch, splitLogName(log).epoch);
-    }
-    return { keys: kept.filter(({ version }) => version <= newest), epoch };
   }
 
   async #examine(): Promise<void> {
@@ -423,15 +335,5 @@ export class LedgerKeeper {
     await this.#ports.append(draft);
     this.#history = undefined;
     await this.history();
-  }
-}
-
-/** Undefined where it is none. */
-function readNote(text: string | undefined): Note | undefined {
-  try {
-    return text === undefined ? undefined : parseNote(text);
-  } catch (error) {
-    if (error instanceof LedgerError) return undefined;
-    throw error;
   }
 }
