@@ -201,16 +201,24 @@ describe("the embedded server", () => {
   });
 
   test("it starts after its starter was killed while the data directory was being made", async () => {
+    // While initdb works; at the latest before the directory has its name, should this process sleep through that.
     const script = `
+      import fs from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
       import { launchEmbedded } from ${JSON.stringify(fileURLToPath(new URL("./launch.ts", import.meta.url)))};
+      const draft = ${JSON.stringify(`${base}/pg/data.new`)};
+      const { renameSync } = fs;
+      const die = () => process.kill(process.pid, "SIGKILL");
+      fs.renameSync = (from, to) => (from === draft ? die() : renameSync(from, to));
+      syncBuiltinESMExports();
+      setInterval(() => fs.existsSync(draft + "/base") && die(), 2);
       await launchEmbedded({ stateDirectory: ${JSON.stringify(`${base}/pg`)}, log: () => undefined });`;
     const starter = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
       cwd: fileURLToPath(new URL("../..", import.meta.url)),
       stdio: ["ignore", "ignore", "inherit"],
     });
-    while (!existsSync(`${base}/pg/data.new/base`)) await sleep(2);
-    starter.kill("SIGKILL");
-    await once(starter, "exit");
+    const [, signal] = await once(starter, "exit");
+    assert.equal(signal, "SIGKILL");
     const server = await launch();
     assert.equal(server.facts.initialised, true);
     assert.equal(existsSync(`${base}/pg/data.new`), false);
