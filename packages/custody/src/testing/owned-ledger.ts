@@ -28,7 +28,7 @@ export function ownedLedgers() {
   const { clock } = backups;
   const closing = new Map<string, AsyncDisposableStack>();
 
-  function held<Database extends { readonly url: string }>(database: Database, drop: () => Promise<void>) {
+  function held<Database extends { readonly url: string }>(database: Database, drop: () => PromiseLike<void>) {
     const stack = new AsyncDisposableStack();
     stack.defer(drop);
     closing.set(database.url, stack);
