@@ -3,10 +3,11 @@ import type { LedgerRow, LedgerState } from "@meterkeep/api";
 import { useQuery } from "@tanstack/react-query";
 import { ledgerProofQuery, ledgerStateQuery } from "../api/queries.ts";
 import { formatCount } from "../format/quantity.ts";
+import { Failure } from "../shell/failure.tsx";
 import { signedHead } from "./checkpoint.ts";
 import { isIncluded } from "./leaves.ts";
 
-/** How often an entry that no checkpoint has signed yet is looked for in the next one, in milliseconds. */
+/** How often an entry that no checkpoint has signed yet is looked for in the next one, and a proof that failed is asked for again, in milliseconds. */
 const CHECKPOINT_LOOK_MS = 5_000;
 
 export function EntryProof({ entry }: { entry: LedgerRow }) {
@@ -21,9 +22,14 @@ export function EntryProof({ entry }: { entry: LedgerRow }) {
     refetchInterval: (query) => (signedFor(query.state.data) === undefined ? CHECKPOINT_LOOK_MS : false),
   });
   const head = signedFor(state);
-  const { data: proof } = useQuery({
+  const {
+    data: proof,
+    error,
+    refetch,
+  } = useQuery({
     ...ledgerProofQuery(entry.sequence, head?.size ?? 0),
     enabled: head !== undefined,
+    refetchInterval: (query) => (query.state.status === "error" ? CHECKPOINT_LOOK_MS : false),
   });
   const { data: included } = useQuery({
     queryKey: ["ledger", "included", entry.leaf, head?.root ?? ""],
@@ -32,6 +38,7 @@ export function EntryProof({ entry }: { entry: LedgerRow }) {
   });
   if (state === undefined) return null;
   if (head === undefined) return <p className="dim">The next checkpoint will sign it.</p>;
+  if (proof === undefined && error !== null) return <Failure error={error} retry={() => void refetch()} />;
   if (proof === undefined || included === undefined) return <p className="dim">Following its proof …</p>;
   return (
     <details>
