@@ -169,6 +169,9 @@ export const drillQuery = (id: string) =>
     queryFn: ({ signal }) => getJson<DrillReport>(`/drills/${id}`, signal),
   });
 
+/** Of an answer that is read again only when somebody asks for what is newer: nothing moves under the eyes, not even after a lost stream. */
+export const SHOWN_WHEN_ASKED = { shown: "when asked" } as const;
+
 export type LedgerSource = "custodian" | "head-end";
 
 /** A page of a ledger, newest first, below `before`; the bookkeeping of sessions, pushes and counters only with `routine`. */

@@ -3,7 +3,7 @@ import type { LedgerPage as Page } from "@meterkeep/api";
 import { IconLink, IconLinkOff } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { type LedgerSource, ledgerQuery } from "../api/queries.ts";
+import { type LedgerSource, ledgerQuery, SHOWN_WHEN_ASKED } from "../api/queries.ts";
 import { formatCount } from "../format/quantity.ts";
 import { useLive } from "../live/live-context.tsx";
 import { Empty } from "../shell/empty.tsx";
@@ -42,6 +42,8 @@ export function LedgerPage() {
     queryFn: ({ pageParam, client }) => client.fetchQuery({ ...ledgerQuery(source, routine, pageParam), staleTime: 0 }),
     initialPageParam: undefined as number | undefined,
     getNextPageParam: ({ older }: Page) => older,
+    // Read again, each page would begin elsewhere, and an entry that is open at the end of the last would be gone.
+    meta: SHOWN_WHEN_ASKED,
   });
   usePageTitle(`${SOURCES[source]}'s ledger`);
   const entries = useMemo(() => data?.pages.flatMap((page) => page.entries) ?? [], [data]);

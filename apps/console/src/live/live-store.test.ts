@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import type { Overview } from "@meterkeep/api";
 import { QueryCache, QueryClient } from "@tanstack/react-query";
+import { SHOWN_WHEN_ASKED } from "../api/queries.ts";
 import { RequestError } from "../api/request.ts";
 import { LiveStore } from "./live-store.ts";
 
@@ -37,6 +38,43 @@ test("a stream that is refused has the page ask whether it is signed in, and who
   } finally {
     store.close();
     fetched.mock.restore();
+    Reflect.deleteProperty(globalThis, "EventSource");
+  }
+});
+
+test("a stream that missed something makes every answer old but one that changes only when somebody asks", async () => {
+  const { promise: opened, resolve } = Promise.withResolvers<EventTarget>();
+  class OpenSource extends EventTarget {
+    constructor() {
+      super();
+      resolve(this);
+    }
+
+    close(): void {}
+  }
+  Object.assign(globalThis, { EventSource: OpenSource });
+  const queries = new QueryClient();
+  const store = new LiveStore(queries);
+  const { promise: old, resolve: tell } = Promise.withResolvers<readonly unknown[]>();
+  try {
+    queries
+      .getQueryCache()
+      .build(queries, { queryKey: ["meter"] })
+      .setData(1);
+    queries
+      .getQueryCache()
+      .build(queries, { queryKey: ["ledger"], meta: SHOWN_WHEN_ASKED })
+      .setData(1);
+    queries.getQueryCache().subscribe(({ type, query }) => {
+      if (type === "updated" && query.state.isInvalidated) tell(query.queryKey);
+    });
+    const clock = { now: "2026-11-22T12:00:00Z", wallNow: "2026-11-22T12:00:00Z", factor: 1, simulated: false };
+    store.open({ clock, meters: [], lastEventId: "a.1" } as unknown as Overview);
+    (await opened).dispatchEvent(new MessageEvent("reset", { data: "{}", lastEventId: "b.1" }));
+    assert.deepEqual(await old, ["meter"]);
+    assert.equal(queries.getQueryState(["ledger"])?.isInvalidated, false);
+  } finally {
+    store.close();
     Reflect.deleteProperty(globalThis, "EventSource");
   }
 });

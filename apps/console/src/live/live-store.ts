@@ -12,6 +12,7 @@ import {
   overviewQuery,
   plausibilityQuery,
   pushSourcesQuery,
+  SHOWN_WHEN_ASKED,
   stillSignedInQuery,
 } from "../api/queries.ts";
 import { eventLine, joinLines } from "./event-line.ts";
@@ -105,11 +106,16 @@ export class LiveStore {
     const wasLost = this.#snapshot.connection === "lost";
     this.#advance({ kind: "heard", at: Date.now() });
     if (event.type === "heartbeat") {
-      if (wasLost) void this.#queries.invalidateQueries();
+      if (wasLost) this.#readAgain();
       return;
     }
     this.#pending.push(event);
     this.#flush ??= setTimeout(() => this.#hand(), FLUSH_MS + this.#meters * FLUSH_MS_PER_METER);
+  }
+
+  /** What happened meanwhile is not known: every answer is read again but those that change only when somebody asks ({@link SHOWN_WHEN_ASKED}). */
+  #readAgain(): void {
+    void this.#queries.invalidateQueries({ predicate: ({ meta }) => meta !== SHOWN_WHEN_ASKED });
   }
 
   #advance(event: LiveEvent): void {
@@ -136,7 +142,7 @@ export class LiveStore {
       if (is(event, "meter")) meters.set(event.data.systemTitle, event.data);
       else if (is(event, "clock"))
         clock = clockBase({ simulated: clock?.simulated ?? false, ...event.data }, Date.now());
-      else if (is(event, "reset")) void this.#queries.invalidateQueries();
+      else if (is(event, "reset")) this.#readAgain();
       else if (is(event, "drill")) this.#drill(event);
       else if (is(event, "warnings"))
         this.#queries.setQueryData(
