@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { Turn } from "@meterkeep/dlms";
 import type { Vault } from "../vault/vault.ts";
-import { boundText, type JournalLine, journalLines, linkAfter } from "./journal-line.ts";
+import { boundText, type JournalLine, journalLines } from "./journal-line.ts";
 
 /** Where a journal ended once: whoever has kept it knows of every line up to there. */
 export interface JournalHead {
@@ -42,7 +42,7 @@ export interface AuthenticJournal<T> {
 
 /** A journal that can say where it ends, for somebody to keep elsewhere: who cuts off its last lines is found out by that. */
 export interface HeadedJournal<T> extends AuthenticJournal<T> {
-  /** Undefined while it has no line of the chain. */
+  /** Undefined while it has no line. */
   head(): Promise<JournalHead | undefined>;
   /** Whether all that it held when it ended there, it holds now in that place. */
   holds(head: JournalHead): Promise<boolean>;
@@ -64,7 +64,7 @@ interface Followed {
   /** The number and the link that the next line follows. */
   readonly lines: number;
   readonly link: string;
-  /** Where the last line begins that is of the chain; undefined while none is. */
+  /** Where the last line begins; undefined while there is none. */
   readonly from: number | undefined;
   /** What was read, in octets. */
   readonly octets: number;
@@ -182,25 +182,17 @@ class FileJournal<T> implements HeadedJournal<T> {
     for await (const lines of journalLines(handle, start.octets, end)) {
       const macs = await this.#macsOf(lines.map(({ bound }) => bound));
       for (const [at, line] of lines.entries()) {
-        const { chained, mac } = line;
-        // Lines without a number are from before the chain; after it they are copies.
-        if (mac !== macs[at] || (chained === undefined && followed.from !== undefined)) {
+        const { number, previous, mac } = line;
+        if (mac !== macs[at]) {
           onStrange(line.line);
           continue;
         }
         const expected = followed.lines + 1;
-        const number = chained?.number ?? expected;
-        const isNext = chained === undefined || (number === expected && chained.previous === followed.link);
+        const isNext = number === expected && previous === followed.link;
         const mark = `${followed.link} ${mac}`;
         const broken = isNext ? undefined : { line: line.line, expected, found: number, mark };
         // A line that was moved behind others is no end of the journal.
-        if (isNext || number >= expected)
-          followed = {
-            lines: number,
-            link: chained === undefined ? linkAfter(followed.link, mac) : mac,
-            from: chained === undefined ? undefined : line.from,
-            octets: line.end,
-          };
+        if (number >= expected) followed = { lines: number, link: mac, from: line.from, octets: line.end };
         yield { line, followed, broken };
       }
     }
@@ -209,7 +201,7 @@ class FileJournal<T> implements HeadedJournal<T> {
   async #lineAt(handle: FileHandle, { lines, link, from }: JournalHead): Promise<JournalLine | undefined> {
     const { size } = await handle.stat();
     for await (const [line] of journalLines(handle, from, Math.min(size, from + MOST_OCTETS))) {
-      if (line === undefined || line.from !== from || line.mac !== link || line.chained?.number !== lines) return;
+      if (line === undefined || line.from !== from || line.mac !== link || line.number !== lines) return;
       return (await this.#macsOf([line.bound]))[0] === link ? line : undefined;
     }
     return undefined;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 
 const CHUNK_OCTETS = 1 << 16;
@@ -7,10 +6,10 @@ const AT_ONCE = 512;
 /** No journal has a line so long: somebody else has written it, and it is not kept in memory. */
 const MOST_LINE_OCTETS = 64 * 1024 * 1024;
 /** `MAC NUMBER LINK JSON`. */
-const CHAINED = /^(\S+) (\d{1,15}) ([A-Za-z0-9+/]{43}=) (.*)$/s;
+const LINE = /^(\S+) (\d{1,15}) ([A-Za-z0-9+/]{43}=) (.*)$/s;
 const LINE_FEED = 0x0a;
 
-/** A line of an authentic journal, as it stands in its file. */
+/** A line of an authentic journal, as it stands in its file: one that is none has no MAC, no number, and says nothing. */
 export interface JournalLine {
   /** From 1, of those of the file that are read. */
   readonly line: number;
@@ -21,18 +20,14 @@ export interface JournalLine {
   /** What the MAC is of. */
   readonly bound: string;
   readonly json: string;
-  /** Its number, and the link of the line before it; undefined in a line from before there was a chain, `MAC JSON`. */
-  readonly chained: { readonly number: number; readonly previous: string } | undefined;
+  /** Its number, from 1, and the link of the line before it. */
+  readonly number: number;
+  readonly previous: string;
 }
 
 /** What the MAC of a line is of. */
 export function boundText(number: number, previous: string, json: string): string {
   return `${number} ${previous} ${json}`;
-}
-
-/** What lines from before there was a chain are bound to the next by. */
-export function linkAfter(previous: string, mac: string): string {
-  return createHash("sha256").update(`${previous} ${mac}`).digest("base64");
 }
 
 /**
@@ -85,12 +80,7 @@ export async function* journalLines(
 }
 
 function lineOf(text: string, line: number, from: number, end: number): JournalLine {
-  const [, mac, number, previous, json] = CHAINED.exec(text) ?? [];
-  if (mac !== undefined && number !== undefined && previous !== undefined && json !== undefined) {
-    const chained = { number: Number(number), previous };
-    return { line, from, end, mac, json, chained, bound: boundText(chained.number, previous, json) };
-  }
-  const space = text.indexOf(" ");
-  const bare = text.slice(space + 1);
-  return { line, from, end, mac: text.slice(0, space), json: bare, bound: bare, chained: undefined };
+  const [, mac = "", digits = "0", previous = "", json = ""] = LINE.exec(text) ?? [];
+  const number = Number(digits);
+  return { line, from, end, mac, number, previous, json, bound: boundText(number, previous, json) };
 }

@@ -162,6 +162,14 @@ test("an approval that was used is not used again, whatever row and entry say: i
   await site.stop();
   site = await again(database, site);
   await refused();
+  // An entry of it that is no JSON stops nobody either.
+  await asOwner(database.adminUrl, (pool) =>
+    pool.query(
+      `update ledger set kind = 'change-executed', body = 'no JSON: ' || (select string_agg(encode(hash, 'hex'), ' ') from change_requests)
+       where kind = 'nothing-much'`,
+    ),
+  );
+  await refused();
   // People who agree to it anew are heard.
   await peopleAt(world, site).agreed(enrol);
   assert.deepEqual(await headEndsOf(site), ["acme"]);

@@ -55,6 +55,28 @@ test("PostgreSQL itself lets a journal only go on from its last revision", () =>
     await assert.rejects(admin.query("delete from takeovers"), /only goes on/);
   }));
 
+test("PostgreSQL itself has no row without a MAC get one", () =>
+  withRows(async ({ admin }) => {
+    await admin.query(`set session_replication_role = replica;
+      update send_counters set mac = null; update takeovers set mac = null;
+      insert into manifests (utility, island, hash, header, submitted_ms, submitted_by)
+        select utility, island, decode(repeat('11', 48), 'hex'), '{}', 1, 'head-end' from meters;
+      insert into critical_seals (utility, island, nonce, manifest, system_title, setup, key_version, counter, act, once,
+          direction, load_w, sealed_ms, sealed_lived_ms, signed)
+        select m.utility, m.island, decode(repeat('22', 16), 'hex'), f.hash, m.system_title, 0, 1, 300, 0, true, 'off', 0, 1, 1, false
+        from meters m, manifests f;
+      set session_replication_role = origin`);
+    for (const [table, why] of [
+      ["send_counters", /never goes down/],
+      ["takeovers", /only goes on/],
+      ["critical_seals", /settled once/],
+    ] as const) {
+      const { rowCount } = await admin.query(`select from ${table} where mac is null`);
+      assert.equal(rowCount, 1, table);
+      await assert.rejects(admin.query(`update ${table} set mac = decode(repeat('00', 32), 'hex')`), why, table);
+    }
+  }));
+
 test("the role at run time owns nothing, changes no schema, and deletes and truncates nowhere", () =>
   withRows(async ({ own, admin }) => {
     const denied = { code: "42501" };

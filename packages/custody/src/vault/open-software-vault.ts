@@ -4,7 +4,7 @@ import type { InstallationRecords, RootRecord, VaultKeys } from "../store/store.
 import type { Opening } from "./opening.ts";
 import { rewrapped } from "./rewrap.ts";
 import { type RootKeySource, rootKeyFromFile, rootKeyFromPassphrase, settleRootKey } from "./root-key.ts";
-import { derivedRootKeys, freshRootKeys, openRootKeys, RootKeyRing, rootKeyId, sealRootKeys } from "./root-keys.ts";
+import { freshRootKeys, openRootKeys, RootKeyRing, rootKeyId, sealRootKeys } from "./root-keys.ts";
 import { freshScrypt, type RootParameters, readParameters, writeParameters } from "./root-parameters.ts";
 import { softwareVault } from "./software-vault.ts";
 
@@ -22,26 +22,18 @@ export async function openSoftwareVault(
   stored: RootRecord | undefined,
 ): Promise<Opening> {
   const isFirst = stored === undefined;
-  const known: RootParameters = isFirst
-    ? source.kind === "passphrase"
-      ? { scrypt: freshScrypt() }
-      : {}
-    : readParameters(stored.parameters);
-  if (source.kind === "file" && known.keys !== undefined) await settleRootKey(source.path, known.keys.root);
-  const { key, created } = await rootKey(source, known, isFirst);
+  const known = isFirst ? undefined : readParameters(stored.parameters);
+  const scrypt = isFirst && source.kind === "passphrase" ? freshScrypt() : known?.scrypt;
+  if (source.kind === "file" && known !== undefined) await settleRootKey(source.path, known.keys.root);
+  const { key, created } = await rootKey(source, scrypt, isFirst);
   using root = key;
   const id = rootKeyId(root);
-  if (known.keys !== undefined && known.keys.root !== id) throw wrongRootKey(source, id, known.keys.root);
-  const keys =
-    known.keys !== undefined
-      ? openRootKeys(root, known.keys.version, known.keys.sealed)
-      : isFirst
-        ? freshRootKeys()
-        : derivedRootKeys(root);
-  const parameters =
-    isFirst && known.keys === undefined
-      ? { ...known, keys: { version: keys.version, root: id, sealed: sealRootKeys(root, keys) } }
-      : known;
+  if (known !== undefined && known.keys.root !== id) throw wrongRootKey(source, id, known.keys.root);
+  const keys = known === undefined ? freshRootKeys() : openRootKeys(root, known.keys.version, known.keys.sealed);
+  const parameters: RootParameters = known ?? {
+    ...(scrypt && { scrypt }),
+    keys: { version: keys.version, root: id, sealed: sealRootKeys(root, keys) },
+  };
   const ring = new RootKeyRing(keys);
   return {
     vault: softwareVault(ring, records.vaultKeys),
@@ -65,7 +57,7 @@ function wrongRootKey(source: RootKeySource, given: string, wanted: string): Cus
 
 async function rootKey(
   source: RootKeySource,
-  { scrypt }: RootParameters,
+  scrypt: RootParameters["scrypt"],
   mayCreate: boolean,
 ): Promise<{ readonly key: SecretKey; readonly created: boolean }> {
   if (source.kind === "file") return rootKeyFromFile(source.path, mayCreate);

@@ -65,7 +65,7 @@ export async function rewrapped(present: Present, next: RootKeySource): Promise<
   const known = readParameters(stored.parameters);
   requireAnother(next, known, rootId);
   const scrypt = next.kind === "passphrase" ? freshScrypt() : undefined;
-  using root = await rootKeyOf(next, scrypt, known.keys?.root ?? rootId);
+  using root = await rootKeyOf(next, scrypt, known.keys.root);
   try {
     return await rewrappedUnder(root, scrypt, present, stored, next);
   } catch (error) {

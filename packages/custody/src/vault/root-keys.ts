@@ -60,17 +60,6 @@ export function nextRootKeys({ version, checking, authenticating }: RootKeys): R
   return { version: version + 1, wrapping: freshKey(), naming: freshKey(), checking, authenticating };
 }
 
-/** Of a vault from before its keys had an envelope of their own: each follows from the root key (HKDF-SHA-256). */
-export function derivedRootKeys(rootKey: SecretKey): RootKeys {
-  return {
-    version: 1,
-    wrapping: derived(rootKey, "vault-keys"),
-    naming: derived(rootKey, "named-secrets"),
-    checking: derived(rootKey, "check-values"),
-    authenticating: derived(rootKey, "records"),
-  };
-}
-
 /** What tells root keys apart, and says nothing of one: 16 hex digits. */
 export function rootKeyId(rootKey: SecretKey): string {
   return rootKey.lend((bytes) =>
@@ -131,20 +120,16 @@ function rootKeysData(rootKey: SecretKey): Buffer {
   return boundData("meterkeep-vault-1/root-keys", rootKeyId(rootKey));
 }
 
+/** What the keys are sealed with: HKDF-SHA-256. */
 function sealing(rootKey: SecretKey): KeyObject {
-  return derived(rootKey, "root-keys");
+  const info = "meterkeep-root-1/root-keys";
+  using key = rootKey.lend((bytes) =>
+    SecretKey.take(new Uint8Array(hkdfSync("sha256", bytes, new Uint8Array(0), info, VAULT_KEY_BYTES))),
+  );
+  return key.keyObject();
 }
 
 function freshKey(): KeyObject {
   using key = SecretKey.random(VAULT_KEY_BYTES);
-  return key.keyObject();
-}
-
-function derived(rootKey: SecretKey, use: string): KeyObject {
-  using key = rootKey.lend((bytes) =>
-    SecretKey.take(
-      new Uint8Array(hkdfSync("sha256", bytes, new Uint8Array(0), `meterkeep-root-1/${use}`, VAULT_KEY_BYTES)),
-    ),
-  );
   return key.keyObject();
 }

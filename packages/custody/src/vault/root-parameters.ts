@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { CustodyError } from "../errors.ts";
 import { DEFAULT_SCRYPT } from "./root-key.ts";
 
 /** What stands beside a software vault's proof, in clear: how its root key is known, and what it opens. */
 export interface RootParameters {
   /** Of a passphrase: scrypt's costs, and the salt as base64url. */
   readonly scrypt?: typeof DEFAULT_SCRYPT & { readonly salt: string };
-  /** Absent in a vault from before its keys had an envelope: they follow from the root key then. */
-  readonly keys?: {
+  readonly keys: {
     readonly version: number;
     /** Which root key opens them, 16 hex digits. */
     readonly root: string;
@@ -22,12 +22,23 @@ export function freshScrypt(): NonNullable<RootParameters["scrypt"]> {
   return { ...DEFAULT_SCRYPT, salt: randomBytes(SALT_BYTES).toString("base64url") };
 }
 
-/** Reads what `writeParameters` wrote, or a version before it: an empty text for a file, scrypt's own members for a passphrase. */
+/** Reads what `writeParameters` wrote. @throws CustodyError `root-key-wrong` where it is something else */
 export function readParameters(text: string): RootParameters {
-  if (text === "") return {};
-  const { scrypt, keys, ...old } = JSON.parse(text) as RootParameters & Partial<NonNullable<RootParameters["scrypt"]>>;
-  const own = scrypt ?? ("salt" in old ? (old as NonNullable<RootParameters["scrypt"]>) : undefined);
-  return { ...(own && { scrypt: own }), ...(keys && { keys }) };
+  const parameters = parsed(text);
+  const { version, root, sealed } = parameters?.keys ?? {};
+  if (Number.isSafeInteger(version) && typeof root === "string" && typeof sealed === "string")
+    return parameters as RootParameters;
+  throw new CustodyError("root-key-wrong", "the vault's record does not say which root key opens it");
+}
+
+type Said = { readonly keys?: Partial<Record<keyof RootParameters["keys"], unknown>> | null } | null | undefined;
+
+function parsed(text: string): Said {
+  try {
+    return JSON.parse(text) as Said;
+  } catch {
+    return undefined;
+  }
 }
 
 export function writeParameters(parameters: RootParameters): string {
