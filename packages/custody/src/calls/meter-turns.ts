@@ -33,12 +33,12 @@ export class MeterTurns {
     this.#now = now;
   }
 
-  /** Whether a principal may begin a contact; where it may not, it waits from now on. */
-  mayBegin(systemTitle: string, name: string): boolean {
+  /** Whether a principal may begin a contact, not while a step of the one before is under way; where it may not, it waits from now on. */
+  mayBegin(systemTitle: string, name: string, isBusy = false): boolean {
     const turn = this.#turns.get(systemTitle);
-    if (turn === undefined) return true;
-    const isHeld = this.#isHeld(turn);
-    if (isHeld && turn.holder?.name === name) return true;
+    if (turn === undefined) return !isBusy;
+    const isHeld = isBusy || this.#isHeld(turn);
+    if (isHeld && turn.holder?.name === name) return !isBusy;
     const now = this.#now();
     const [first] = [...turn.waiting].find(([, until]) => until > now) ?? [];
     if (!isHeld && (first === undefined || first === name)) return true;

@@ -22,6 +22,7 @@ import {
   systemTitle,
 } from "@meterkeep/dlms";
 import { nodeCiphers, nodeCurves, nodeHashes, nodePlatform, type SecretKey } from "@meterkeep/dlms-node";
+import { CallRefusal } from "../calls/call-refusal.ts";
 import type { ClientPairs } from "../enrolment/client-keys.ts";
 import type { AssociationUse } from "../enrolment/journal.ts";
 import type { MeterFacts, SecretClient } from "../protocol/meter-facts.ts";
@@ -40,6 +41,7 @@ export class Association {
   readonly #config: AssociationConfig<KeyObject>;
   readonly #proof: { readonly shown: Uint8Array | undefined } | undefined;
   #state: AssociationState<KeyObject>;
+  #isOver = false;
 
   private constructor(
     config: AssociationConfig<KeyObject>,
@@ -143,8 +145,13 @@ export class Association {
     );
   }
 
-  /** Takes one event; the machine answers each with one effect, or none where the event has no place. */
+  /**
+   * Takes one event; the machine answers each with one effect, or none where the event has no place.
+   *
+   * @throws CallRefusal `contact-unknown` once it is disposed of, as all does that would seal or open: its keys are wiped
+   */
   take(event: AssociationEvent): AssociationEffect | undefined {
+    this.#requireKeys();
     const [state, effect] = stepAssociation(this.#state, event);
     this.#state = state;
     return effect;
@@ -152,6 +159,7 @@ export class Association {
 
   /** Both ends, once it is established and ciphered. */
   get parties(): CipheredParties<KeyObject> | undefined {
+    this.#requireKeys();
     return this.#state.kind === "established" ? partiesOf(this.#state.config, this.#state.negotiated) : undefined;
   }
 
@@ -177,6 +185,7 @@ export class Association {
    */
   isUnderKeys(answer: Uint8Array): boolean {
     const { ciphering, systemTitle: client, serverSystemTitle: server } = this.#config;
+    this.#requireKeys();
     if (ciphering === undefined || client === undefined || server === undefined) return false;
     try {
       const aare = decode(acseApdu, answer);
@@ -193,7 +202,12 @@ export class Association {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     this.#keys?.[Symbol.dispose]();
+  }
+
+  #requireKeys(): void {
+    if (this.#isOver) throw new CallRefusal("contact-unknown", "the contact is over, and its keys are wiped");
   }
 }
 

@@ -3,9 +3,9 @@ import { COUNTERS_PER_ASSOCIATION, fromHex, systemTitle, systemTitleText } from 
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
-import { Handles } from "../calls/handles.ts";
-import { BUSY_MILLISECONDS, MeterTurns } from "../calls/meter-turns.ts";
-import { oneStep } from "../calls/one-step.ts";
+import { BUSY_MILLISECONDS } from "../calls/meter-turns.ts";
+import type { ContactEnds } from "../calls/open-contacts.ts";
+import { TurnedContacts } from "../calls/turned-contacts.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
@@ -35,9 +35,6 @@ import { step } from "./machine.ts";
 import type { MeterAuthority, MeterChain } from "./meter-authority.ts";
 import { NotCertified } from "./meter-authority.ts";
 
-/** A contact that nobody advances for so long is over. */
-const IDLE_MILLISECONDS = 120_000;
-const MOST_CONTACTS = 20_000;
 /** When to ask again where the removal that a contact is for was stopped. */
 const STOPPED_MILLISECONDS = 30_000;
 /** When to ask again where keys are not settled, or no authority is there. */
@@ -54,6 +51,7 @@ export interface EnrolmentContactDependencies extends ConversationDependencies {
 }
 
 type Effect<K extends EnrolmentEffect["kind"]> = Extract<EnrolmentEffect, { kind: K }>;
+type Keep = (live: LiveEnrolment) => string;
 type Exchange = Call | Effect<"associate"> | Effect<"release">;
 
 const EXCHANGES: readonly EnrolmentEffect["kind"][] = [
@@ -78,82 +76,45 @@ const EXCHANGES: readonly EnrolmentEffect["kind"][] = [
  */
 export class EnrolmentContacts {
   readonly #dependencies: EnrolmentContactDependencies;
-  readonly #contacts = new Handles<LiveEnrolment>();
-  readonly #byMeter = new Map<string, string>();
-  readonly #asking = new Set<string>();
-  readonly #turns: MeterTurns;
+  readonly #contacts: TurnedContacts<LiveEnrolment>;
 
   constructor(dependencies: EnrolmentContactDependencies) {
     this.#dependencies = dependencies;
-    this.#turns = new MeterTurns(dependencies.now);
+    this.#contacts = new TurnedContacts(dependencies);
   }
 
   /** Opens a contact for a meter whose keys want none; undefined where no enrolment is open. */
-  async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact | undefined> {
+  next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact | undefined> {
     const title = systemTitleText(meter);
-    if (this.#asking.has(title)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
-    this.#asking.add(title);
-    try {
-      return await this.#next(title, caller);
-    } finally {
-      this.#asking.delete(title);
-    }
+    return this.#contacts.begin(title, caller, (keep) => this.#next(title, caller, keep));
   }
 
   /** Undefined where the contact is none of an enrolment. */
-  async advance(
-    { contact, event }: CustodianRequest<"advanceContact">,
-    caller: Caller,
-  ): Promise<ContactAdvance | undefined> {
-    const live = this.#contacts.find(contact, caller, this.#dependencies.now());
-    if (live === undefined) return undefined;
-    const step = async () => {
-      if (event.kind === "lost") return this.#happened(contact, live, live.lost(event.reason));
-      const advance = await this.#received(contact, live, event.apdu);
-      if (advance.kind === "send") this.#turns.goesOn(live.place.systemTitle);
-      return advance;
-    };
-    const { leaving } = this.#dependencies;
-    return oneStep({ live, systemTitle: live.place.systemTitle, leaving }, step, () => this.#drop(contact, live));
+  advance(request: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance | undefined> {
+    return this.#contacts.advance(request, caller, {
+      received: (live, apdu) => this.#received(live, apdu),
+      lost: (live, reason) => this.#happened(live, live.lost(reason)),
+    });
   }
 
-  /** Drops contacts that nobody advances; their journals say all that is needed. */
+  /** @see TurnedContacts.sweep */
   sweep(): void {
-    for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
-      this.#drop(handle, live);
-    this.#turns.sweep();
+    this.#contacts.sweep();
   }
 
-  /** Ends the contact of a meter that leaves. */
-  endOf(title: string): void {
-    const handle = this.#byMeter.get(title);
-    const live = handle === undefined ? undefined : this.#contacts.peek(handle);
-    if (handle !== undefined && live !== undefined) this.#drop(handle, live);
+  get ends(): ContactEnds {
+    return this.#contacts.ends;
   }
 
-  /** Drops the contacts of a caller that has gone. */
-  endOfCaller(name: string): void {
-    for (const [handle, live] of [...this.#contacts.entries()])
-      if (live.caller.name === name && !live.busy) this.#drop(handle, live);
-  }
-
-  closeAll(): void {
-    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
-  }
-
-  async #next(title: string, caller: Caller): Promise<NextContact | undefined> {
+  async #next(title: string, caller: Caller, keep: Keep): Promise<NextContact | undefined> {
     const { files } = this.#dependencies;
     const file = await files.load(title);
     const plan = file?.enrolment;
     if (file === undefined || plan === undefined || plan.endedAt !== undefined) return undefined;
-    if (this.#contacts.size >= MOST_CONTACTS)
-      throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
+    this.#contacts.requireRoom();
     const later = { kind: "wait", milliseconds: LATER_MILLISECONDS, state: takeoverStateOf(file) } as const;
-    if (!this.#turns.mayBegin(title, caller.name)) return { ...later, milliseconds: BUSY_MILLISECONDS };
-    const handle = this.#byMeter.get(title);
-    const running = handle === undefined ? undefined : this.#contacts.peek(handle);
-    if (handle !== undefined && running !== undefined) this.#letGo(handle, running);
-    return this.#turns.taking(title, caller.name, () => this.#goOn(file, plan, later, caller));
+    const busy = () => ({ ...later, milliseconds: BUSY_MILLISECONDS });
+    return this.#contacts.taking(title, caller, busy, () => this.#goOn(file, plan, later, caller, keep));
   }
 
   /** What comes next of an enrolment that is open. */
@@ -162,6 +123,7 @@ export class EnrolmentContacts {
     plan: EnrolmentRecord,
     later: NextContact & { readonly kind: "wait" },
     caller: Caller,
+    keep: Keep,
   ): Promise<NextContact | undefined> {
     const { now, authority } = this.#dependencies;
     const title = file.meter.systemTitle;
@@ -184,10 +146,16 @@ export class EnrolmentContacts {
     const [asked, ...effects] = step(journal, { kind: "contact-asked", at: now(), carrier }, rules);
     const associate = effects.find((effect): effect is Effect<"associate"> => effect.kind === "associate");
     if (associate === undefined) {
+      // The contact in which it came to its end was lost before that was said.
+      if (isOver(asked) && record.closedAt === undefined) {
+        const { writes, mark } = await this.#nextRevision(plan, record, asked);
+        await this.#dependencies.committer.submit({ writes, entries: [mark] });
+        return undefined;
+      }
       const wait = effects.find((effect): effect is Effect<"wait"> => effect.kind === "wait");
       return wait === undefined ? undefined : { ...later, milliseconds: wait.milliseconds };
     }
-    return this.#begin({ file, plan, journal: asked, record, keys, chain, caller }, associate);
+    return this.#begin({ file, plan, journal: asked, record, keys, chain, caller }, associate, keep);
   }
 
   async #begin(
@@ -201,6 +169,7 @@ export class EnrolmentContacts {
       readonly caller: Caller;
     },
     associate: Effect<"associate">,
+    keep: Keep,
   ): Promise<NextContact> {
     const { now } = this.#dependencies;
     const { file, plan, journal, record, keys, chain, caller } = parts;
@@ -220,8 +189,7 @@ export class EnrolmentContacts {
         GAK: keys.GAK,
       });
       const apdu = await this.#perform(live, journal, [], associate, [opened]);
-      const contact = this.#contacts.add(live, now());
-      this.#byMeter.set(meter.systemTitle, contact);
+      const contact = keep(live);
       const signing = facts.signingClientSap ?? facts.managementClientSap;
       const clientSap = associate.by === "signature" ? signing : facts.managementClientSap;
       return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: associate.step, apdu };
@@ -252,14 +220,14 @@ export class EnrolmentContacts {
     return Association.signing(file.meter, facts, keys, parties, random);
   }
 
-  async #received(handle: string, live: LiveEnrolment, apdu: Uint8Array): Promise<ContactAdvance> {
+  async #received(live: LiveEnrolment, apdu: Uint8Array): Promise<ContactAdvance> {
     const outcome = live.receive(apdu);
     if (outcome.kind === "send") return { kind: "send", step: stepOf(live.journal), apdu: outcome.apdu };
-    return this.#happened(handle, live, outcome.event);
+    return this.#happened(live, outcome.event);
   }
 
   /** Lets the machine decide and does what it wants. */
-  async #happened(handle: string, live: LiveEnrolment, event: Happened): Promise<ContactAdvance> {
+  async #happened(live: LiveEnrolment, event: Happened): Promise<ContactAdvance> {
     const { now, pace } = this.#dependencies;
     const at = now();
     const rules = { chain: live.chain, pace };
@@ -268,7 +236,7 @@ export class EnrolmentContacts {
     const certify = effects.find((effect): effect is Effect<"certify"> => effect.kind === "certify");
     if (certify !== undefined) {
       await this.#commit(live, journal, effects, []);
-      return this.#happened(handle, live, await this.#certified(live, certify));
+      return this.#happened(live, await this.#certified(live, certify));
     }
     const exchange = effects.find((effect): effect is Exchange => EXCHANGES.includes(effect.kind));
     if (exchange !== undefined) {
@@ -279,7 +247,7 @@ export class EnrolmentContacts {
     if (close === undefined) throw new CallRefusal("custodian-failed", "an enrolment stands still");
     const body = { step: close.step, next: close.next, ...live.evidence.summary() };
     await this.#commit(live, journal, effects, [entry(live, at, "enrolment-contact-closed", body)]);
-    this.#drop(handle, live);
+    this.#contacts.over(live);
     const file = await this.#dependencies.files.load(live.meter.systemTitle);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${live.meter.systemTitle} is gone`);
     const { next, milliseconds, step: name } = close;
@@ -346,37 +314,32 @@ export class EnrolmentContacts {
     effects: readonly EnrolmentEffect[],
     entries: readonly LedgerDraft[],
   ): Promise<void> {
-    const { committer, vault, now, authority } = this.#dependencies;
+    const { committer, now, authority } = this.#dependencies;
     for (const effect of effects) if (effect.kind === "retire") await authority.retire(effect.credential);
     const [tls] = journal.believed.tls;
     if (journal.proven && !live.journal.proven && tls !== undefined)
       await authority.retireOrdered(live.meter.systemTitle, tls);
-    const over = isOver(journal) && journal.contact === undefined;
-    const next: TakeoverRecord = {
-      ...live.record,
-      revision: live.record.revision + 1,
-      journal: JSON.stringify(journal),
-      closedAt: over ? now() : undefined,
-    };
-    const [takeover] = (await withTakeoverMacs(vault, [next])) as [StoredTakeover];
+    const { takeover, writes, mark } = await this.#nextRevision(live.plan, live.record, journal);
     const notes = effects
       .filter((effect) => effect.kind === "note")
       .map(({ what, detail }) => entry(live, now(), what, { detail }));
-    const writes: Write[] = [{ kind: "put-takeover", takeover }, ...planMarks(live.plan, takeover, journal, now())];
-    await committer.submit({ writes, entries: [...entries, ...notes, takeoverMark(takeover, now())] });
+    await committer.submit({ writes, entries: [...entries, ...notes, mark] });
     live.record = takeover;
     live.journal = journal;
   }
 
-  #drop(handle: string, live: LiveEnrolment): void {
-    this.#letGo(handle, live);
-    this.#turns.over(live.place.systemTitle);
-  }
-
-  #letGo(handle: string, live: LiveEnrolment): void {
-    this.#contacts.remove(handle);
-    if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
-    live[Symbol.dispose]();
+  /** The journal's next revision: what is written of it, and the ledger's mark. */
+  async #nextRevision(plan: EnrolmentRecord, record: TakeoverRecord, journal: EnrolmentJournal) {
+    const { vault, now } = this.#dependencies;
+    const next: TakeoverRecord = {
+      ...record,
+      revision: record.revision + 1,
+      journal: JSON.stringify(journal),
+      closedAt: isOver(journal) && journal.contact === undefined ? now() : undefined,
+    };
+    const [takeover] = (await withTakeoverMacs(vault, [next])) as [StoredTakeover];
+    const writes: Write[] = [{ kind: "put-takeover", takeover }, ...planMarks(plan, takeover, journal, now())];
+    return { takeover, writes, mark: takeoverMark(takeover, now()) };
   }
 }
 

@@ -39,8 +39,6 @@ export class LiveEnrolment {
   readonly evidence = new EvidenceHash();
   journal: EnrolmentJournal;
   record: TakeoverRecord;
-  /** One event at a time. */
-  busy = false;
   readonly #answers: Answers;
   #awaited: Awaited = { kind: "association" };
 

@@ -2,8 +2,8 @@ import type { ContactAdvance, CustodianRequest, LostReason, NextContact } from "
 import { BUILT_IN_PROFILES, obisOctets, parseObis, systemTitleText } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
-import { Handles } from "../calls/handles.ts";
-import { oneStep } from "../calls/one-step.ts";
+import { BUSY_MILLISECONDS } from "../calls/meter-turns.ts";
+import { type ContactEnds, OpenContacts } from "../calls/open-contacts.ts";
 import { requireRight } from "../calls/required-right.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
@@ -11,21 +11,14 @@ import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { shownCounter } from "../protocol/readable.ts";
 import { getRequest } from "../protocol/requests.ts";
-import type { MeterFile } from "../store/records.ts";
+import type { MeterFile, SetupPlace } from "../store/records.ts";
 import { isInService, takeoverStateOf } from "../takeover/view.ts";
 import type { LeasedMeter } from "./lease-file.ts";
 import type { Leases } from "./leases.ts";
 import type { LentMeters, ReturnedMeter } from "./lent-meters.ts";
 import { rotatedAt } from "./lent-rotation.ts";
+import { RestingCallers } from "./resting-callers.ts";
 
-/** A contact that nobody advances for so long is over. */
-const IDLE_MILLISECONDS = 120_000;
-const MOST_CONTACTS = 20_000;
-/** How soon another principal may ask again while a contact is under way. */
-const BUSY_MILLISECONDS = 5000;
-/** How soon a meter is asked again by whom its line was lost, longer each time. */
-const AGAIN_MILLISECONDS = 30_000;
-const LONGEST_MILLISECONDS = 3_600_000;
 /** After so many losses its keys are changed without. */
 const MOST_SILENT = 3;
 /** The same of contacts that came to nothing in any way, once the first is so long ago: that a meter is not there is anybody's word. */
@@ -48,12 +41,12 @@ interface Lost {
   contacts: number;
   /** Of them those that the meter may have heard. */
   silent: number;
-  /** Who lost how many, and is not to ask again before when, by name. */
-  readonly callers: Map<string, { readonly lines: number; readonly until: number }>;
+  readonly callers: RestingCallers;
 }
 
-interface LiveCount {
+interface LiveCount extends Disposable {
   readonly caller: Caller;
+  readonly place: SetupPlace;
   readonly file: MeterFile;
   readonly over: ReturnedMeter;
   readonly association: Association;
@@ -62,7 +55,6 @@ interface LiveCount {
   asked: readonly string[];
   /** The highest that it has shown. */
   counter: number | undefined;
-  busy: boolean;
 }
 
 /**
@@ -72,19 +64,24 @@ interface LiveCount {
  */
 export class LeaseContacts {
   readonly #dependencies: LeaseContactDependencies;
-  readonly #contacts = new Handles<LiveCount>();
-  /** Handle of the contact of a meter. */
-  readonly #byMeter = new Map<string, string>();
+  readonly #contacts: OpenContacts<LiveCount>;
   /** By system title; of the newest lease alone is anything asked. */
   readonly #lost = new Map<string, Lost>();
 
   constructor(dependencies: LeaseContactDependencies) {
     this.#dependencies = dependencies;
+    this.#contacts = new OpenContacts({
+      ...dependencies,
+      // One that nobody brought to an end counts as one that came to nothing.
+      onEnd: (live, ended) => {
+        if (ended !== "over") this.#noteLost(live);
+      },
+    });
   }
 
   /** A contact that asks for the counter; undefined where the meter comes from no lease, or was asked already. */
   async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact | undefined> {
-    const { files, lentMeters, now } = this.#dependencies;
+    const { files, lentMeters } = this.#dependencies;
     const title = systemTitleText(meter);
     const over = lentMeters.returned(title);
     const file = over && (await files.load(title));
@@ -99,15 +96,13 @@ export class LeaseContacts {
       await this.#write(file, over, undefined, new EvidenceHash(), caller);
       return undefined;
     }
-    const handle = this.#byMeter.get(title) ?? "";
-    const running = this.#contacts.peek(handle);
-    const isInUse = now() - (this.#contacts.lastUsed(handle) ?? 0) < IDLE_MILLISECONDS;
-    // Two that ask at once must not end each other's contact for ever: whoever came first goes on.
-    if (running !== undefined && running.caller.name !== caller.name && isInUse)
+    if (this.#contacts.standing(title, caller) === "in-use")
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: takeoverStateOf(file) };
-    if (running !== undefined) this.#abandon(handle, running);
-    if (this.#contacts.size >= MOST_CONTACTS)
-      throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
+    this.#contacts.requireRoom();
+    return this.#contacts.begin(title, caller, async (keep) => this.#begin(file, over, caller, keep));
+  }
+
+  #begin(file: MeterFile, over: ReturnedMeter, caller: Caller, keep: (live: LiveCount) => string): NextContact {
     const { publicClientSap: clientSap, serverSap } = meterFacts(file.meter.profile);
     const association = Association.open();
     const begun = association.take({ kind: "associate", invocationCounter: 0 });
@@ -115,53 +110,42 @@ export class LeaseContacts {
     const evidence = new EvidenceHash();
     evidence.sent(begun.apdu);
     const asked = counterObjects(over.leased);
-    const live = { caller, file, over, association, evidence, asked, counter: undefined, busy: false };
-    const contact = this.#contacts.add(live, now());
-    this.#byMeter.set(title, contact);
+    const contact = keep({
+      ...{ caller, place: placeOf(file), file, over, association, evidence, asked },
+      counter: undefined,
+      [Symbol.dispose]: () => association[Symbol.dispose](),
+    });
     return { kind: "connect", contact, clientSap, serverSap, step: STEP, apdu: begun.apdu };
   }
 
   /** Whether this caller lost the line to a meter and is to leave it alone for now; for all others its turn is what it was. */
   isResting(title: string, caller: Caller): boolean {
-    return (this.#lost.get(title)?.callers.get(caller.name)?.until ?? 0) > this.#dependencies.now();
+    return this.#lost.get(title)?.callers.isResting(caller.name, this.#dependencies.now()) ?? false;
   }
 
   /** Undefined where the contact is none of a lease. */
-  async advance(
-    { contact, event }: CustodianRequest<"advanceContact">,
-    caller: Caller,
-  ): Promise<ContactAdvance | undefined> {
-    const live = this.#contacts.find(contact, caller, this.#dependencies.now());
-    if (live === undefined) return undefined;
-    const step = () =>
-      event.kind === "lost" ? this.#lostLine(contact, live, event.reason) : this.#received(contact, live, event.apdu);
-    const { leaving } = this.#dependencies;
-    const { systemTitle } = live.file.meter;
-    return oneStep({ live, systemTitle, leaving }, step, () => this.#drop(contact, live));
+  advance(request: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance | undefined> {
+    const { event } = request;
+    return this.#contacts.advance(request, caller, (live) =>
+      event.kind === "lost" ? this.#lostLine(live, event.reason) : this.#received(live, event.apdu),
+    );
   }
 
-  /** Drops contacts that nobody advances: the meter is asked anew. */
+  /** Ends contacts that nobody advances: the meter is asked anew. */
   sweep(): void {
-    for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
-      this.#abandon(handle, live);
+    this.#contacts.sweep();
   }
 
-  /** Drops the contacts of a caller that has gone. */
-  endOfCaller(name: string): void {
-    for (const [handle, live] of [...this.#contacts.entries()])
-      if (live.caller.name === name && !live.busy) this.#abandon(handle, live);
+  get ends(): ContactEnds {
+    return this.#contacts;
   }
 
-  closeAll(): void {
-    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
-  }
-
-  async #received(handle: string, live: LiveCount, apdu: Uint8Array): Promise<ContactAdvance> {
+  async #received(live: LiveCount, apdu: Uint8Array): Promise<ContactAdvance> {
     const { association, evidence } = live;
     evidence.received(apdu);
     if (!association.established) {
       // A meter that lets nobody in without keys shows nobody its counter.
-      if (association.take({ kind: "received", apdu })?.kind !== "established") return this.#counted(handle, live);
+      if (association.take({ kind: "received", apdu })?.kind !== "established") return this.#counted(live);
     } else {
       const shown = shownCounter(apdu);
       if (shown !== undefined) live.counter = Math.max(shown, live.counter ?? 0);
@@ -170,28 +154,24 @@ export class LeaseContacts {
     const [logicalName] = live.asked;
     // The security setup's own is asked for where the clients have none apart.
     if (logicalName === undefined || (logicalName === SETUP.logicalName && live.counter !== undefined))
-      return this.#counted(handle, live);
+      return this.#counted(live);
     const request = getRequest({ ...SETUP, logicalName });
     evidence.sent(request);
     return { kind: "send", step: STEP, apdu: request };
   }
 
-  async #lostLine(handle: string, live: LiveCount, reason: LostReason): Promise<ContactAdvance> {
+  async #lostLine(live: LiveCount, reason: LostReason): Promise<ContactAdvance> {
     const lost = this.#noteLost(live);
     // A meter that is not there at all is there for nobody, or so this caller says: its turn comes again.
     if (reason !== "unreachable") lost.silent += 1;
-    if (lost.silent >= MOST_SILENT || this.#isGivenUp(live.over)) return this.#counted(handle, live);
-    const { name } = live.caller;
-    const lines = lost.callers.get(name)?.lines ?? 0;
-    const milliseconds = Math.min(AGAIN_MILLISECONDS * 2 ** lines, LONGEST_MILLISECONDS);
-    lost.callers.set(name, { lines: lines + 1, until: this.#dependencies.now() + milliseconds });
-    return this.#close(handle, live, "wait", milliseconds);
+    if (lost.silent >= MOST_SILENT || this.#isGivenUp(live.over)) return this.#counted(live);
+    return this.#close(live, "wait", lost.callers.lost(live.caller.name, this.#dependencies.now()));
   }
 
-  async #counted(handle: string, live: LiveCount): Promise<ContactAdvance> {
+  async #counted(live: LiveCount): Promise<ContactAdvance> {
     const { file, over, evidence, caller, counter } = live;
     await this.#write(file, over, counter, evidence, caller);
-    return this.#close(handle, live, "reconnect", 0);
+    return this.#close(live, "reconnect", 0);
   }
 
   async #write(
@@ -202,8 +182,8 @@ export class LeaseContacts {
     caller: Caller,
   ): Promise<void> {
     const { sendCounters, leases } = this.#dependencies;
-    const { utility, island, systemTitle } = file.meter;
-    const place = { utility, island, systemTitle, setup: 0 };
+    const place = placeOf(file);
+    const { systemTitle } = place;
     const shown = counter === undefined ? {} : { counter };
     const read = { lease: over.lease, meter: systemTitle, ...shown, ours: await sendCounters.next(place) };
     await leases.count(read, place, evidence.summary(), caller);
@@ -223,28 +203,20 @@ export class LeaseContacts {
     const lost =
       before?.lease === over.lease
         ? before
-        : { lease: over.lease, since: this.#dependencies.now(), contacts: 0, silent: 0, callers: new Map() };
+        : { lease: over.lease, since: this.#dependencies.now(), contacts: 0, silent: 0, callers: new RestingCallers() };
     lost.contacts += 1;
     this.#lost.set(systemTitle, lost);
     return lost;
   }
 
-  /** Drops a contact that nobody brought to an end: it counts as one that came to nothing. */
-  #abandon(handle: string, live: LiveCount): void {
-    this.#noteLost(live);
-    this.#drop(handle, live);
-  }
-
-  #close(handle: string, live: LiveCount, next: "reconnect" | "wait", milliseconds: number): ContactAdvance {
-    this.#drop(handle, live);
+  #close(live: LiveCount, next: "reconnect" | "wait", milliseconds: number): ContactAdvance {
+    this.#contacts.end(live, "over");
     return { kind: "close", next, milliseconds, state: takeoverStateOf(live.file), step: STEP };
   }
+}
 
-  #drop(handle: string, { file }: LiveCount): void {
-    this.#contacts.remove(handle);
-    const { systemTitle } = file.meter;
-    if (this.#byMeter.get(systemTitle) === handle) this.#byMeter.delete(systemTitle);
-  }
+function placeOf({ meter: { utility, island, systemTitle } }: MeterFile): SetupPlace {
+  return { utility, island, systemTitle, setup: 0 };
 }
 
 /** Where a meter shows the counters of the clients that were lent: some count by client (IS 15959), the others by security setup. */

@@ -3,8 +3,8 @@ import { COUNTERS_PER_ASSOCIATION, sealApdu, systemTitleText } from "@meterkeep/
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
-import { Handles } from "../calls/handles.ts";
-import { oneStep } from "../calls/one-step.ts";
+import { BUSY_MILLISECONDS } from "../calls/meter-turns.ts";
+import { type ContactEnds, OpenContacts } from "../calls/open-contacts.ts";
 import { isPermitted, requireRight } from "../calls/required-right.ts";
 import { Answers } from "../conversation/answers.ts";
 import { Association } from "../conversation/association.ts";
@@ -13,23 +13,16 @@ import { Line } from "../conversation/line.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { type LocalLogs, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
-import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
 import { type SettledKeys, settledKeys } from "../takeover/settled-keys.ts";
 import { isInService, takeoverStateOf } from "../takeover/view.ts";
 import type { Leases } from "./leases.ts";
 import type { LentMeters } from "./lent-meters.ts";
 import { rotatedAt } from "./lent-rotation.ts";
 import { LogQuestions } from "./log-questions.ts";
+import { RestingCallers } from "./resting-callers.ts";
 import type { UnreadLog, UnreadLogs } from "./unread-logs.ts";
 
-/** A contact that nobody advances for so long is over. */
-const IDLE_MILLISECONDS = 120_000;
-const MOST_CONTACTS = 20_000;
-/** How soon another principal may ask again while a contact is under way. */
-const BUSY_MILLISECONDS = 5000;
-/** How soon a meter is asked again by whom its line was lost, longer each time. */
-const AGAIN_MILLISECONDS = 30_000;
-const LONGEST_MILLISECONDS = 3_600_000;
 /** How soon a meter is handed out again whose keys have not changed yet, or for which nobody came. */
 const LATER_MILLISECONDS = 60_000;
 const STEP = "local-session-log";
@@ -51,8 +44,9 @@ interface Readable {
   readonly unread: readonly (UnreadLog & { readonly rotatedAt: number })[];
 }
 
-interface LiveRead extends Readable {
+interface LiveRead extends Readable, Disposable {
   readonly caller: Caller;
+  readonly place: SetupPlace;
   readonly association: Association;
   readonly line: Line;
   readonly answers: Answers;
@@ -60,7 +54,6 @@ interface LiveRead extends Readable {
   readonly evidence: EvidenceHash;
   /** Its answers are written down: what is left is to say goodbye. */
   isRead: boolean;
-  busy: boolean;
 }
 
 /**
@@ -72,16 +65,21 @@ interface LiveRead extends Readable {
  */
 export class LogContacts {
   readonly #dependencies: LogContactDependencies;
-  readonly #contacts = new Handles<LiveRead>();
-  /** Handle of the contact of a meter; empty while it is being opened. */
-  readonly #byMeter = new Map<string, string>();
-  /** Who lost how many lines to a meter, and is not to ask again before when. */
-  readonly #lost = new Map<string, Map<string, { readonly lines: number; readonly until: number }>>();
+  readonly #contacts: OpenContacts<LiveRead>;
+  /** Who lost lines to a meter. */
+  readonly #lost = new Map<string, RestingCallers>();
   /** Meters that were looked at for a caller or handed out to it, and until when they are not again: for others they are. */
   readonly #resting = new Map<string, number>();
 
   constructor(dependencies: LogContactDependencies) {
     this.#dependencies = dependencies;
+    this.#contacts = new OpenContacts({
+      ...dependencies,
+      // Who begins many and brings none to an end counts as losing many.
+      onEnd: ({ place, caller }, ended) => {
+        if (ended !== "over") this.#again(place.systemTitle, caller);
+      },
+    });
   }
 
   /** Meters whose logs this caller may read now. */
@@ -101,71 +99,41 @@ export class LogContacts {
 
   /** A contact that asks for the log; undefined where there is nothing to ask, or not now. */
   async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact | undefined> {
-    const { now } = this.#dependencies;
     const title = systemTitleText(meter);
     if (this.#isResting(title, caller)) return undefined;
     const readable = await this.#readable(title);
     if (readable === undefined) return undefined;
     await requireRight(caller, readable.file.meter, CONTACT, this.#dependencies);
-    const handle = this.#byMeter.get(title);
-    const running = handle === undefined ? undefined : this.#contacts.peek(handle);
-    const isInUse = handle === "" || now() - (this.#contacts.lastUsed(handle ?? "") ?? 0) < IDLE_MILLISECONDS;
-    if (handle !== undefined && isInUse && running?.caller.name !== caller.name)
+    const standing = this.#contacts.standing(title, caller);
+    if (standing === "in-use")
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: takeoverStateOf(readable.file) };
-    if (handle !== undefined && running !== undefined) {
-      this.#abandon(handle, running);
-      return undefined;
-    }
-    if (this.#contacts.size >= MOST_CONTACTS)
-      throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
-    this.#byMeter.set(title, "");
-    try {
-      return await this.#begin(title, readable, caller);
-    } finally {
-      if (this.#byMeter.get(title) === "") this.#byMeter.delete(title);
-    }
+    if (standing === "replaced") return undefined;
+    this.#contacts.requireRoom();
+    return this.#contacts.begin(title, caller, (keep) => this.#begin(readable, caller, keep));
   }
 
   /** Undefined where the contact is none of these. */
-  async advance(
-    { contact, event }: CustodianRequest<"advanceContact">,
-    caller: Caller,
-  ): Promise<ContactAdvance | undefined> {
-    const live = this.#contacts.find(contact, caller, this.#dependencies.now());
-    if (live === undefined) return undefined;
-    const step = () => (event.kind === "lost" ? this.#end(contact, live) : this.#received(contact, live, event.apdu));
-    const { leaving } = this.#dependencies;
-    const { systemTitle } = live.file.meter;
-    return oneStep({ live, systemTitle, leaving }, step, () => this.#drop(contact, live));
+  advance(request: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance | undefined> {
+    const { event } = request;
+    return this.#contacts.advance(request, caller, (live) =>
+      event.kind === "lost" ? this.#end(live) : this.#received(live, event.apdu),
+    );
   }
 
-  /** Drops contacts that nobody advances: the meter is asked anew. */
+  /** Ends contacts that nobody advances: the meter is asked anew. */
   sweep(): void {
     const { now, unreadLogs } = this.#dependencies;
-    for (const [handle, live] of this.#contacts.idleSince(now() - IDLE_MILLISECONDS)) this.#abandon(handle, live);
+    this.#contacts.sweep();
     for (const [title, until] of this.#resting) if (until <= now()) this.#resting.delete(title);
     for (const title of this.#lost.keys()) if (unreadLogs.of(title, now()).length === 0) this.#lost.delete(title);
   }
 
-  /** Ends the contact of a meter that leaves: its keys and counters go with it. */
-  endOf(title: string): void {
-    const handle = this.#byMeter.get(title) ?? "";
-    const live = this.#contacts.peek(handle);
-    if (live !== undefined) this.#drop(handle, live);
-  }
-
-  /** Drops the contacts of a caller that has gone. */
-  endOfCaller(name: string): void {
-    for (const [handle, live] of [...this.#contacts.entries()])
-      if (live.caller.name === name && !live.busy) this.#abandon(handle, live);
-  }
-
-  closeAll(): void {
-    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
+  get ends(): ContactEnds {
+    return this.#contacts;
   }
 
   #isResting(title: string, { name }: Caller): boolean {
-    return (this.#lost.get(title)?.get(name)?.until ?? 0) > this.#dependencies.now();
+    return this.#lost.get(title)?.isResting(name, this.#dependencies.now()) ?? false;
   }
 
   /** A meter that is with nobody, has settled keys, and had others when it was lent. */
@@ -190,7 +158,7 @@ export class LogContacts {
     }
   }
 
-  async #begin(title: string, readable: Readable, caller: Caller): Promise<NextContact> {
+  async #begin(readable: Readable, caller: Caller, keep: (live: LiveRead) => string): Promise<NextContact> {
     const { vault, committer, clientTitle, random, now } = this.#dependencies;
     const { file, keys, logs, unread } = readable;
     const { meter } = file;
@@ -202,15 +170,19 @@ export class LogContacts {
     const working = workingKeys(...(secrets as [(typeof secrets)[0], (typeof secrets)[0]]));
     const association = Association.secured(meter, facts, working, clientTitle(meter.utility), random);
     const { utility, island, systemTitle } = meter;
-    const line = new Line(this.#dependencies, { utility, island, systemTitle, setup: 0 }, keys.GUEK, file);
+    const place = { utility, island, systemTitle, setup: 0 };
+    const line = new Line(this.#dependencies, place, keys.GUEK, file);
     const answers = new Answers(association, line);
     const live: LiveRead = {
       ...readable,
-      ...{ caller, association, line, answers },
+      ...{ caller, place, association, line, answers },
       questions: new LogQuestions(logs),
       evidence: new EvidenceHash(),
       isRead: false,
-      busy: false,
+      [Symbol.dispose]: () => {
+        association[Symbol.dispose]();
+        line[Symbol.dispose]();
+      },
     };
     try {
       const { GUEK, GAK } = keys;
@@ -222,34 +194,33 @@ export class LogContacts {
       const effect = association.take({ kind: "associate", invocationCounter: first });
       if (effect?.kind !== "send") throw new CallRefusal("custodian-failed", "the association has nothing to send");
       live.evidence.sent(effect.apdu);
-      const contact = this.#contacts.add(live, now());
-      this.#byMeter.set(title, contact);
+      const contact = keep(live);
       const { managementClientSap: clientSap, serverSap } = facts;
       return { kind: "connect", contact, clientSap, serverSap, step: STEP, apdu: effect.apdu };
     } catch (error) {
-      dispose(live);
+      live[Symbol.dispose]();
       throw error;
     }
   }
 
-  async #received(handle: string, live: LiveRead, octets: Uint8Array): Promise<ContactAdvance> {
+  async #received(live: LiveRead, octets: Uint8Array): Promise<ContactAdvance> {
     const { association, answers, questions, evidence } = live;
     evidence.received(octets);
-    if (live.isRead) return this.#end(handle, live);
+    if (live.isRead) return this.#end(live);
     if (!association.established) {
       const effect = association.take({ kind: "received", apdu: octets });
       if (effect?.kind === "send") return sent(live, effect.apdu);
-      if (effect?.kind !== "established") return this.#end(handle, live);
+      if (effect?.kind !== "established") return this.#end(live);
       answers.begin(effect.serverCounters);
     } else {
       const plain = answers.open(octets);
-      if (plain === undefined || !questions.take(plain, this.#dependencies.now())) return this.#end(handle, live);
+      if (plain === undefined || !questions.take(plain, this.#dependencies.now())) return this.#end(live);
     }
-    return this.#ask(handle, live);
+    return this.#ask(live);
   }
 
   /** Asks what is next, or writes down what came of all and says goodbye. */
-  async #ask(handle: string, live: LiveRead): Promise<ContactAdvance> {
+  async #ask(live: LiveRead): Promise<ContactAdvance> {
     const { association, line, answers, questions } = live;
     const invocationCounter = await line.take(1);
     const plain = questions.next(this.#dependencies.now());
@@ -261,7 +232,7 @@ export class LogContacts {
     await this.#write(live);
     live.isRead = true;
     const release = association.take({ kind: "release", invocationCounter });
-    return release?.kind === "send" ? sent(live, release.apdu) : this.#end(handle, live);
+    return release?.kind === "send" ? sent(live, release.apdu) : this.#end(live);
   }
 
   async #write({ file, unread, questions, caller }: LiveRead): Promise<void> {
@@ -276,14 +247,14 @@ export class LogContacts {
   }
 
   /** The contact is over; one that came to nothing is made again, later each time by whom it was lost. */
-  async #end(handle: string, live: LiveRead): Promise<ContactAdvance> {
+  async #end(live: LiveRead): Promise<ContactAdvance> {
     const { committer, files, now } = this.#dependencies;
     const { systemTitle } = live.file.meter;
     const { isRead, evidence, caller } = live;
     const closed = { step: STEP, isRead, ...evidence.summary() };
     await committer.submit({ entries: [entry(live, now(), "lease-contact-closed", closed)] });
     const milliseconds = isRead ? 0 : this.#again(systemTitle, caller);
-    this.#drop(handle, live);
+    this.#contacts.end(live, "over");
     const file = (await files.load(systemTitle)) ?? live.file;
     const next = isRead ? "done" : "wait";
     return { kind: "close", next, milliseconds, state: takeoverStateOf(file), step: STEP };
@@ -291,35 +262,15 @@ export class LogContacts {
 
   /** @returns after how many milliseconds this caller may ask again: for others its turn is what it was. */
   #again(title: string, { name }: Caller): number {
-    const callers = this.#lost.get(title) ?? new Map<string, { readonly lines: number; readonly until: number }>();
-    const lines = callers.get(name)?.lines ?? 0;
-    const milliseconds = Math.min(AGAIN_MILLISECONDS * 2 ** lines, LONGEST_MILLISECONDS);
-    this.#lost.set(title, callers.set(name, { lines: lines + 1, until: this.#dependencies.now() + milliseconds }));
-    return milliseconds;
-  }
-
-  /** Drops a contact that nobody brought to an end: who begins many counts as losing many. */
-  #abandon(handle: string, live: LiveRead): void {
-    this.#again(live.file.meter.systemTitle, live.caller);
-    this.#drop(handle, live);
-  }
-
-  #drop(handle: string, live: LiveRead): void {
-    this.#contacts.remove(handle);
-    const { systemTitle } = live.file.meter;
-    if (this.#byMeter.get(systemTitle) === handle) this.#byMeter.delete(systemTitle);
-    dispose(live);
+    const callers = this.#lost.get(title) ?? new RestingCallers();
+    this.#lost.set(title, callers);
+    return callers.lost(name, this.#dependencies.now());
   }
 }
 
 function sent(live: LiveRead, apdu: Uint8Array): ContactAdvance {
   live.evidence.sent(apdu);
   return { kind: "send", step: STEP, apdu };
-}
-
-function dispose({ association, line }: LiveRead): void {
-  association[Symbol.dispose]();
-  line[Symbol.dispose]();
 }
 
 function entry(

@@ -216,6 +216,7 @@ export async function openCustodyIn(
   const sender = senderWhenWanted(vault, store.installation);
   const leases = new Leases({ ...conversation, store, authority, lentMeters, unreadLogs, sender });
   const logContacts = new LogContacts({ ...conversation, unreadLogs, lentMeters, leases });
+  const leaseContacts = new LeaseContacts({ ...conversation, lentMeters, leases });
   const contacts = new Contacts({
     ...conversation,
     leases,
@@ -224,6 +225,7 @@ export async function openCustodyIn(
     pace,
     agreeing: (file) => agreeingWith({ ...conversation, clientKeys, identities }, file),
   });
+  const contactKinds = [contacts, enrolmentContacts, leaseContacts, logContacts];
   const sessions = new Sessions(
     {
       ...conversation,
@@ -257,9 +259,7 @@ export async function openCustodyIn(
     leaving: conversation.leaving,
     sendCounters: conversation.sendCounters,
     end: async (title) => {
-      contacts.endOf(title);
-      enrolmentContacts.endOf(title);
-      logContacts.endOf(title);
+      await Promise.all(contactKinds.map(({ ends }) => ends.endOf(title)));
       await sessions.endOf(title, "the meter leaves");
     },
     sender,
@@ -281,7 +281,6 @@ export async function openCustodyIn(
     feed,
     now,
   });
-  const leaseContacts = new LeaseContacts({ ...conversation, lentMeters, leases });
   await secondStorage.makeGood({
     ledger,
     rotations: store.rotations,
@@ -386,10 +385,7 @@ export async function openCustodyIn(
       committer,
       keeper,
       bursts,
-      contacts,
-      enrolmentContacts,
-      leaseContacts,
-      logContacts,
+      contacts: contactKinds,
       sessions,
       uploads,
       backups,

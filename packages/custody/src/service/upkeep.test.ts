@@ -8,21 +8,12 @@ test("what the PKI cannot do now, since a token is away or a revocation is stuck
   const away = new Error("no token answers");
   const part = (name: string) =>
     new Proxy({}, { get: (_, method) => async () => void done.push(`${name}.${String(method)}`) });
-  const names = ["opened", "secondStorage", "bursts", "contacts", "enrolmentContacts", "sessions", "uploads"];
-  const others = [
-    "backups",
-    "rotations",
-    "enrolments",
-    "removals",
-    "foreignWatch",
-    "leases",
-    "leaseContacts",
-    "documents",
-    "logContacts",
-  ];
+  const names = ["opened", "secondStorage", "bursts", "sessions", "uploads"];
+  const others = ["backups", "rotations", "enrolments", "removals", "foreignWatch", "leases", "documents"];
   const pki = { tend: () => Promise.reject(away), onFailure: (error: unknown) => void failures.push(error) };
   const parts = {
     ...Object.fromEntries([...names, ...others].map((name) => [name, part(name)])),
+    contacts: ["takeovers", "logs"].map(part),
     keeper: { state: {} },
     pki,
     now: () => 0,
@@ -36,6 +27,8 @@ test("what the PKI cannot do now, since a token is away or a revocation is stuck
     "secondStorage.tend",
     "opened.tend",
     "documents.tend",
+    "takeovers.sweep",
+    "logs.sweep",
   ])
     assert.ok(done.includes(wanted), wanted);
 });

@@ -2,13 +2,11 @@ import { LedgerError, type LedgerKeeper } from "@meterkeep/ledger";
 import type { DocumentKeeper } from "../authority/document-keeper.ts";
 import type { Backups } from "../backup/backups.ts";
 import type { SecondStorage } from "../backup/second-storage.ts";
-import type { EnrolmentContacts } from "../enrolment/contacts.ts";
+import type { ContactKind } from "../calls/open-contacts.ts";
 import type { Enrolments } from "../enrolment/enrolments.ts";
 import type { Removals } from "../enrolment/removals.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
-import type { LeaseContacts } from "../lease/lease-contacts.ts";
 import type { Leases } from "../lease/leases.ts";
-import type { LogContacts } from "../lease/log-contacts.ts";
 import type { ForeignWatch } from "../ledger/foreign-watch.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import type { LedgerPatrol } from "../ledger/patrol.ts";
@@ -17,7 +15,6 @@ import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Uploads } from "../shipment/uploads.ts";
 import type { GroupCommitter } from "../store/committer.ts";
-import type { Contacts } from "../takeover/contacts.ts";
 import type { OpenedVault } from "../vault/open-vault.ts";
 import type { Custody } from "./custody.ts";
 
@@ -28,10 +25,8 @@ export interface UpkeepParts {
   readonly committer: Pick<GroupCommitter, "submit" | "close">;
   readonly keeper: Pick<LedgerKeeper, "state" | "checkpoint" | "halt">;
   readonly bursts: Pick<EntryBursts, "sweep">;
-  readonly contacts: Pick<Contacts, "endOfCaller" | "sweep" | "closeAll">;
-  readonly enrolmentContacts: Pick<EnrolmentContacts, "endOfCaller" | "sweep" | "closeAll">;
-  readonly leaseContacts: Pick<LeaseContacts, "endOfCaller" | "sweep" | "closeAll">;
-  readonly logContacts: Pick<LogContacts, "endOfCaller" | "sweep" | "closeAll">;
+  /** Contacts with meters, whatever they are for. */
+  readonly contacts: readonly ContactKind[];
   readonly sessions: Pick<Sessions, "endOfCaller" | "sweep" | "closeAll">;
   readonly uploads: Pick<Uploads, "sweep" | "closeAll">;
   readonly backups: Pick<Backups, "sweep" | "closeAll">;
@@ -54,7 +49,7 @@ const RULES_MILLISECONDS = 10_000;
 /** What custody does by itself: what happens when a caller has gone, every few seconds, and when it closes. */
 export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "patrol" | "close"> {
   const { opened, secondStorage, committer, keeper, bursts, now } = parts;
-  const { contacts, enrolmentContacts, leaseContacts, logContacts, sessions, uploads, backups } = parts;
+  const { contacts, sessions, uploads, backups } = parts;
   let rulesAt = Number.NEGATIVE_INFINITY;
   const lookAtRules = async (): Promise<void> => {
     if (now() - rulesAt < RULES_MILLISECONDS) return;
@@ -67,17 +62,10 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
   };
   return {
     gone: async (name) => {
-      contacts.endOfCaller(name);
-      enrolmentContacts.endOfCaller(name);
-      leaseContacts.endOfCaller(name);
-      logContacts.endOfCaller(name);
-      await sessions.endOfCaller(name);
+      await Promise.all([...contacts.map(({ ends }) => ends), sessions].map((open) => open.endOfCaller(name)));
     },
     sweep: async () => {
-      contacts.sweep();
-      enrolmentContacts.sweep();
-      leaseContacts.sweep();
-      logContacts.sweep();
+      for (const kind of contacts) kind.sweep();
       await sessions.sweep();
       await uploads.sweep();
       await bursts.sweep();
@@ -110,10 +98,7 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
       closing.defer(() => opened.close());
       closing.defer(() => secondStorage.close());
       closing.defer(() => committer.close());
-      contacts.closeAll();
-      enrolmentContacts.closeAll();
-      leaseContacts.closeAll();
-      logContacts.closeAll();
+      await Promise.all(contacts.map(({ ends }) => ends.closeAll()));
       await sessions.closeAll();
       await uploads.closeAll();
       await backups.closeAll();

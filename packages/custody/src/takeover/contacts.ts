@@ -4,10 +4,10 @@ import type { SecretKey } from "@meterkeep/dlms-node";
 import type { LedgerDraft } from "@meterkeep/ledger";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
-import { Handles } from "../calls/handles.ts";
-import { BUSY_MILLISECONDS, MeterTurns } from "../calls/meter-turns.ts";
-import { oneStep } from "../calls/one-step.ts";
+import { BUSY_MILLISECONDS } from "../calls/meter-turns.ts";
+import type { ContactEnds } from "../calls/open-contacts.ts";
 import { requireRight } from "../calls/required-right.ts";
+import { TurnedContacts } from "../calls/turned-contacts.ts";
 import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
@@ -38,10 +38,6 @@ import { secretClientOf } from "./secret-client.ts";
 import { keptKeys, prepareTransfer } from "./transfer.ts";
 import { canBeTakenOver, isInService, journalOf, takeoverOutcome, takeoverState } from "./view.ts";
 
-/** A contact that nobody advances for so long is over. */
-const IDLE_MILLISECONDS = 120_000;
-const MOST_CONTACTS = 20_000;
-
 /** What takeovers need beyond any conversation. */
 export interface ContactDependencies extends ConversationDependencies, Pick<StepDependencies, "keyCache"> {
   readonly pace: Pace;
@@ -54,6 +50,7 @@ export interface ContactDependencies extends ConversationDependencies, Pick<Step
 }
 
 type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
+type Keep = (live: LiveContact) => string;
 
 /**
  * Runs takeovers and rotations: the machine decides, this does. Before any octet leaves, the journal that the machine gave, the keys
@@ -63,71 +60,39 @@ type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: 
  */
 export class Contacts {
   readonly #dependencies: ContactDependencies;
-  readonly #contacts = new Handles<LiveContact>();
-  /** Handle of the contact of a meter. */
-  readonly #byMeter = new Map<string, string>();
-  /** Meters somebody is being answered about: two askers must not start from one journal. */
-  readonly #asking = new Set<string>();
-  readonly #turns: MeterTurns;
+  readonly #contacts: TurnedContacts<LiveContact>;
 
   constructor(dependencies: ContactDependencies) {
     this.#dependencies = dependencies;
-    this.#turns = new MeterTurns(dependencies.now);
+    this.#contacts = new TurnedContacts(dependencies);
   }
 
-  async next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {
+  next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {
     const title = systemTitleText(meter);
-    if (this.#asking.has(title)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
-    this.#asking.add(title);
-    try {
-      return await this.#next(title, caller);
-    } finally {
-      this.#asking.delete(title);
-    }
+    return this.#contacts.begin(title, caller, (keep) => this.#next(title, caller, keep));
   }
 
-  async advance({ contact, event }: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance> {
-    const live = this.#contacts.find(contact, caller, this.#dependencies.now());
-    if (live === undefined)
-      throw new CallRefusal("contact-unknown", "no such contact is open for this principal: ask for the next one");
-    const step = async () => {
-      if (event.kind === "lost") return this.#happened(contact, live, live.lost(event.reason));
-      const advance = await this.#received(contact, live, event.apdu);
-      if (advance.kind === "send") this.#turns.goesOn(live.place.systemTitle);
-      return advance;
-    };
-    const { leaving } = this.#dependencies;
-    return oneStep({ live, systemTitle: live.place.systemTitle, leaving }, step, () => this.#drop(contact, live));
+  async advance(request: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance> {
+    const advance = await this.#contacts.advance(request, caller, {
+      received: (live, apdu) => this.#received(live, apdu),
+      lost: (live, reason) => this.#happened(live, live.lost(reason)),
+    });
+    if (advance !== undefined) return advance;
+    throw new CallRefusal("contact-unknown", "no such contact is open for this principal: ask for the next one");
   }
 
-  /** Drops contacts that nobody advances; their journals say all that is needed. */
+  /** @see TurnedContacts.sweep */
   sweep(): void {
-    for (const [handle, live] of this.#contacts.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS))
-      this.#drop(handle, live);
-    this.#turns.sweep();
+    this.#contacts.sweep();
   }
 
-  /** Ends the contact of a meter that leaves. */
-  endOf(title: string): void {
-    const handle = this.#byMeter.get(title);
-    const live = handle === undefined ? undefined : this.#contacts.peek(handle);
-    if (handle !== undefined && live !== undefined) this.#drop(handle, live);
+  get ends(): ContactEnds {
+    return this.#contacts.ends;
   }
 
-  /** Drops the contacts of a caller that has gone: whoever comes next goes on from their journals. */
-  endOfCaller(name: string): void {
-    for (const [handle, live] of [...this.#contacts.entries()])
-      if (live.caller.name === name && !live.busy) this.#drop(handle, live);
-  }
-
-  closeAll(): void {
-    for (const [handle, live] of [...this.#contacts.entries()]) this.#drop(handle, live);
-  }
-
-  async #next(title: string, caller: Caller): Promise<NextContact> {
+  async #next(title: string, caller: Caller, keep: Keep): Promise<NextContact> {
     const { files } = this.#dependencies;
-    if (this.#contacts.size >= MOST_CONTACTS)
-      throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
+    this.#contacts.requireRoom();
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     await requireRight(caller, file.meter, "configure", this.#dependencies);
@@ -136,16 +101,12 @@ export class Contacts {
     const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
     if (!canBeTakenOver(file.meter) || !isInService(file.meter) || (isOver && openRotation(file) === undefined))
       return { kind: "nothing", state: state() };
-    if (!this.#turns.mayBegin(title, caller.name))
-      return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() };
-    const handle = this.#byMeter.get(title);
-    const running = handle === undefined ? undefined : this.#contacts.peek(handle);
-    if (handle !== undefined && running !== undefined) this.#letGo(handle, running);
-    return this.#turns.taking(title, caller.name, () => this.#goOn(file, isOver, caller));
+    const busy = (): NextContact => ({ kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() });
+    return this.#contacts.taking(title, caller, busy, () => this.#goOn(file, isOver, caller, keep));
   }
 
   /** What comes next of a meter of which something is wanted. */
-  async #goOn(file: MeterFile, isOver: boolean, caller: Caller): Promise<NextContact> {
+  async #goOn(file: MeterFile, isOver: boolean, caller: Caller, keep: Keep): Promise<NextContact> {
     const { now } = this.#dependencies;
     const { journal, record } = journalOf(file);
     const carrier = caller.role === "depot" ? "depot" : "head-end";
@@ -155,7 +116,7 @@ export class Contacts {
     const [asked, ...effects] = this.#step(rules, going.journal, { kind: "contact-asked", at: now(), carrier });
     const exchange = effects.find(isExchange);
     if (exchange === undefined) return this.#notNow(file, asked, going.record, effects);
-    return this.#begin(file, asked, going.record, effects, exchange, caller, agreeing);
+    return this.#begin(file, asked, going.record, effects, exchange, caller, agreeing, keep);
   }
 
   /** The journal of a rotation that is about to begin. */
@@ -200,6 +161,7 @@ export class Contacts {
     exchange: Exchange,
     caller: Caller,
     agreeing: Agreeing | undefined,
+    keep: Keep,
   ): Promise<NextContact> {
     const { now } = this.#dependencies;
     const facts = meterFacts(file.meter.profile);
@@ -231,8 +193,7 @@ export class Contacts {
       // A password goes to the meter in clear: whoever carries it has it from then on.
       const lent = isLent ? [contactEntry(live, now(), CARRIED_KINDS.lent, { key: secret.key })] : [];
       const apdu = await this.#perform(live, journal, effects, exchange, [opened, ...lent]);
-      const contact = this.#contacts.add(live, now());
-      this.#byMeter.set(systemTitle, contact);
+      const contact = keep(live);
       const clientSap =
         secret?.key.client ?? (associate === undefined ? facts.publicClientSap : facts.managementClientSap);
       return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: exchange.step, apdu };
@@ -268,7 +229,7 @@ export class Contacts {
     );
   }
 
-  async #received(handle: string, live: LiveContact, apdu: Uint8Array): Promise<ContactAdvance> {
+  async #received(live: LiveContact, apdu: Uint8Array): Promise<ContactAdvance> {
     const outcome = live.receive(apdu);
     switch (outcome.kind) {
       case "send":
@@ -277,7 +238,7 @@ export class Contacts {
       case "ask":
         return { kind: "send", step: stepOf(live.journal), apdu: await this.#ask(live, outcome.request) };
       case "agreed":
-        return this.#agreed(handle, live, outcome.master);
+        return this.#agreed(live, outcome.master);
       case "event":
         // The public client's association is part of reading the counter.
         if (live.awaited.kind === "counter" && outcome.event.kind === "associated") {
@@ -286,14 +247,14 @@ export class Contacts {
           return { kind: "send", step: stepOf(live.journal), apdu: request };
         }
         if (outcome.event.kind === "associated") await this.#dependencies.leases.answered(live.line, live.caller);
-        return this.#happened(handle, live, outcome.event);
+        return this.#happened(live, outcome.event);
       default:
         return outcome satisfies never;
     }
   }
 
   /** Keeps a master that was agreed on, durable and in escrow, before the machine hears of it. */
-  async #agreed(handle: string, live: LiveContact, master: SecretKey): Promise<ContactAdvance> {
+  async #agreed(live: LiveContact, master: SecretKey): Promise<ContactAdvance> {
     const { vault, escrow, now } = this.#dependencies;
     const { version } = live.journal.agreement as NonNullable<Journal["agreement"]>;
     using secret = master;
@@ -301,7 +262,7 @@ export class Contacts {
     const entries = [contactEntry(live, now(), "master-agreed", { version })];
     await commitStep(this.#dependencies, live, { journal: live.journal, effects: [], entries, prepared });
     await escrow.append(prepared.records);
-    return this.#happened(handle, live, { kind: "master-agreed", version });
+    return this.#happened(live, { kind: "master-agreed", version });
   }
 
   async #ask(live: LiveContact, request: AttributeName): Promise<Uint8Array> {
@@ -312,13 +273,13 @@ export class Contacts {
   }
 
   /** Lets the machine decide and does what it wants. */
-  async #happened(handle: string, live: LiveContact, event: Happened): Promise<ContactAdvance> {
+  async #happened(live: LiveContact, event: Happened): Promise<ContactAdvance> {
     const at = this.#dependencies.now();
     const [journal, ...effects] = this.#step(live, live.journal, { ...event, at } as TakeoverEvent);
     const prepare = effects.find((effect): effect is Effect<"prepare"> => effect.kind === "prepare");
     if (prepare !== undefined) {
       await this.#prepare(live, journal, effects, prepare);
-      return this.#happened(handle, live, { kind: "prepared" });
+      return this.#happened(live, { kind: "prepared" });
     }
     const exchange = effects.find(isExchange);
     if (exchange !== undefined) {
@@ -330,7 +291,7 @@ export class Contacts {
     const body = { step: close.step, next: close.next, ...live.evidence.summary() };
     const entries = [contactEntry(live, at, `${kindOf(journal)}-contact-closed`, body)];
     await commitStep(this.#dependencies, live, { journal, effects, entries, prepared: undefined });
-    this.#drop(handle, live);
+    this.#contacts.over(live);
     const state: TakeoverState = takeoverState(live, journal, true);
     return { kind: "close", next: close.next, milliseconds: close.milliseconds, state, step: close.step };
   }
@@ -395,17 +356,6 @@ export class Contacts {
     const apdu = await beginExchange(vault, live, exchange, first, prepared);
     live.evidence.sent(apdu);
     return apdu;
-  }
-
-  #drop(handle: string, live: LiveContact): void {
-    this.#letGo(handle, live);
-    this.#turns.over(live.place.systemTitle);
-  }
-
-  #letGo(handle: string, live: LiveContact): void {
-    this.#contacts.remove(handle);
-    if (this.#byMeter.get(live.place.systemTitle) === handle) this.#byMeter.delete(live.place.systemTitle);
-    live[Symbol.dispose]();
   }
 }
 

@@ -69,8 +69,6 @@ export class LiveContact {
   /** Keys that are durable and in escrow, and are sent next. */
   prepared: PreparedTransfer | undefined;
   awaited: Awaited = { kind: "association" };
-  /** One event at a time. */
-  busy = false;
   readonly #agreeing: Agreeing | undefined;
   readonly #identity = new Map<IdentityFact, string>();
   #answered = false;

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LeavingMeters } from "../departure/leaving-meters.ts";
+import { caller } from "../testing/test-custody.ts";
+import { type Ended, type OpenContact, OpenContacts } from "./open-contacts.ts";
+
+const [ONE, OTHER] = [caller("head-end"), caller("depot")];
+const MINUTE = 60_000;
+
+/** Contacts with one meter, and what becomes of them. */
+function bench() {
+  const seen: string[] = [];
+  const clock = { now: 0 };
+  const contacts = new OpenContacts<OpenContact>({
+    now: () => clock.now,
+    leaving: new LeavingMeters(),
+    onEnd: (_, ended) => void seen.push(ended),
+  });
+  return {
+    clock,
+    seen,
+    contacts,
+    open: (by = ONE, before: Promise<unknown> = Promise.resolve()) =>
+      contacts.begin("M", by, async (keep) => {
+        await before;
+        const live = { caller: by, place: { systemTitle: "M" }, [Symbol.dispose]: () => void seen.push("wiped") };
+        return { contact: keep(live) };
+      }),
+    /** A step that goes on until it is let go. */
+    step: (open: { readonly contact: string }, by = ONE) => {
+      const held = Promise.withResolvers<void>();
+      const over = contacts.advance(open, by, async () => {
+        await held.promise;
+        seen.push("stepped");
+        return "octets";
+      });
+      return { letGo: held.resolve, fails: held.reject, over };
+    },
+  };
+}
+
+for (const [what, end, ended] of [
+  ["its meter leaves", ({ contacts }) => contacts.endOf("M"), "over"],
+  ["its caller goes", ({ contacts }) => contacts.endOfCaller(ONE.name), "abandoned"],
+  ["all are closed", ({ contacts }) => contacts.closeAll(), "over"],
+] as const satisfies readonly (readonly [string, (of: ReturnType<typeof bench>) => Promise<void>, Ended])[])
+  test(`where ${what} in the midst of a step nobody finds the contact any more, and its keys are wiped after the step`, async () => {
+    const made = bench();
+    const { contacts, seen } = made;
+    const open = await made.open();
+    const { letGo, over } = made.step(open);
+    const ending = end(made).then(() => seen.push("ended"));
+    assert.equal(await contacts.advance(open, ONE, async () => "more"), undefined);
+    assert.equal(contacts.standing("M", ONE), "in-use", "nothing else is begun with its meter");
+    assert.deepEqual(seen, []);
+    letGo();
+    assert.equal(await over, "octets");
+    await ending;
+    assert.deepEqual(seen, ["stepped", "wiped", ended, "ended"]);
+    assert.equal(contacts.of("M"), undefined);
+  });
+
+test("a contact in a step is neither swept nor begun anew, and whoever carries its octets has the whole time after it", async () => {
+  const made = bench();
+  const { contacts, seen } = made;
+  const open = await made.open();
+  const { letGo, over } = made.step(open);
+  made.clock.now += 5 * MINUTE;
+  contacts.sweep();
+  assert.deepEqual([contacts.standing("M", ONE), contacts.standing("M", OTHER)], ["in-use", "in-use"]);
+  await assert.rejects(
+    contacts.advance(open, ONE, async () => "beside it"),
+    { code: "meter-busy" },
+  );
+  letGo();
+  assert.equal(await over, "octets");
+  made.clock.now += 2 * MINUTE;
+  contacts.sweep();
+  assert.deepEqual(seen, ["stepped"]);
+  made.clock.now += 1;
+  contacts.sweep();
+  assert.deepEqual(seen, ["stepped", "wiped", "abandoned"]);
+});
+
+test("a contact whose step fails is over, once, whatever else has ended it", async () => {
+  const made = bench();
+  const { fails, over } = made.step(await made.open());
+  const gone = made.contacts.endOfCaller(ONE.name);
+  fails(new Error("the journal cannot be written"));
+  await assert.rejects(over, /cannot be written/);
+  await gone;
+  assert.deepEqual(made.seen, ["wiped", "abandoned"]);
+});
+
+test("a contact that was being opened when its end came is none, and none is opened once all are closed", async () => {
+  const made = bench();
+  const held = Promise.withResolvers<void>();
+  const opening = assert.rejects(made.open(ONE, held.promise), { code: "contact-unknown" });
+  const gone = made.contacts.endOfCaller(ONE.name);
+  held.resolve();
+  await Promise.all([opening, gone]);
+  assert.equal(made.contacts.of("M"), undefined);
+  await made.contacts.closeAll();
+  await assert.rejects(made.open(), { code: "custodian-closing" });
+});
