@@ -4,7 +4,7 @@ import type { NextContact } from "@meterkeep/api/custodian";
 const HELD_MILLISECONDS = 120_000;
 /** How soon whoever waits for a contact of another's asks again. */
 export const BUSY_MILLISECONDS = 5000;
-/** So long after it was to ask again its place among those who wait is kept. */
+/** So long after it was to ask again its place among those who wait is kept, and no longer: it may never come. */
 const LATE_MILLISECONDS = 15_000;
 
 interface Holder {
@@ -17,8 +17,8 @@ interface Holder {
 
 interface Turn {
   holder: Holder | undefined;
-  /** Until when the place of each is kept who waits, by name, in the order in which they asked first. */
-  readonly waiting: Map<string, number>;
+  /** Who waits and comes before others meanwhile, by name, in the order in which they asked first. */
+  readonly waiting: Map<string, { readonly from: number; readonly until: number }>;
 }
 
 /**
@@ -40,9 +40,9 @@ export class MeterTurns {
     const isHeld = isBusy || this.#isHeld(turn);
     if (isHeld && turn.holder?.name === name) return !isBusy;
     const now = this.#now();
-    const [first] = [...turn.waiting].find(([, until]) => until > now) ?? [];
+    const [first] = [...turn.waiting].find(([, { from, until }]) => from <= now && now < until) ?? [];
     if (!isHeld && (first === undefined || first === name)) return true;
-    turn.waiting.set(name, now + BUSY_MILLISECONDS + LATE_MILLISECONDS);
+    turn.waiting.set(name, { from: now, until: now + BUSY_MILLISECONDS + LATE_MILLISECONDS });
     return false;
   }
 
@@ -55,9 +55,12 @@ export class MeterTurns {
     } finally {
       if (next?.kind === "connect") this.#begun(title, name);
       else this.over(title);
-      // Whoever is put off waits for as long as it is told to: who is the quicker then is no matter.
-      if (next?.kind === "wait")
-        this.#turnOf(title).waiting.set(name, this.#now() + next.milliseconds + LATE_MILLISECONDS);
+      // Whoever is put off has its place when the time is over: who is the quicker then is no matter. Until then others hear from the journal
+      // what there is to wait for, which may be hours, or nothing any more.
+      if (next?.kind === "wait") {
+        const from = this.#now() + next.milliseconds;
+        this.#turnOf(title).waiting.set(name, { from, until: from + LATE_MILLISECONDS });
+      }
     }
   }
 
@@ -79,7 +82,7 @@ export class MeterTurns {
   sweep(): void {
     const now = this.#now();
     for (const [title, turn] of this.#turns) {
-      for (const [name, until] of turn.waiting) if (until <= now) turn.waiting.delete(name);
+      for (const [name, { until }] of turn.waiting) if (until <= now) turn.waiting.delete(name);
       if (turn.holder === undefined && turn.waiting.size === 0) this.#turns.delete(title);
     }
   }

@@ -115,6 +115,34 @@ test("turns are in the order of asking, and of who does not come the place is no
   })();
 });
 
+test("whoever is put off by the journal keeps nobody from it meanwhile, and comes first once the time is over, for as long as it is waited for", async () => {
+  let now = 0;
+  const turns = new MeterTurns(() => now);
+  const ask = async (name: string, milliseconds?: number) => {
+    if (!turns.mayBegin("M", name)) return "busy";
+    const next = milliseconds === undefined ? { kind: "connect" } : { kind: "wait", milliseconds };
+    return (await turns.taking("M", name, async () => next as never))["kind"];
+  };
+  const HOUR = 60 * MINUTE;
+  assert.equal(await ask("A", HOUR), "wait");
+  now += 1;
+  assert.equal(await ask("B", HOUR - 1), "wait", "what the journal says, and not that A waits");
+  now = HOUR;
+  assert.equal(await ask("B"), "busy", "A was to come first");
+  assert.equal(await ask("A"), "connect");
+  turns.over("M");
+  assert.equal(await ask("B", HOUR), "wait");
+  // What there was to wait for is over before its time, and whoever waits for it has gone.
+  now += MINUTE;
+  turns.sweep();
+  assert.equal(await ask("A"), "connect");
+  turns.over("M");
+  now = 2 * HOUR;
+  assert.equal(await ask("A"), "busy");
+  now += 15_000;
+  assert.equal(await ask("A"), "connect", "B has not come");
+});
+
 test("whoever begins a contact anew in place of its own keeps the meter no longer by what goes on in that", async () => {
   let now = 0;
   const turns = new MeterTurns(() => now);
