@@ -19,7 +19,7 @@ export const openSessionRequest = record({
   purpose: oneOf(SESSION_PURPOSES),
   /** `global` unless given. */
   ciphering: c.optional(oneOf(SESSION_CIPHERINGS)),
-  /** Somebody waits for what it brings: what opens and ends it waits for no others to share a commit. */
+  /** Somebody waits for what it brings: what opens and ends it waits for no others to share a commit, unless its caller has hurried too many. */
   awaited: c.optional(c.boolean),
 });
 export const openSessionResponse = record({

@@ -40,6 +40,8 @@ interface Shared {
   readonly kept: KeptKeys;
   readonly evidence: OctetPlaces;
   readonly canWait: boolean;
+  /** Whether a caller may hurry one more. */
+  readonly mayHurry: (caller: Caller) => boolean;
 }
 
 /** A session whose opening stands in the ledger: its AARQ, or why there is none, so that it has to be closed. */
@@ -56,12 +58,11 @@ type BegunSession =
 /** Begins a session with a meter whose keys are settled. What it throws has left no entry of an opening. */
 export async function beginSession(
   dependencies: OpeningDependencies & Shared,
-  { purpose, ciphering, awaited: isAwaited = false }: CustodianRequest<"openSession">,
+  { purpose, ciphering, awaited = false }: CustodianRequest<"openSession">,
   caller: Caller,
   title: string,
 ): Promise<BegunSession> {
   const { files, vault, committer, random, now, clientTitle, keeping, budget } = dependencies;
-  const canWait = dependencies.canWait && !isAwaited;
   const file = await files.load(title);
   if (file === undefined) throw unknownMeter(title);
   const place = placeOf(file);
@@ -70,6 +71,8 @@ export async function beginSession(
   const { GUEK, GAK, isProven } = settledKeys(file);
   if (purpose === "read") dependencies.lentMeters.requireNotLent(title, now());
   await budget.spendOnSession(caller, place);
+  const isAwaited = awaited && dependencies.mayHurry(caller);
+  const canWait = dependencies.canWait && !isAwaited;
   const facts = meterFacts(file.meter.profile);
   const isDedicated = ciphering === "dedicated";
   const client = clientTitle(place.utility);

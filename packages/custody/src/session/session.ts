@@ -12,7 +12,7 @@ export interface Session {
   readonly place: SetupPlace;
   readonly purpose: CustodianRequest<"openSession">["purpose"];
   readonly keyVersion: number;
-  /** Somebody waits for what it brings. */
+  /** Somebody waits for what it brings, and its caller has not hurried too many: its end shares no commit either. */
   readonly isAwaited: boolean;
   /** The change of keys that brought them has proven that those before are dead. */
   readonly isProven: boolean;

@@ -13,6 +13,7 @@ import { Counts } from "../calls/counts.ts";
 import { Handles } from "../calls/handles.ts";
 import { type Opening, Openings } from "../calls/openings.ts";
 import { isPermitted } from "../calls/required-right.ts";
+import { type BucketSize, TokenBuckets } from "../calls/token-bucket.ts";
 import { EVIDENCE_PLACE_BYTES } from "../evidence/evidence-hash.ts";
 import { OctetPlaces } from "../memory/octet-places.ts";
 import { keepWindows } from "../records/kept-windows.ts";
@@ -29,6 +30,12 @@ import { asCallRefusal, asRefused, failureOf, sessionUnknown } from "./session-r
 
 /** With more sessions open than this, what opens and ends them waits for others to share a commit. */
 const SHARING_SESSIONS = 8;
+
+/**
+ * Sessions whose openings and ends wait for nobody, since somebody waits for what they bring: a caller may have so many at once, and so
+ * many more a second. Those beyond wait as all others do, some milliseconds: no head-end makes each commit its own.
+ */
+export const HURRIED_SESSIONS: BucketSize = { burst: 32, perSecond: 8 };
 
 /** A session that nobody uses for so long is closed. */
 export const IDLE_MILLISECONDS = 5 * 60_000;
@@ -58,11 +65,14 @@ export class Sessions {
   /** Openings under way, by principal. */
   readonly #opening = new Counts();
   readonly #openings = new Openings();
+  /** By principal: what one hurries is nothing to the others. */
+  readonly #hurried: TokenBuckets;
 
   constructor(dependencies: SessionDependencies, budget: SealBudget, critical: CriticalPort) {
     this.#dependencies = dependencies;
     this.#budget = budget;
     this.#critical = critical;
+    this.#hurried = new TokenBuckets(HURRIED_SESSIONS, dependencies.now);
     const counters = this.#counters.bind(this);
     this.#sealing = new Sealing({ budget, critical, bursts: dependencies.bursts, now: dependencies.now, counters });
   }
@@ -90,7 +100,9 @@ export class Sessions {
     caller: Caller,
     opening: Opening,
   ): Promise<CustodianResponse<"openSession">> {
-    const shared = { budget: this.#budget, kept: this.#kept, evidence: this.#evidence, canWait: this.#areMany };
+    const mayHurry = ({ name }: Caller) => this.#hurried.take(name, 1);
+    const common = { budget: this.#budget, kept: this.#kept, evidence: this.#evidence };
+    const shared = { ...common, canWait: this.#areMany, mayHurry };
     const begun = await beginSession({ ...this.#dependencies, ...shared }, request, caller, opening.title);
     const { session: open, failure } = begun;
     if (failure !== undefined) {
@@ -232,6 +244,7 @@ export class Sessions {
   /** Closes what nobody has used for long. */
   async sweep(): Promise<void> {
     this.#budget.sweep();
+    this.#hurried.sweep();
     const idle = this.#sessions.idleSince(this.#dependencies.now() - IDLE_MILLISECONDS);
     for (const [handle, session] of idle) await this.#end(handle, session, "abandoned");
   }
