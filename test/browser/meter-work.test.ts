@@ -247,25 +247,49 @@ test("an approver settles by keyboard what a rule disputes: chosen, looked at fi
      from quality_readings where utility_id = $1 and island_id = $2 group by 1, 2, meter_id`,
     [...scope.place],
   );
+  const another = (rule: string, days: number, minutes: number) =>
+    pool.query(
+      `insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at,
+         found_at, severity, confidence, disputes, sentence, data)
+       select utility_id, island_id, $3, 'meter', meter_id::text, meter_id, min(at) - make_interval(days => $4, mins => $5),
+         max(at) - make_interval(days => $4), now(), 'alert', 1, true, 'Another.', '{}'
+       from quality_readings where utility_id = $1 and island_id = $2 group by 1, 2, meter_id`,
+      [...scope.place, rule, days, minutes],
+    );
   const { cookie } = await server.person("Otto", ["approver"]);
   await using browser = await openBrowser({ locale: "en-GB", viewport: SIZES["at a desk"] });
   const { page, complaints } = await openPage(browser, cookie);
   const panel = page.locator("section[aria-labelledby=disputes-title]");
   await panel.getByText("Its clock was an hour fast.").waitFor();
+  // Of long ago, and found later: the page shows so many, says how many more there are, and leads to them.
+  for (let n = 0; n < 9; n += 1) await another("P-1", 100 + 10 * n, 1);
+  await page.reload();
+  await panel.getByText("Another.").nth(7).waitFor();
+  assert.equal(await panel.getByText("Its clock was an hour fast.").count(), 0);
+  await press(page, /^Show more, 2 older/);
+  await panel.getByText("Its clock was an hour fast.").waitFor();
+  assert.equal(await panel.getByText("Another.").count(), 9);
+  assert.equal(await panel.getByRole("button", { name: /^Show more/ }).count(), 0);
   await page
     .getByRole("row", { name: /230\.1.*/ })
     .getByText("disputed")
     .waitFor();
-  await press(page, /^Choose/);
+  await press(page, /^Choose : P-8|^Choose: P-8/);
   assert.equal(await panel.getByRole("button", { name: "Look first" }).isDisabled(), true, "a reason is given first");
   await panel.getByLabel("Why it is so").focus();
   await page.keyboard.type("the clock was seen to");
   await press(page, /^Look first/);
   await panel.getByText(/20 rows of power quality would be accepted, of 1 dispute\./).waitFor();
   await accessible(page);
+  // Something has come since: it is looked at again, and nothing was settled.
+  await another("P-14", 0, 1);
   await press(page, /^Accept these values/);
-  await panel.getByText(/20 rows of power quality are accepted, of 1 dispute\./).waitFor();
-  await panel.getByText("Otto accepted: the clock was seen to").waitFor();
+  await panel
+    .getByText(/nothing was settled\. .*20 rows of power quality would be accepted, of 2 disputes\./)
+    .waitFor();
+  await press(page, /^Accept these values/);
+  await panel.getByText(/20 rows of power quality are accepted, of 2 disputes\./).waitFor();
+  await panel.getByText("Otto accepted: the clock was seen to").first().waitFor();
   await page
     .getByRole("row", { name: /230\.1.*/ })
     .getByText("accepted")

@@ -30,6 +30,7 @@ export const HEADEND_ERROR_CODES = [
   "campaign-unknown",
   "campaign-not-so",
   "dispute-unknown",
+  "dispute-changed",
   "quarantine-unknown",
   "quarantine-not-releasable",
   "same-person",

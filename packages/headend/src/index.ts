@@ -14,7 +14,7 @@ export { HEADEND_MIGRATIONS } from "./database/migrations.ts";
 export { openScope, type Scope } from "./database/scope.ts";
 export { firstRow, rows, type Sql, type SqlPool } from "./database/sql.ts";
 export { refreshStatistics } from "./database/statistics.ts";
-export { type SettledMeter, settleDisputes } from "./dispute/settle.ts";
+export { type RecordSettled, type SettledMeter, settleDisputes } from "./dispute/settle.ts";
 export { codeOf, HEADEND_ERROR_CODES, HeadEndError, type HeadEndErrorCode } from "./errors.ts";
 export { ChangedMeters } from "./event/changed-meters.ts";
 export { EventHub, type EventLine, type EventSink, type EventWatcher, type SentEvent } from "./event/event-hub.ts";

@@ -28,6 +28,7 @@ export function registerDispute(program: Command, terminal: Terminal): void {
       .requiredOption("--reason <text>", "why, for the ledger")
       .option("--rule <id>", "only what findings of this rule dispute, such as P-8")
       .option("--dry-run", "say what it would change, and change nothing")
+      .option("--digest <text>", "of the dry run that was looked at: what has changed since is refused")
       .action(async (titles: string[], options: SettleOptions) => {
         const { settle } = await import("../dispute/run.ts");
         await settle(`${verdict}ed`, titles, options, terminal);

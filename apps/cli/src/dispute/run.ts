@@ -16,6 +16,7 @@ export interface SettleOptions extends OperatorOptions {
   readonly reason: string;
   readonly rule?: string;
   readonly dryRun?: boolean;
+  readonly digest?: string;
 }
 
 const MOST_LISTED = 1000;
@@ -27,12 +28,13 @@ export async function listDisputes(
 ): Promise<void> {
   const query = {
     limit: MOST_LISTED,
+    disputes: "true",
     ...(meter === undefined ? {} : { meter: meter.toUpperCase() }),
     ...(rule === undefined ? {} : { rule }),
   };
-  const { findings } = await runningServer(state, terminal).call("plausibility", { query });
-  const listed = findings.filter(({ disputes, standing }) => disputes && (all || standing === "disputed"));
-  const isCut = findings.length === MOST_LISTED;
+  const { findings, older } = await runningServer(state, terminal).call("plausibility", { query });
+  const listed = findings.filter(({ standing }) => all || standing === "disputed");
+  const isCut = older > 0;
   await write(terminal.stdout, json === true ? `${JSON.stringify(listed)}\n` : disputesText(listed, isCut));
 }
 
@@ -45,10 +47,10 @@ export function disputesText(listed: readonly PlausibilityFindingView[], isCut: 
     return isCut
       ? `Nothing in dispute that nobody has settled was found. ${older}`
       : "No finding disputes anything that nobody has settled.\n";
-  const lines = listed.map(({ rule, meter, about, from, to, standing, decision, sentence }) => [
+  const lines = listed.map(({ rule, meter, about, from, to, stretches, standing, decision, sentence }) => [
     rule,
     meter ?? about,
-    `${from} to ${to}`,
+    `${from} to ${to}${stretches === undefined ? "" : `, ${stretches.length} parts of it`}`,
     standing,
     decision === undefined ? sentence : `${sentence} ${decision.by} ${decision.verdict}: ${decision.reason}`,
   ]);
@@ -59,22 +61,24 @@ export function disputesText(listed: readonly PlausibilityFindingView[], isCut: 
 export async function settle(
   verdict: "accepted" | "rejected",
   titles: readonly string[],
-  { state, json, from, to, reason, rule, dryRun = false }: SettleOptions,
+  { state, json, from, to, reason, rule, dryRun = false, digest }: SettleOptions,
   terminal: Terminal,
 ): Promise<void> {
   const meters = titles.map((title) => title.toUpperCase());
-  const body = { verdict, meters, from, to, reason, dryRun, ...(rule === undefined ? {} : { rule }) };
+  const chosen = { ...(rule === undefined ? {} : { rule }), ...(digest === undefined ? {} : { digest }) };
+  const body = { verdict, meters, from, to, reason, dryRun, ...chosen };
   const settled = await runningServer(state, terminal).call("settleDisputes", { body });
   await write(terminal.stdout, json === true ? `${JSON.stringify(settled)}\n` : settledText(settled));
 }
 
 /** What a settlement changes, meter by meter. */
-function settledText({ verdict, dryRun, meters }: SettledDisputes): string {
+export function settledText({ verdict, dryRun, digest, meters }: SettledDisputes): string {
   const lines = meters.map(({ meter, label, intervals, registers, powerQuality, disputes }) => [
     meter,
     label,
     ...[disputes, intervals, registers, powerQuality].map(String),
   ]);
   const heads = ["Meter", "Name", "Disputes", "Intervals", "Registers", "Power quality"];
-  return `${columns(heads, lines)}${dryRun ? `Nothing was changed: without --dry-run these values are ${verdict}.` : `These values are ${verdict}.`}\n`;
+  const next = `Nothing was changed. With --digest in place of --dry-run these values are ${verdict}, and no others:\n  --digest ${digest}`;
+  return `${columns(heads, lines)}${dryRun ? next : `These values are ${verdict}.`}\n`;
 }

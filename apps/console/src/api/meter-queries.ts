@@ -7,7 +7,7 @@ import type {
   PlausibilityView,
   QualityView,
 } from "@meterkeep/api";
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { getJson } from "./request.ts";
 
 /** What can be done with meters: it changes with the version of the server only. */
@@ -46,11 +46,20 @@ export const powerQualityQuery = (systemTitle: string) =>
     queryFn: ({ signal }) => getJson<QualityView>(`/meters/${systemTitle}/power-quality?limit=144`, signal),
   });
 
-/** What rules found about a meter, and what somebody has decided about it. */
+/** So many findings are shown at once. */
+const DISPUTES_PAGE = 8;
+
+/** What disputes values of a meter, and what somebody has decided about it: the newest first, a page behind the other. */
 export const disputesQuery = (systemTitle: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["disputes", systemTitle],
-    queryFn: ({ signal }) => getJson<PlausibilityView>(`/plausibility?meter=${systemTitle}&limit=200`, signal),
+    queryFn: ({ signal, pageParam }) =>
+      getJson<PlausibilityView>(
+        `/plausibility?meter=${systemTitle}&disputes=true&limit=${DISPUTES_PAGE}${pageParam === undefined ? "" : `&before=${pageParam}`}`,
+        signal,
+      ),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: ({ findings, older }: PlausibilityView) => (older > 0 ? findings.at(-1)?.number : undefined),
   });
 
 /** What was asked for of a meter that is to leave; asked for again while people sign elsewhere. */

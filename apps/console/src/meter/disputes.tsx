@@ -1,25 +1,27 @@
 /** What the meter said and is in dispute: what rules found, what somebody has decided, and, for approvers, the decision. */
 import type { PlausibilityFindingView, SettledDisputes } from "@meterkeep/api";
-import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { disputesQuery, powerQualityQuery } from "../api/meter-queries.ts";
 import { meQuery, plausibilityQuery, profileQuery, readingsQuery } from "../api/queries.ts";
-import { postJson } from "../api/request.ts";
+import { postJson, RequestError } from "../api/request.ts";
 import { counted } from "../format/quantity.ts";
 import { DataTable } from "../shell/data-table.tsx";
 import { Failure } from "../shell/failure.tsx";
 import { Panel } from "../shell/panel.tsx";
+import { ShowMore } from "../shell/show-more.tsx";
 import { TextField } from "../shell/text-field.tsx";
 import { steppedUp } from "../sign-in/step-up.ts";
 import "../work/work.css";
 
-const ROWS = 8;
-
 export function Disputes({ systemTitle }: { systemTitle: string }) {
   const { data: me } = useSuspenseQuery(meQuery);
-  const { data, error, refetch } = useQuery(disputesQuery(systemTitle));
+  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(
+    disputesQuery(systemTitle),
+  );
   const [chosen, setChosen] = useState<PlausibilityFindingView>();
-  const findings = data?.findings.filter(({ disputes }) => disputes) ?? [];
+  const findings = data?.pages.flatMap((page) => page.findings) ?? [];
+  const older = data?.pages.at(-1)?.older ?? 0;
   const maySettle = me.scopes.includes("release");
   if (error !== null) return <Failure error={error} retry={() => void refetch()} />;
   if (data === undefined || (findings.length === 0 && !maySettle)) return null;
@@ -33,13 +35,14 @@ export function Disputes({ systemTitle }: { systemTitle: string }) {
           columns={["Rule", "Time", "Stands", "Finding", ...(maySettle ? ["Decide"] : [])]}
           inset
         >
-          {findings.slice(0, ROWS).map((finding) => (
-            <tr key={`${finding.rule} ${finding.from}`}>
+          {findings.map((finding) => (
+            <tr key={finding.number}>
               <th scope="row" title={finding.words}>
                 {finding.rule}
               </th>
               <td>
                 {finding.from.slice(0, 16)} to {finding.to.slice(0, 16)}
+                {finding.stretches === undefined ? "" : `, ${counted(finding.stretches.length, "part")} of it`}
               </td>
               <td>{finding.standing}</td>
               <td>
@@ -65,8 +68,13 @@ export function Disputes({ systemTitle }: { systemTitle: string }) {
           ))}
         </DataTable>
       )}
+      {hasNextPage ? (
+        <ShowMore show={() => void fetchNextPage()} isFetching={isFetchingNextPage}>
+          Show more, {older} older
+        </ShowMore>
+      ) : null}
       {maySettle ? (
-        <Settle key={`${chosen?.rule} ${chosen?.from}`} systemTitle={systemTitle} from={chosen?.from} to={chosen?.to} />
+        <Settle key={chosen?.number} systemTitle={systemTitle} from={chosen?.from} to={chosen?.to} />
       ) : findings.some(({ standing }) => standing === "disputed") ? (
         <p className="panel-body dim">Somebody with the role approver decides about it (page People).</p>
       ) : null}
@@ -86,19 +94,25 @@ function Settle({ systemTitle, from = "", to = "" }: SettleProps) {
   const [span, setSpan] = useState({ from, to });
   const [verdict, setVerdict] = useState<SettledDisputes["verdict"]>("accepted");
   const [reason, setReason] = useState("");
-  const post = (dryRun: boolean) =>
+  const post = (how: { readonly dryRun: true } | { readonly digest: string }) =>
     steppedUp(() =>
       postJson<SettledDisputes>("/disputes/settle", {
         verdict,
         meters: [systemTitle],
         ...span,
         reason: reason.trim(),
-        dryRun,
+        ...how,
       }),
     );
-  const looked = useMutation({ mutationFn: () => post(true) });
+  const looked = useMutation({ mutationFn: () => post({ dryRun: true }) });
   const settled = useMutation({
-    mutationFn: () => post(false),
+    mutationFn: (digest: string) => post({ digest }),
+    // What is there now is looked at again: nobody decides about what was not on the page.
+    onError: (error) => {
+      if (!hasChanged(error)) return;
+      looked.mutate();
+      void queries.invalidateQueries({ queryKey: disputesQuery(systemTitle).queryKey });
+    },
     onSuccess: () => {
       looked.reset();
       const changed: readonly (readonly unknown[])[] = [
@@ -118,13 +132,15 @@ function Settle({ systemTitle, from = "", to = "" }: SettleProps) {
     looked.reset();
     settled.reset();
   };
-  const error = looked.error ?? settled.error;
+  const changed = hasChanged(settled.error);
+  const error = looked.error ?? (changed ? null : settled.error);
   const isOpen = span.from !== "" && span.to !== "" && reason.trim() !== "";
   return (
     <form
       className="panel-body work-form"
       onSubmit={(event) => {
         event.preventDefault();
+        settled.reset();
         looked.mutate();
       }}
     >
@@ -165,18 +181,29 @@ function Settle({ systemTitle, from = "", to = "" }: SettleProps) {
           Look first
         </button>
         {looked.data === undefined ? null : (
-          <button type="button" className="button" disabled={settled.isPending} onClick={() => settled.mutate()}>
+          <button
+            type="button"
+            className="button"
+            disabled={settled.isPending || looked.isPending}
+            onClick={() => settled.mutate(looked.data.digest)}
+          >
             {verdict === "accepted" ? "Accept these values" : "Reject these values"}
           </button>
         )}
       </div>
       <p aria-live="polite">
+        {changed ? "Something else is in dispute there now than you looked at; nothing was settled. " : ""}
         {looked.data === undefined ? "" : sentenceOf(looked.data, "would be")}
         {settled.data === undefined ? "" : sentenceOf(settled.data, "are")}
       </p>
       {error === null ? null : <Failure error={error} />}
     </form>
   );
+}
+
+/** Whether it was not settled since something else is there now than was looked at. */
+function hasChanged(error: unknown): boolean {
+  return error instanceof RequestError && error.code === "dispute-changed";
 }
 
 function sentenceOf({ verdict, meters }: SettledDisputes, verb: string): string {

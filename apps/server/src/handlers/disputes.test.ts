@@ -64,7 +64,14 @@ test("disputes of two meters are looked at, then settled by an approver who is n
     TITLES.map((title) => [title, 1, 0]),
   );
   assert.deepEqual(await decisive(), [], "it was looked at, and nothing more");
-  assert.equal((await settle(otto.cookie)).status, 200);
+  const unseen = await settle(otto.cookie);
+  assert.deepEqual([unseen.status, unseen.body.code], [400, "body-invalid"]);
+  const { digest } = tried.body;
+  const other = await settle(otto.cookie, { digest: digest.replace(/^2/, "1") });
+  assert.deepEqual([other.status, other.body.code], [409, "dispute-changed"]);
+  assert.match(other.body.detail ?? "", /meters: 1 then, 2 now\); look again/);
+  assert.deepEqual(await decisive(), []);
+  assert.equal((await settle(otto.cookie, { digest })).status, 200);
   assert.deepEqual(await decisive(), ["accepted"]);
   const { ledger, pool } = server.context;
   const entries = (await ledger.read(0, 1000)).filter(({ kind }) => kind === "dispute-settled");
@@ -90,7 +97,7 @@ test("disputes of two meters are looked at, then settled by an approver who is n
 test("a settlement of nothing, of no time or of too much is refused in words", async () => {
   const { cookie } = await server.person("Olga", ["approver"]);
   const refusal = async (more: object) => {
-    const body = { verdict: "rejected", meters: [TITLES[0]], ...SPAN, reason: "x", ...more };
+    const body = { verdict: "rejected", meters: [TITLES[0]], ...SPAN, reason: "x", digest: "x", ...more };
     const answer = await server.post("/api/v1/disputes/settle", body, { cookie });
     return [answer.status, ((await answer.json()) as Problem).code];
   };

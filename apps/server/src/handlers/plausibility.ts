@@ -1,5 +1,5 @@
 import { type DisputeSettlement, MOST_SETTLED_METER_DAYS } from "@meterkeep/api";
-import { DAY_MILLISECONDS, plausibilityView, type SettledMeter, settleDisputes } from "@meterkeep/headend";
+import { DAY_MILLISECONDS, plausibilityView, type RecordSettled, settleDisputes } from "@meterkeep/headend";
 import { loginOf } from "../http/login.ts";
 import type { Handlers } from "../http/mount.ts";
 import { ProblemError } from "../http/problem-error.ts";
@@ -11,34 +11,38 @@ const DEFAULT_LIMIT = 200;
 export function plausibilityHandlers(context: Context): Pick<Handlers, "plausibility" | "settleDisputes"> {
   const { pool, scope, inventory, clockOf, now } = context;
   return {
-    plausibility: async ({ query: { meter, rule, limit = DEFAULT_LIMIT } }) =>
+    plausibility: async ({ query: { meter, limit = DEFAULT_LIMIT, ...more } }) =>
       plausibilityView(
         pool,
         scope,
-        { meter: meter === undefined ? undefined : (await inventory.get(meter)).id, rule, limit },
+        { meter: meter === undefined ? undefined : (await inventory.get(meter)).id, rule: undefined, ...more, limit },
         (kind) => clockOf(kind).atSource(now()),
       ),
     settleDisputes: async ({ body, request }) => {
-      const { meters: titles, verdict, reason, rule, dryRun = false } = body;
+      const { meters: titles, verdict, reason, rule, dryRun = false, digest } = body;
       const [from, to] = spanOf(body);
+      if (!dryRun && digest === undefined)
+        throw new ProblemError(
+          "body-invalid",
+          "body/digest: settled is what somebody has looked at; name the digest of the dry run",
+        );
       const meters = [];
       for (const title of titles) meters.push(await inventory.get(title));
       const by = loginOf(request).name;
       const settlement = { verdict, from, to, reason, by, ...(rule === undefined ? {} : { rule }) };
-      const settled = await settleDisputes(pool, scope, meters, settlement, {
-        now,
-        ...(dryRun ? {} : { record: (changed: readonly Settled[]) => recordSettled(context, settlement, changed) }),
-      });
+      const record: RecordSettled = (changed) => recordSettled(context, settlement, changed);
+      const act = dryRun || digest === undefined ? {} : { act: { digest, record } };
+      const settled = await settleDisputes(pool, scope, meters, settlement, { now, ...act });
       return {
         verdict,
         dryRun,
-        meters: settled.map(({ meter: { title, label }, ...counts }) => ({ meter: title, label, ...counts })),
+        digest: settled.digest,
+        meters: settled.meters.map(({ meter: { title, label }, ...counts }) => ({ meter: title, label, ...counts })),
       };
     },
   };
 }
 
-type Settled = SettledMeter & { readonly findings: readonly number[] };
 type Recorded = Omit<Parameters<typeof settleDisputes>[3], "from" | "to"> & {
   readonly from: number;
   readonly to: number;
@@ -48,21 +52,23 @@ type Recorded = Omit<Parameters<typeof settleDisputes>[3], "from" | "to"> & {
 async function recordSettled(
   { ledger, scope, hub, now }: Context,
   { verdict, from, to, rule, reason, by }: Recorded,
-  settled: readonly Settled[],
+  settled: Parameters<RecordSettled>[0],
 ): Promise<readonly number[]> {
+  const [first] = settled;
+  if (first === undefined) return [];
+  const { meter } = first;
   const stretch = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
   const entries = await ledger.append(
-    ...settled.map(({ meter, findings, intervals, registers, powerQuality }) => ({
+    ...settled.map(({ meter: { title }, findings, intervals, registers, powerQuality }) => ({
       at: now(),
       kind: "dispute-settled",
       principal: by,
       utility: scope.utility,
       island: scope.island,
-      meter: meter.title,
+      meter: title,
       body: { verdict, ...stretch, rule: rule ?? "", reason, findings, intervals, registers, powerQuality },
     })),
   );
-  const [{ meter }] = settled as [Settled];
   const whose = settled.length === 1 ? meter.label : `${settled.length} meters`;
   const said = `${by} ${verdict} what ${whose} said from ${stretch.from} to ${stretch.to} and was in dispute: ${reason}`;
   const [last] = entries.slice(-1);

@@ -31,6 +31,7 @@ const HEADEND_PROBLEMS: Partial<Readonly<Record<HeadEndErrorCode, HttpProblemCod
   "campaign-unknown": "campaign-unknown",
   "campaign-not-so": "campaign-not-so",
   "dispute-unknown": "dispute-unknown",
+  "dispute-changed": "dispute-changed",
   "quarantine-unknown": "quarantine-unknown",
   "group-unknown": "group-unknown",
   "quarantine-not-releasable": "quarantine-not-releasable",

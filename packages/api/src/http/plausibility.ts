@@ -9,6 +9,8 @@ export const PlausibilityQuery = Type.Object(
   {
     meter: Type.Optional(SystemTitleText),
     rule: Type.Optional(Type.String({ maxLength: 16, description: "`P-1` to `P-17`, or `score`" })),
+    disputes: Type.Optional(Type.Boolean({ description: "Only what disputes values; all unless told" })),
+    before: Type.Optional(Type.Integer({ minimum: 1, description: "Findings with a lower number" })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: "200 unless given" })),
   },
   { additionalProperties: false },
@@ -16,12 +18,19 @@ export const PlausibilityQuery = Type.Object(
 export type PlausibilityQuery = Static<typeof PlausibilityQuery>;
 
 export const PlausibilityFindingView = Type.Object({
+  number: Type.Integer({ description: "Of this finding: later ones have higher numbers" }),
   rule: Type.String({ description: "`P-1` to `P-17` (docs/rules.md); `score`: its score is below 40" }),
   words: Type.String({ description: "What the rule expects" }),
   meter: Type.Optional(SystemTitleText),
   about: Type.String({ description: "The meter, the transformer, or what a cohort has in common" }),
   from: Timestamp,
   to: Timestamp,
+  stretches: Type.Optional(
+    Type.Array(Type.Object({ from: Timestamp, to: Timestamp }), {
+      description: "The parts of that time that it is about, where it is not all of it: behind `from`, up to `to`",
+    }),
+  ),
+  concerns: Type.Optional(words(["intervals", "registers", "quality"], "The rows that it is about; all where absent")),
   foundAt: Timestamp,
   severity: words(PLAUSIBILITY_SEVERITIES),
   confidence: Type.Number({ minimum: 0, maximum: 1 }),
@@ -58,6 +67,12 @@ export const DisputeSettlement = Type.Object(
     ),
     reason: PlainText({ minLength: 1, maxLength: 400 }),
     dryRun: Type.Optional(Type.Boolean({ description: "Only say what it would change" })),
+    digest: Type.Optional(
+      Type.String({
+        maxLength: 160,
+        description: "As the dry run that somebody has looked at said it. Needed unless this is one",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -66,6 +81,9 @@ export type DisputeSettlement = Static<typeof DisputeSettlement>;
 export const SettledDisputes = Type.Object({
   verdict: words(["accepted", "rejected"]),
   dryRun: Type.Boolean(),
+  digest: Type.String({
+    description: "Of all that is in dispute there and how it stands: to settle what was looked at, and nothing else",
+  }),
   meters: Type.Array(
     Type.Object({
       meter: SystemTitleText,
@@ -81,6 +99,7 @@ export type SettledDisputes = Static<typeof SettledDisputes>;
 
 export const PlausibilityView = Type.Object({
   findings: Type.Array(PlausibilityFindingView, { description: "The newest first" }),
+  older: Type.Integer({ description: "How many more there are: `before` is the number of the last of these" }),
   scores: Type.Array(
     Type.Object({
       meter: SystemTitleText,

@@ -81,8 +81,8 @@ test("MC-07, MC-10: a meter that is not believed takes one person more, and what
   const decide = (verdict: "accepted" | "rejected") =>
     pool.query(
       `insert into dispute_decisions (utility_id, island_id, meter_id, from_at, to_at, verdict, findings, contradictions,
-         decided_at, by_whom, reason, sequence)
-       select utility_id, island_id, meter_id, from_at - interval '1 hour', to_at, $1, array[finding_id], '{}', to_at, 'Otto',
+         seen_to, decided_at, by_whom, reason, sequence)
+       select utility_id, island_id, meter_id, from_at - interval '1 hour', to_at, $1, array[finding_id], '{}', 0, to_at, 'Otto',
          'seen to', 1 from plausibility_findings where rule = 'P-1'`,
       [verdict],
     );

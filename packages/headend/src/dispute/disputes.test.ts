@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { inTransaction } from "@meterkeep/postgres";
-import { writeFindings } from "../plausibility/write-findings.ts";
+import { plausibilityView } from "../plausibility/view.ts";
+import { trustScores, writeFindings } from "../plausibility/write-findings.ts";
 import { ChannelTable } from "../reading/channels.ts";
 import { type EvidenceRecord, NOTHING_READ, type ReadResult } from "../reading/result.ts";
 import { writeReadings } from "../reading/write.ts";
@@ -10,7 +11,8 @@ import { evidenceHash } from "../session/ladder.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
 import { qualityReadings } from "../view/power-quality.ts";
 import { profileReadings, registerReadings } from "../view/readings.ts";
-import { type RecordSettled, type Settlement, settleDisputes } from "./settle.ts";
+import { timeText } from "../view/time-text.ts";
+import { type RecordSettled, type SettledMeter, type Settlement, settleDisputes } from "./settle.ts";
 import { Standings } from "./standing.ts";
 
 const NOON = Date.parse("2026-11-21T12:00:00Z");
@@ -21,7 +23,7 @@ const BY = { reason: "the clock was seen to", by: "Otto" } as const;
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(8);
+  database = await openHeadEndDatabase(12);
   await database.pool.query("update trust set state = 'trusted'");
 });
 after(() => database[Symbol.asyncDispose]());
@@ -60,11 +62,19 @@ function find(meter: number, rule: "P-1" | "P-14", from: number, to: number) {
 
 const record: RecordSettled = async (settled) => settled.map((_, n) => 40 + n);
 
-function settle(meters: readonly number[], settlement: Omit<Settlement, "reason" | "by">, isDryRun = false) {
+type Asked = Omit<Settlement, "reason" | "by">;
+
+function look(meters: readonly number[], settlement: Asked) {
+  const chosen = meters.map((meter) => database.meters[meter]!);
+  return settleDisputes(database.pool, database.scope, chosen, { ...settlement, ...BY }, { now: () => NOON });
+}
+
+/** Settles what was looked at, or what there is now. */
+async function settle(meters: readonly number[], settlement: Asked, looked?: string) {
   const { pool, scope } = database;
   const chosen = meters.map((meter) => database.meters[meter]!);
-  const ports = { now: () => NOON, ...(isDryRun ? {} : { record }) };
-  return settleDisputes(pool, scope, chosen, { ...settlement, ...BY }, ports);
+  const act = { digest: looked ?? (await look(meters, settlement)).digest, record };
+  return (await settleDisputes(pool, scope, chosen, { ...settlement, ...BY }, { now: () => NOON, act })).meters;
 }
 
 /** How the rows of a meter stand, by quarter hour, and which of them decisions may use. */
@@ -176,14 +186,14 @@ test("a dry run of many meters counts what would stand otherwise and changes not
   await find(4, "P-1", 0, 2);
   await find(5, "P-1", 1, 2);
   const settlement = { verdict: "rejected", from: at(0), to: at(2) } as const;
-  const counts = (all: Awaited<ReturnType<typeof settle>>) =>
+  const counts = (all: readonly SettledMeter[]) =>
     all.map(({ intervals, registers, powerQuality, disputes }) => [intervals, registers, powerQuality, disputes]);
   const changes = [
     [2, 2, 2, 1],
     [1, 1, 1, 1],
     [0, 0, 0, 0],
   ];
-  assert.deepEqual(counts(await settle([4, 5, 6], settlement, true)), changes);
+  assert.deepEqual(counts((await look([4, 5, 6], settlement)).meters), changes);
   assert.deepEqual((await shown(4)).intervals, ["disputed", "disputed"]);
   assert.deepEqual(counts(await settle([4, 5, 6], settlement)), changes);
   assert.deepEqual((await shown(5)).intervals, ["actual", "rejected"]);
@@ -192,34 +202,35 @@ test("a dry run of many meters counts what would stand otherwise and changes not
     [[4, 5, 6].map((meter) => database.meters[meter]!.id)],
   );
   assert.deepEqual(rows.length, 2);
-  assert.deepEqual(counts(await settle([4], { ...settlement, verdict: "accepted" }, true)), [[2, 2, 2, 1]]);
+  assert.deepEqual(counts((await look([4], { ...settlement, verdict: "accepted" })).meters), [[2, 2, 2, 1]]);
 });
 
 test("what the ledger does not take is not settled", async () => {
   await store(7, [1]);
   await find(7, "P-1", 0, 1);
   const refuse = async () => Promise.reject(new Error("the ledger is away"));
+  const settlement = { verdict: "accepted", from: at(0), to: at(1) } as const;
+  const { digest } = await look([7], settlement);
   await assert.rejects(
     settleDisputes(
       database.pool,
       database.scope,
       [database.meters[7]!],
-      { verdict: "accepted", from: at(0), to: at(1), ...BY },
-      { now: () => NOON, record: refuse },
+      { ...settlement, ...BY },
+      { now: () => NOON, act: { digest, record: refuse } },
     ),
     /the ledger is away/,
   );
   assert.deepEqual((await shown(7)).intervals, ["disputed"]);
 });
 
-test("P-8: rows of power quality that a wrong clock has dated are disputed by themselves", async () => {
-  const { pool, scope } = database;
+test("P-8: rows of power quality that a wrong clock has dated are disputed by themselves", () => {
   const quality = new Standings(
     [{ finding: 1, concerns: "quality", from: at(0), to: at(2) }],
-    [{ from: at(0), to: at(1), verdict: "accepted", findings: new Set([1]), contradictions: new Set() }],
+    [{ from: at(0), to: at(1), verdict: "accepted", findings: new Set([1]), contradictions: new Set(), seenTo: 5 }],
   );
   assert.deepEqual(
-    [1, 2, 3].map((n) => [quality.at(at(n), "quality"), quality.at(at(n))]),
+    [1, 2, 3].map((n) => [quality.at(at(n), "quality", 5), quality.at(at(n), "intervals", 5)]),
     [
       ["accepted", "undisputed"],
       ["disputed", "undisputed"],
@@ -227,17 +238,122 @@ test("P-8: rows of power quality that a wrong clock has dated are disputed by th
     ],
   );
   assert.deepEqual(quality.stretches("quality"), [
-    { from: at(0), to: at(1), standing: "accepted" },
-    { from: at(1), to: at(2), standing: "disputed" },
+    { from: at(0), to: at(1), above: Number.NEGATIVE_INFINITY, upTo: 5, standing: "accepted" },
+    { from: at(0), to: at(1), above: 5, upTo: Number.POSITIVE_INFINITY, standing: "disputed" },
+    { from: at(1), to: at(2), above: Number.NEGATIVE_INFINITY, upTo: Number.POSITIVE_INFINITY, standing: "disputed" },
   ]);
-  // As a session has it: the same time was read before, by a clock that was right.
-  const meter = 6;
-  const misdated = [{ from: at(0), to: at(1), offsetSeconds: 3_600, isIncident: true, concerns: "quality" }] as const;
-  await store(meter, [], { misdated });
-  const { rows } = await qualityReadings(pool, scope, database.meters[meter]!, WINDOW);
+});
+
+const off = { offsetSeconds: 3_600, isIncident: true } as const;
+
+test("P-8: what is new with a session whose clock is off is disputed, of each kind of rows by itself, and nothing that lies between or was held", async () => {
+  const { pool, scope, meters } = database;
+  const meter = 8;
+  // Read before, by a clock that was right: the third and fourth quarter hour, and a register between two others.
+  await store(meter, [3, 4], { periodSeconds: 900 });
+  const energy = { obis: "1-0:1.8.0", unit: "Wh", value: 7 };
+  const between = { ...energy, at: at(6) - 60_000, evidence: evidence() };
+  await store(meter, [], { registers: [between] });
+  await store(meter, [1, 2, 3, 5, 6], {
+    registers: [{ ...energy, at: at(5), evidence: evidence() }],
+    periodSeconds: 900,
+    clockOff: { ...off, seenAt: at(7) },
+  });
+  assert.deepEqual((await shown(meter)).intervals, [
+    "disputed",
+    "disputed",
+    "actual",
+    "actual",
+    "disputed",
+    "disputed",
+  ]);
+  const { readings } = await registerReadings(pool, scope, meters[meter]!, { ...WINDOW, trust: "all" });
   assert.deepEqual(
-    rows.map(({ standing }) => standing),
-    ["disputed", "undisputed"],
+    readings.toReversed().map((one) => [(Date.parse(one.time) - NOON) / QUARTER, one.standing]),
+    [
+      [3, "undisputed"],
+      [4, "undisputed"],
+      [5, "disputed"],
+      [6 - 1 / 15, "undisputed"],
+    ],
   );
-  assert.deepEqual((await shown(meter)).registers, ["undisputed", "undisputed"]);
+  const { rows: quality } = await qualityReadings(pool, scope, meters[meter]!, WINDOW);
+  assert.deepEqual(
+    quality.map(({ standing }) => standing),
+    ["disputed", "disputed", "undisputed", "undisputed", "disputed", "disputed"],
+  );
+  const filter = { meter: meters[meter]!.id, rule: "P-8", limit: 9 };
+  const view = await plausibilityView(pool, scope, filter, () => at(8));
+  const told = (from: number, to: number) => ({ from: timeText(at(from) + 1), to: timeText(at(to)) });
+  assert.deepEqual(view.findings.map(({ stretches, from, to }) => stretches ?? [{ from, to }]).toReversed()[0], [
+    told(0, 2),
+    told(4, 6),
+  ]);
+});
+
+test("P-8: a second finding that begins with another is kept, and all of one session take from the score once", async () => {
+  const { pool, scope, meters } = database;
+  const meter = 9;
+  const { id } = meters[meter]!;
+  const misdated = [{ from: at(0), to: at(1), ...off }];
+  await store(meter, [], { misdated });
+  // A push says it once an interval; one that ends later is another.
+  await store(meter, [], { misdated: [...misdated, { from: at(0), to: at(3), ...off }] });
+  await store(meter, [1, 2, 3, 4]);
+  assert.deepEqual((await shown(meter)).intervals, ["disputed", "disputed", "disputed", "actual"]);
+  assert.equal((await trustScores(pool, scope, [id], at(4))).get(id), 100 - 25 * 0.5 ** (1 / 4 / 24 / 7));
+  // Values of five days, of three kinds, that came with one session.
+  const other = 10;
+  const days = [-4, -3, -2, -1, 0].map((day) => day * 96);
+  const clockOff = { ...off, seenAt: at(1) };
+  await store(other, days, { periodSeconds: 900, clockOff });
+  await store(other, days, { periodSeconds: 900, clockOff });
+  const { id: of } = meters[other]!;
+  assert.equal((await trustScores(pool, scope, [of], at(1))).get(of), 75);
+  const { findings } = await plausibilityView(pool, scope, { meter: of, rule: undefined, limit: 9 }, () => at(1));
+  assert.deepEqual(
+    findings.map(({ stretches }) => stretches?.length),
+    [5, 5, 5],
+  );
+  // On another day it is another look.
+  await store(other, [95], { periodSeconds: 900, clockOff: { ...off, seenAt: at(96) } });
+  const later = (await trustScores(pool, scope, [of], at(96))).get(of) ?? 0;
+  assert.ok(Math.abs(later - (75 - 25 * 0.5 ** (95 / 96 / 7))) < 0.01, String(later));
+});
+
+test("a settlement is about what was looked at: what has come since is refused, said and settled by nobody", async () => {
+  const meter = 11;
+  const settlement = { verdict: "accepted", from: at(0), to: at(4) } as const;
+  await store(meter, [1, 2]);
+  await find(meter, "P-1", 0, 4);
+  const { digest } = await look([meter], settlement);
+  assert.equal((await look([meter], { ...settlement, verdict: "rejected" })).digest, digest, "whatever is decided");
+  const refused = async (looked: string, message: RegExp) =>
+    assert.rejects(settle([meter], settlement, looked), { code: "dispute-changed", message });
+  // A value more, and a finding more.
+  await store(meter, [3]);
+  await refused(digest, /\(values: 6 then, 9 now\); look again/);
+  const { digest: next } = await look([meter], settlement);
+  await find(meter, "P-14", 1, 2);
+  await refused(next, /\(findings: 1 then, 2 now\)/);
+  await refused("", /meters: none then, 1 now/);
+  assert.deepEqual((await shown(meter)).intervals, ["disputed", "disputed", "disputed"]);
+  // Another time or another rule was looked at.
+  const { digest: wider } = await look([meter], { ...settlement, to: at(5) });
+  await refused(wider, /as many findings and values, and not the same/);
+  const { digest: last } = await look([meter], settlement);
+  assert.equal((await settle([meter], settlement, last))[0]?.intervals, 3);
+  const accepted = ["accepted", "accepted", "accepted"];
+  assert.deepEqual((await shown(meter)).intervals, accepted);
+  // What comes later was seen by nobody; of what is beside the findings nothing is in doubt.
+  await store(meter, [4, 5]);
+  assert.deepEqual(await shown(meter), {
+    intervals: [...accepted, "disputed", "actual"],
+    registers: [...accepted, "disputed", "undisputed"],
+    quality: [...accepted.map((one) => `${one} true`), "disputed false", "undisputed true"],
+    decisive: [1, 2, 3, 5],
+  });
+  const [again] = await settle([meter], settlement);
+  assert.deepEqual([again?.intervals, again?.registers, again?.powerQuality], [1, 1, 1]);
+  assert.deepEqual((await shown(meter)).decisive, [1, 2, 3, 4, 5]);
 });

@@ -4,7 +4,8 @@ import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { heldIntervals } from "../reading/held-intervals.ts";
-import type { Decision } from "./standing.ts";
+import { changesBetween, SettlementDigest, type StandingValue } from "./settlement-digest.ts";
+import type { Decision, Rows } from "./standing.ts";
 import { standingsOf } from "./standings-of.ts";
 
 /** What somebody decides about values in dispute. */
@@ -29,47 +30,62 @@ export interface SettledMeter {
   readonly disputes: number;
 }
 
+/** What a settlement changes, meter by meter. */
+export interface Settled {
+  readonly meters: readonly SettledMeter[];
+  /** Of all that was there to be decided, whatever is decided about it. */
+  readonly digest: string;
+}
+
 /** Writes settled meters to the ledger, before they count. @returns the number of each one's entry, in their order. */
 export type RecordSettled = (
   settled: readonly (SettledMeter & { readonly findings: readonly number[] })[],
 ) => Promise<readonly number[]>;
 
+/** How a settlement is carried out, after it was looked at. */
+export interface SettleAct {
+  /** What the dry run said that somebody has looked at. */
+  readonly digest: string;
+  readonly record: RecordSettled;
+}
+
 /**
- * Settles what is in dispute of meters in one go, or, without `record`, only says what that would change. Values stay as they
- * are: the decision stands beside them, with all that whoever decided could see. What is found later opens them again.
+ * Settles what is in dispute of meters in one go, or, without `act`, only says what that would change. Values stay as they
+ * are: the decision stands beside them, with all that whoever decided could see. What is found or comes later opens them again.
  *
- * @throws HeadEndError `dispute-unknown` where nothing is in dispute that could be settled so.
+ * @throws HeadEndError `dispute-unknown` where nothing is in dispute that could be settled so; `dispute-changed` where it is not
+ *   what the dry run of that digest has said.
  */
 export async function settleDisputes(
   pool: SqlPool,
   scope: Scope,
   meters: readonly SettledMeter["meter"][],
   settlement: Settlement,
-  { now, record }: { now(): number; readonly record?: RecordSettled },
-): Promise<readonly SettledMeter[]> {
+  { now, act }: { now(): number; readonly act?: SettleAct },
+): Promise<Settled> {
   return inTransaction(pool, async (sql) => {
     // What arrives meanwhile is in neither count.
     await sql.query("set transaction isolation level repeatable read");
     await sql.query("savepoint before_decisions");
+    const seen = new SettlementDigest(settlement);
     const settled: (SettledMeter & Seen)[] = [];
-    for (const meter of meters) settled.push(await decide(sql, scope, meter, settlement, now()));
+    for (const meter of meters) settled.push(await decide(sql, scope, meter, settlement, now(), seen));
     const changed = settled.filter(({ disputes }) => disputes > 0);
     // What was written to count what it changes has no entry yet.
     await sql.query("rollback to before_decisions");
-    if (record !== undefined) {
+    const digest = seen.text();
+    if (act !== undefined) {
       if (changed.length === 0)
         throw new HeadEndError("dispute-unknown", "nothing that these meters said in that time is in dispute so");
-      const entries = await record(changed);
+      if (act.digest !== digest) throw new HeadEndError("dispute-changed", changesBetween(act.digest, digest));
+      const entries = await act.record(changed);
       for (const [at, one] of changed.entries())
         await insert(sql, scope, one.meter, settlement, one, now(), entries[at] as number);
     }
-    return settled.map(({ meter, intervals, registers, powerQuality, disputes }) => ({
-      meter,
-      intervals,
-      registers,
-      powerQuality,
-      disputes,
+    const counts = settled.map(({ meter, intervals, registers, powerQuality, disputes }) => ({
+      ...{ meter, intervals, registers, powerQuality, disputes },
     }));
+    return { meters: counts, digest };
   });
 }
 
@@ -77,6 +93,8 @@ export async function settleDisputes(
 interface Seen {
   readonly findings: readonly number[];
   readonly contradictions: readonly number[];
+  /** The number of the newest evidence that the values of the time rest on. */
+  readonly seenTo: number;
 }
 
 async function decide(
@@ -85,51 +103,51 @@ async function decide(
   meter: SettledMeter["meter"],
   settlement: Settlement,
   now: number,
+  digest: SettlementDigest,
 ): Promise<SettledMeter & Seen> {
   const { from, to, rule } = settlement;
   const window = [...scope.place, meter.id, new Date(from), new Date(to)];
-  const row = await firstRow<Seen>(sql, SELECT_SEEN, [...window, rule ?? null]);
-  const seen = { findings: row?.findings ?? [], contradictions: row?.contradictions ?? [] };
-  const disputes = seen.findings.length + seen.contradictions.length;
-  const nothing = { meter, intervals: 0, registers: 0, powerQuality: 0, disputes, ...seen };
+  const row = await firstRow<Omit<Seen, "seenTo">>(sql, SELECT_SEEN, [...window, rule ?? null]);
+  const [findings, contradictions] = [row?.findings ?? [], row?.contradictions ?? []];
+  const disputes = findings.length + contradictions.length;
+  const nothing = { meter, intervals: 0, registers: 0, powerQuality: 0, disputes, findings, contradictions, seenTo: 0 };
   if (disputes === 0) return nothing;
-  const before = await standing(sql, scope, meter, settlement);
+  const before = await values(sql, scope, meter, settlement);
+  digest.add(meter.title, findings, contradictions, before);
+  const seenTo = before.reduce((newest, { evidence }) => Math.max(newest, evidence), 0);
+  const seen = { findings, contradictions, seenTo };
   await insert(sql, scope, meter, settlement, seen, now, 0);
-  const after = await standing(sql, scope, meter, settlement);
-  const changed = (of: keyof typeof before): number =>
-    after[of].reduce((count, stands, at) => (stands === before[of][at] ? count : count + 1), 0);
+  const after = await values(sql, scope, meter, settlement);
+  const changed = (of: Rows): number =>
+    after.filter((value, at) => value.of === of && value.standing !== before[at]?.standing).length;
   return {
     ...nothing,
+    seenTo,
     intervals: changed("intervals"),
     registers: changed("registers"),
-    powerQuality: changed("powerQuality"),
+    powerQuality: changed("quality"),
   };
 }
 
-/** How each value of the time stands, in their order. */
-async function standing(
+/** All values of the time, in an order of their own. */
+async function values(
   sql: Sql,
   scope: Scope,
   { id }: SettledMeter["meter"],
   { from, to }: Settlement,
-): Promise<{ readonly [of in "intervals" | "registers" | "powerQuality"]: readonly string[] }> {
+): Promise<readonly StandingValue[]> {
   const held = (await heldIntervals(sql, scope, [id], from + 1, to)).get(id) ?? [];
   const standings = (await standingsOf(sql, scope, [id], from, to)).get(id);
-  const instants = await rows<{ readonly of: "readings" | "quality"; readonly at: number }>(sql, SELECT_INSTANTS, [
-    ...scope.place,
-    id,
-    new Date(from),
-    new Date(to),
-  ]);
-  const stands = (of: "readings" | "quality"): readonly string[] =>
-    instants.filter((row) => row.of === of).map(({ at }) => standings?.at(at, of) ?? "undisputed");
-  return {
-    intervals: held
+  const window = [...scope.place, id, new Date(from), new Date(to)];
+  const others = await rows<Omit<StandingValue, "standing">>(sql, SELECT_INSTANTS, window);
+  return [
+    ...held
       .toSorted((one, other) => one.channel - other.channel || one.at - other.at)
-      .map((one) => one.standing),
-    registers: stands("readings"),
-    powerQuality: stands("quality"),
-  };
+      .map(({ channel, at, evidence, standing }): StandingValue => {
+        return { of: "intervals", name: String(channel), at, evidence, standing };
+      }),
+    ...others.map((one) => ({ ...one, standing: standings?.at(one.at, one.of, one.evidence) ?? "undisputed" })),
+  ];
 }
 
 async function insert(
@@ -137,7 +155,7 @@ async function insert(
   scope: Scope,
   { id }: SettledMeter["meter"],
   { verdict, from, to, by, reason }: Settlement,
-  { findings, contradictions }: Seen,
+  { findings, contradictions, seenTo }: Seen,
   now: number,
   sequence: number,
 ): Promise<void> {
@@ -149,6 +167,7 @@ async function insert(
     verdict,
     findings,
     contradictions,
+    seenTo,
     new Date(now),
     by,
     reason,
@@ -160,20 +179,21 @@ const SELECT_SEEN = `
   select
     (select coalesce(array_agg(finding_id::float8 order by finding_id), '{}') from plausibility_findings
      where utility_id = $1 and island_id = $2 and meter_id = $3 and disputes and to_at > $4 and from_at < $5
+       and (stretches is null or stretches && tstzrange($4, $5, '(]'))
        and ($6::text is null or rule = $6)) as findings,
     (select coalesce(array_agg(distinct evidence_id::float8), '{}') from interval_corrections
      where utility_id = $1 and island_id = $2 and meter_id = $3 and at > $4 and at <= $5
        and $6::text is null) as contradictions`;
 
 const SELECT_INSTANTS = `
-  select 'readings' as of, extract(epoch from at)::float8 * 1000 as at, obis as key from register_readings
-  where utility_id = $1 and island_id = $2 and meter_id = $3 and at > $4 and at <= $5
+  select 'registers' as of, obis as name, extract(epoch from at)::float8 * 1000 as at, evidence_id::float8 as evidence
+  from register_readings where utility_id = $1 and island_id = $2 and meter_id = $3 and at > $4 and at <= $5
   union all
-  select 'quality', extract(epoch from at)::float8 * 1000, '' from quality_readings
+  select 'quality', '', extract(epoch from at)::float8 * 1000, evidence_id::float8 from quality_readings
   where utility_id = $1 and island_id = $2 and meter_id = $3 and at > $4 and at <= $5
-  order by 1, 2, 3`;
+  order by 1, 2, 3, 4`;
 
 const INSERT_DECISION = `
-  insert into dispute_decisions (utility_id, island_id, meter_id, from_at, to_at, verdict, findings, contradictions,
+  insert into dispute_decisions (utility_id, island_id, meter_id, from_at, to_at, verdict, findings, contradictions, seen_to,
     decided_at, by_whom, reason, sequence)
-  values ($1, $2, $3, $4, $5, $6, $7::bigint[], $8::bigint[], $9, $10, $11, $12)`;
+  values ($1, $2, $3, $4, $5, $6, $7::bigint[], $8::bigint[], $9, $10, $11, $12, $13)`;

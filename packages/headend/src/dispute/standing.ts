@@ -1,14 +1,14 @@
 import type { Standing } from "@meterkeep/api";
 import type { Stretch } from "../reading/coverage.ts";
 
-/** Which rows of a meter a value stands in: a finding may be about those of its profile of power quality alone. */
-export type Rows = "readings" | "quality";
+/** Which rows of a meter a value stands in: a finding may be about those alone. */
+export type Rows = "intervals" | "registers" | "quality";
 
 /** A finding that disputes what a meter said in a stretch: behind its start, up to its end. */
 export interface Dispute extends Stretch {
   readonly finding: number;
   /** Of all rows where absent. */
-  readonly concerns: "quality" | undefined;
+  readonly concerns: Rows | undefined;
 }
 
 /** What somebody has decided about a stretch of a meter, and of which disputes. */
@@ -17,6 +17,8 @@ export interface Decision extends Stretch {
   readonly findings: ReadonlySet<number>;
   /** By the number of the evidence that the other value rests on. */
   readonly contradictions: ReadonlySet<number>;
+  /** The number of the newest evidence that the values rested on that were seen: numbers rise with time. */
+  readonly seenTo: number;
 }
 
 /** Between two bounds, behind the first up to the second, the same is said of every instant. */
@@ -26,9 +28,17 @@ interface Segment extends Stretch {
   readonly decisions: Decision[];
 }
 
+/** How values stand that rest on evidence behind `above`, up to `upTo`. */
+export interface StandingStretch extends Stretch {
+  readonly above: number;
+  readonly upTo: number;
+  readonly standing: Standing;
+}
+
 /**
- * How the values of one meter stand. A value is disputed as long as there is one thing against it that no decision has seen: what
- * is found later opens it again. Of several decisions the newest counts.
+ * How the values of one meter stand. A value is disputed as long as there is one thing against it that no decision has settled
+ * that has seen both: what is found later opens it again, and a value that comes later was seen by nobody. Of several decisions
+ * the newest counts.
  */
 export class Standings {
   /** In the order of time, each to where the next begins: a clock that is off disputes a few instants more in each session. */
@@ -48,16 +58,28 @@ export class Standings {
     this.#segments = segments;
   }
 
-  /** How the value at an instant stands that is contradicted by what rests on `contradictions`. */
-  at(instant: number, rows: Rows = "readings", contradictions: readonly number[] = []): Standing {
-    return standingIn(this.#segmentAt(instant), rows, contradictions);
+  /** How the value of an instant stands that rests on `evidence` and is contradicted by what rests on `contradictions`. */
+  at(instant: number, rows: Rows, evidence: number, contradictions: readonly number[] = []): Standing {
+    const segment = this.#segmentAt(instant);
+    return segment === undefined && contradictions.length === 0
+      ? "undisputed"
+      : standingIn(segment, rows, evidence, contradictions);
   }
 
-  /** Stretches, behind their starts up to their ends, in which values stand otherwise than undisputed, in the order of time. */
-  stretches(rows: Rows = "readings"): readonly (Stretch & { readonly standing: Standing })[] {
+  /**
+   * Stretches, behind their starts up to their ends, in which values stand otherwise than undisputed, in the order of time; one
+   * for each span of evidence that decisions tell apart.
+   */
+  stretches(rows: Rows): readonly StandingStretch[] {
     return this.#segments.flatMap((segment) => {
-      const standing = standingIn(segment, rows, []);
-      return standing === "undisputed" ? [] : [{ from: segment.from, to: segment.to, standing }];
+      const { from, to, decisions } = segment;
+      const seen = [...new Set(decisions.map(({ seenTo }) => seenTo))].sort((one, other) => one - other);
+      return [...seen, Number.POSITIVE_INFINITY].flatMap((upTo, at) => {
+        const standing = standingIn(segment, rows, upTo, []);
+        return standing === "undisputed"
+          ? []
+          : [{ from, to, above: seen[at - 1] ?? Number.NEGATIVE_INFINITY, upTo, standing }];
+      });
     });
   }
 
@@ -73,18 +95,24 @@ export class Standings {
   }
 }
 
-function standingIn(segment: Segment | undefined, rows: Rows, contradictions: readonly number[]): Standing {
-  const { disputes = [], decisions = [] } = segment ?? {};
+function standingIn(
+  segment: Segment | undefined,
+  rows: Rows,
+  evidence: number,
+  contradictions: readonly number[],
+): Standing {
+  const { disputes = [], decisions: made = [] } = segment ?? {};
   const found = disputes.filter(({ concerns }) => concerns === undefined || concerns === rows);
   if (found.length === 0 && contradictions.length === 0) return "undisputed";
+  const decisions = made.filter(({ seenTo }) => evidence <= seenTo);
   const isSettled =
     found.every(({ finding }) => decisions.some(({ findings }) => findings.has(finding))) &&
-    contradictions.every((evidence) => decisions.some((one) => one.contradictions.has(evidence)));
+    contradictions.every((other) => decisions.some((one) => one.contradictions.has(other)));
   if (!isSettled) return "disputed";
   const newest = decisions.findLast(
     (one) =>
       found.some(({ finding }) => one.findings.has(finding)) ||
-      contradictions.some((evidence) => one.contradictions.has(evidence)),
+      contradictions.some((other) => one.contradictions.has(other)),
   );
   return newest?.verdict ?? "disputed";
 }

@@ -1,7 +1,7 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import type { Decision, Dispute } from "./standing.ts";
+import type { Decision, Dispute, Rows } from "./standing.ts";
 import { Standings } from "./standing.ts";
 
 /** How what meters said in `[from, to]` stands (milliseconds since 1970 UTC at the source; open where absent). */
@@ -31,7 +31,7 @@ export function dateOr(at: number | undefined, open: string): Date | string {
 interface DisputeRow {
   readonly meter_id: number;
   readonly finding: number;
-  readonly concerns: "quality" | null;
+  readonly concerns: Rows | null;
   readonly from_at: number;
   readonly to_at: number;
 }
@@ -42,29 +42,36 @@ interface DecisionRow {
   readonly verdict: Decision["verdict"];
   readonly findings: readonly number[];
   readonly contradictions: readonly number[];
+  readonly seen_to: number;
 }
 
 function disputeOf({ finding, concerns, from_at, to_at }: DisputeRow): Dispute {
   return { finding, concerns: concerns ?? undefined, from: from_at, to: to_at };
 }
 
-function decisionOf({ from_at, to_at, verdict, findings, contradictions }: DecisionRow): Decision {
+function decisionOf({ from_at, to_at, verdict, findings, contradictions, seen_to }: DecisionRow): Decision {
   return {
     from: from_at,
     to: to_at,
     verdict,
     findings: new Set(findings),
     contradictions: new Set(contradictions),
+    seenTo: seen_to,
   };
 }
 
 const WINDOW = `where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[])
   and to_at >= $4::timestamptz and from_at < $5::timestamptz`;
-const STRETCH = `extract(epoch from from_at)::float8 * 1000 as from_at, extract(epoch from to_at)::float8 * 1000 as to_at`;
+const MS = (bound: string): string => `extract(epoch from ${bound})::float8 * 1000`;
 
+// One that names no stretches is about all of its time.
 const SELECT_DISPUTES = `
-  select meter_id, finding_id::float8 as finding, concerns, ${STRETCH} from plausibility_findings ${WINDOW} and disputes`;
+  select meter_id, finding_id::float8 as finding, concerns, ${MS("coalesce(lower(s), from_at)")} as from_at,
+    ${MS("coalesce(upper(s), to_at)")} as to_at
+  from plausibility_findings left join lateral unnest(stretches) as s on true ${WINDOW} and disputes`;
 
 const SELECT_DECISIONS = `
-  select meter_id, ${STRETCH}, verdict, findings::float8[], contradictions::float8[] from dispute_decisions ${WINDOW}
+  select meter_id, ${MS("from_at")} as from_at, ${MS("to_at")} as to_at, verdict, findings::float8[],
+    contradictions::float8[], seen_to::float8
+  from dispute_decisions ${WINDOW}
   order by decision_id`;

@@ -37,7 +37,7 @@ export const REGISTERS: ExportKind<ExportableRegister> = {
           evidence: row.evidence,
           protection: row.protection,
           trustAtCapture: row.trust_at_capture,
-          standing: standings.get(row.meter_id as MeterId)?.at(at) ?? "undisputed",
+          standing: standings.get(row.meter_id as MeterId)?.at(at, "registers", row.evidence_id) ?? "undisputed",
         };
       };
       const byMeter = Map.groupBy(found, ({ meter_id }) => meter_id as MeterId);
@@ -76,13 +76,14 @@ interface RegisterRow {
   readonly status: string | null;
   readonly source: "session" | "push";
   readonly evidence: string;
+  readonly evidence_id: number;
   readonly protection: ProtectionGrade;
   readonly trust_at_capture: TrustStateName;
 }
 
 const SELECT_REGISTERS = `
   select r.meter_id, r.obis, r.at, r.received_at, r.number_value, r.text_value, coalesce(r.unit, '') as unit, r.status,
-    r.source, encode(e.hash, 'hex') as evidence, r.protection, r.trust_at_capture
+    r.source, encode(e.hash, 'hex') as evidence, r.evidence_id::float8 as evidence_id, r.protection, r.trust_at_capture
   from register_readings r
   join evidence e on (e.utility_id, e.island_id, e.evidence_id) = (r.utility_id, r.island_id, r.evidence_id)
   where r.utility_id = $1 and r.island_id = $2 and r.meter_id = any($3::integer[]) and r.at >= $4 and r.at <= $5

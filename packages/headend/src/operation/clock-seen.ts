@@ -1,4 +1,4 @@
-import { misdatedBy } from "../reading/misdated.ts";
+import { clockOff } from "../reading/misdated.ts";
 import type { IntervalRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
 import type { RegisterSnapshot } from "../session/meter-reader.ts";
 import { type ClockCheck, checkClock } from "../time/clock-check.ts";
@@ -10,7 +10,7 @@ export interface SnapshotByClock {
   readonly check: ClockCheck | undefined;
 }
 
-type On = Pick<OperationSession, "reader" | "profile" | "clock" | "now">;
+type On = Pick<OperationSession, "reader" | "clock" | "now">;
 
 /** Reads registers, none for the clock alone. */
 export async function snapshotByClock(on: On, registers: readonly string[]): Promise<SnapshotByClock> {
@@ -22,23 +22,24 @@ export async function snapshotByClock(on: On, registers: readonly string[]): Pro
 
 /** What is stored of a reading on demand: as a session would have it, disputed where a clock that is off has dated it (P-8). */
 export function storedRead(
-  { profile }: Pick<On, "profile">,
   { snapshot: { clock: clockShown }, check }: SnapshotByClock,
-  { intervals = [], registers = [] }: { intervals?: readonly IntervalRecord[]; registers?: readonly RegisterRecord[] },
+  {
+    intervals = [],
+    registers = [],
+    ...more
+  }: {
+    readonly intervals?: readonly IntervalRecord[];
+    /** Of the profile that the intervals are from. */
+    readonly periodSeconds?: number;
+    readonly registers?: readonly RegisterRecord[];
+  },
 ): Partial<ReadResult> {
-  const { periodSeconds } = profile.loadProfile;
-  const misdated = misdatedBy(check, {
-    intervals,
-    periodSeconds,
-    registers,
-    quality: [],
-    qualitySeconds: undefined,
-    clockShown,
-  });
+  const off = clockOff(check, clockShown);
   return {
     intervals,
     registers,
-    ...(misdated.length === 0 ? {} : { misdated }),
+    ...more,
+    ...(off === undefined ? {} : { clockOff: off }),
     ...(check === undefined ? {} : { clockOffsetSeconds: check.certainSeconds }),
   };
 }

@@ -67,7 +67,7 @@ export const mBusValueOperation: Operation<ValueParameters> = reading({
       findings: [],
       data: [{ obis: code, value: record.value, unit, at: new Date(at).toISOString() }],
       // The meter's clock says when it heard the device.
-      read: storedRead(on, await snapshotByClock(on, []), { registers: [record] }),
+      read: storedRead(await snapshotByClock(on, []), { registers: [record] }),
     };
   },
 });

@@ -46,7 +46,7 @@ export const registersOperation: Operation<RegisterParameters> = reading({
       readBack: facts,
       findings: [],
       data: read.map(({ obis: code, value, unit }) => ({ obis: code, value, unit, at: new Date(at).toISOString() })),
-      read: storedRead(on, seen, { registers: read }),
+      read: storedRead(seen, { registers: read }),
     };
   },
 });

@@ -108,8 +108,8 @@ export const profileOperation: Operation<ProfileParameters> = reading({
     const read = { columns, rows: rows.map((row) => row.map(plainOf)) };
     const result = resultOf(`${rows.length} rows of profile "${name}" were read.`, found, rows.length, evidence, read);
     if (name !== "load") return result;
-    const intervals = await intervalsOf(on, rows, evidence);
-    return { ...result, read: storedRead(on, await snapshotByClock(on, []), { intervals }) };
+    const stored = { intervals: await intervalsOf(on, rows, evidence), periodSeconds: loadProfile.periodSeconds };
+    return { ...result, read: storedRead(await snapshotByClock(on, []), stored) };
   },
 });
 

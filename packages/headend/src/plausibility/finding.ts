@@ -1,3 +1,4 @@
+import type { Rows } from "../dispute/standing.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../time/day.ts";
@@ -22,8 +23,12 @@ export interface PlausibilityFinding {
   readonly subject: Subject;
   /** What it is about, at the source. */
   readonly stretch: Stretch;
+  /** The parts of that time that it is about, in their order, where it is not all of it. */
+  readonly stretches?: readonly Stretch[];
   /** Which rows of a meter it disputes, where it is not all of that time. */
-  readonly concerns?: "quality";
+  readonly concerns?: Rows;
+  /** When it showed, at the source: findings of one cause bear one moment. The end of its time where absent. */
+  readonly seenAt?: number;
   /** From above 0 to 1. */
   readonly confidence: number;
   readonly sentence: string;
@@ -34,12 +39,13 @@ interface Weighed {
   readonly rule: string;
   readonly severity: FindingSeverity;
   readonly confidence: number;
+  /** When it showed, at the source. */
   readonly at: number;
 }
 
 /**
  * The trust score of a meter, 0 to 100: what its findings leave of 100, each worth half after seven days. Of a rule the gravest
- * of each day counts, and one rule that only warns takes {@link MOST_OF_A_WARNING} at most: a habit, such as one strong load a
+ * of those counts that showed on one day, which is where findings of one cause are, and one rule that only warns takes {@link MOST_OF_A_WARNING} at most: a habit, such as one strong load a
  * day, is no reason to believe nobody. It takes two that warn, or one that alerts.
  */
 export function trustScore(findings: readonly Weighed[], now: number): number {

@@ -1,8 +1,9 @@
 import type { MeterKind, PlausibilityView } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
+import type { Rows } from "../dispute/standing.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { timeText } from "../view/time-text.ts";
+import { optional, timeText } from "../view/time-text.ts";
 import { type FindingSeverity, PLAUSIBILITY_RULES, type PlausibilityRuleId, SCORE_LIMITS } from "./rules.ts";
 import { trustScores } from "./write-findings.ts";
 
@@ -10,6 +11,10 @@ import { trustScores } from "./write-findings.ts";
 export interface FindingFilter {
   readonly meter: MeterId | undefined;
   readonly rule: string | undefined;
+  /** Only those that dispute values. */
+  readonly disputes?: boolean;
+  /** Only those with a lower number. */
+  readonly before?: number;
   readonly limit: number;
 }
 
@@ -17,18 +22,20 @@ export interface FindingFilter {
 export async function plausibilityView(
   sql: Sql,
   scope: Scope,
-  { meter, rule, limit }: FindingFilter,
+  { meter, rule, disputes = false, before, limit }: FindingFilter,
   sourceNow: (kind: MeterKind) => number,
 ): Promise<PlausibilityView> {
-  const found = await rows<FindingRow>(sql, SELECT_FINDINGS, [...scope.place, meter ?? null, rule ?? null, limit]);
+  const chosen = [...scope.place, meter ?? null, rule ?? null, disputes, before ?? null];
+  const found = await rows<FindingRow>(sql, SELECT_FINDINGS, [...chosen, limit]);
+  const all = found.length < limit ? undefined : await firstRow<{ all: string }>(sql, COUNT_FINDINGS, chosen);
   const about = new Map(found.flatMap((row) => (row.meter_id === null ? [] : [[row.meter_id as MeterId, row]])));
   const scores: PlausibilityView["scores"] = [];
-  for (const [kind, all] of Map.groupBy(about, ([, { kind: of }]) => of))
+  for (const [kind, of] of Map.groupBy(about, ([, row]) => row.kind))
     if (kind !== null)
       for (const [id, score] of await trustScores(
         sql,
         scope,
-        all.map(([one]) => one),
+        of.map(([one]) => one),
         sourceNow(kind),
       )) {
         const row = about.get(id) as FindingRow;
@@ -37,13 +44,20 @@ export async function plausibilityView(
   const days = await rows<DayRow>(sql, SELECT_DAYS, [...scope.place]);
   const rereads = await firstRow<RereadsRow>(sql, COUNT_REREADS, [...scope.place]);
   return {
+    older: all === undefined ? 0 : Number(all.all) - found.length,
     findings: found.map((row) => ({
+      number: row.number,
       rule: row.rule,
       words: wordsOf(row.rule),
       ...(row.title === null ? {} : { meter: row.title }),
       about: row.label ?? `${row.subject_kind === "transformer" ? "transformer " : ""}${row.subject}`,
       from: timeText(row.from_at),
       to: timeText(row.to_at),
+      ...optional(
+        "stretches",
+        row.stretches?.map(([from, to]) => ({ from: timeText(from), to: timeText(to) })),
+      ),
+      ...optional("concerns", row.concerns),
       foundAt: timeText(row.found_at),
       severity: row.severity,
       confidence: row.confidence,
@@ -83,6 +97,7 @@ function wordsOf(rule: string): string {
 }
 
 interface FindingRow {
+  readonly number: number;
   readonly rule: string;
   readonly subject_kind: string;
   readonly subject: string;
@@ -92,6 +107,9 @@ interface FindingRow {
   readonly label: string | null;
   readonly from_at: Date;
   readonly to_at: Date;
+  /** Bounds, milliseconds since 1970 UTC. */
+  readonly stretches: readonly (readonly [from: number, to: number])[] | null;
+  readonly concerns: Rows | null;
   readonly found_at: Date;
   readonly severity: FindingSeverity;
   readonly confidence: number;
@@ -118,10 +136,17 @@ interface RereadsRow {
   readonly unanswered: string;
 }
 
+const CHOSEN = `f.utility_id = $1 and f.island_id = $2 and ($3::integer is null or f.meter_id = $3)
+  and ($4::text is null or f.rule = $4) and (f.disputes or not $5) and ($6::bigint is null or f.finding_id < $6)`;
+
+const COUNT_FINDINGS = `select count(*) as all from plausibility_findings f where ${CHOSEN}`;
+
 const SELECT_FINDINGS = `
-  select f.rule, f.subject_kind, f.subject, f.meter_id, m.kind, upper(encode(m.system_title, 'hex')) as title, m.label,
-    f.from_at, f.to_at, f.found_at, f.severity, f.confidence, f.disputes, f.sentence, f.data,
-    s.verdict, s.is_whole, s.by_whom, s.decided_at, s.reason
+  select f.finding_id::float8 as number, f.rule, f.subject_kind, f.subject, f.meter_id, m.kind, upper(encode(m.system_title, 'hex')) as title, m.label,
+    f.from_at, f.to_at, f.concerns, f.found_at, f.severity, f.confidence, f.disputes, f.sentence, f.data,
+    s.verdict, s.is_whole, s.by_whom, s.decided_at, s.reason,
+    (select jsonb_agg(jsonb_build_array(extract(epoch from lower(r)) * 1000, extract(epoch from upper(r)) * 1000) order by r)
+     from unnest(f.stretches) as r) as stretches
   from plausibility_findings f
   left join meters m on (m.utility_id, m.island_id, m.meter_id) = (f.utility_id, f.island_id, f.meter_id)
   left join lateral (
@@ -131,8 +156,8 @@ const SELECT_FINDINGS = `
       and d.from_at < f.to_at and d.to_at > f.from_at and f.finding_id = any(d.findings)
     order by d.decision_id desc limit 1
   ) s on true
-  where f.utility_id = $1 and f.island_id = $2 and ($3::integer is null or f.meter_id = $3) and ($4::text is null or f.rule = $4)
-  order by f.finding_id desc limit $5`;
+  where ${CHOSEN}
+  order by f.finding_id desc limit $7`;
 
 const SELECT_DAYS = `
   select kind, to_char(day, 'YYYY-MM-DD') as day, meters, findings, cpu_milliseconds from plausibility_days

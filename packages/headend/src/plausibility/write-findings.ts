@@ -7,7 +7,7 @@ import { type FindingSeverity, PLAUSIBILITY_RULES, SCORE_LIMITS } from "./rules.
 /** The name under which it is written that a meter's score is low. */
 const LOW_SCORE = "score";
 
-/** Writes findings; one that is known of that subject and time already is left out. @returns those that are new. */
+/** Writes findings; one that is known of that subject, cause and time already is left out. @returns those that are new. */
 export async function writeFindings(
   sql: Sql,
   scope: Scope,
@@ -15,24 +15,22 @@ export async function writeFindings(
   foundAt: number,
 ): Promise<readonly PlausibilityFinding[]> {
   if (findings.length === 0) return [];
-  const entries = findings.map(({ rule, subject, stretch, concerns, confidence, sentence, data }) => {
+  const entries = findings.map((finding) => {
+    const { rule, stretches, confidence, sentence, data } = finding;
     const { severity, disputes } = PLAUSIBILITY_RULES[rule];
+    const ranges = stretches?.map(stretchRow).map(({ from_at, to_at }) => `(${from_at},${to_at}]`);
     return {
-      rule,
-      ...subjectRow(subject),
-      ...stretchRow(stretch),
+      ...keyRow(finding),
+      stretches: ranges === undefined ? null : `{${ranges.join()}}`,
       severity,
       confidence,
       disputes,
-      concerns,
       sentence,
       data,
     };
   });
   const added = await insert(sql, scope, entries, foundAt);
-  return findings.filter(({ rule, subject, stretch }) =>
-    added.has(keyOf(rule, subjectRow(subject), stretchRow(stretch).from_at)),
-  );
+  return findings.filter((finding) => added.has(keyText(keyRow(finding))));
 }
 
 /**
@@ -50,9 +48,7 @@ export async function disputeLowScores(
     ([, score]) => score < SCORE_LIMITS.disputed,
   );
   const entries = low.map(([meter, score]) => ({
-    rule: LOW_SCORE,
-    ...subjectRow({ kind: "meter", meter }),
-    ...stretchRow(stretch),
+    ...keyRow({ rule: LOW_SCORE, subject: { kind: "meter", meter }, stretch }),
     severity: "info",
     confidence: 1,
     disputes: true,
@@ -80,8 +76,17 @@ async function insert(
   entries: readonly object[],
   foundAt: number,
 ): Promise<ReadonlySet<string>> {
-  const added = await rows<KeyRow>(sql, INSERT_FINDINGS, [...scope.place, new Date(foundAt), JSON.stringify(entries)]);
-  return new Set(added.map((row) => keyOf(row.rule, row, row.from_at.toISOString())));
+  const added = await rows<AddedRow>(sql, INSERT_FINDINGS, [
+    ...scope.place,
+    new Date(foundAt),
+    JSON.stringify(entries),
+  ]);
+  return new Set(
+    added.map((row) => {
+      const [from_at, to_at] = [row.from_at.toISOString(), row.to_at.toISOString()];
+      return keyText({ ...row, from_at, to_at, seen_at: row.seen_at?.toISOString() ?? null });
+    }),
+  );
 }
 
 interface SubjectRow {
@@ -108,13 +113,40 @@ function stretchRow({ from, to }: { readonly from: number; readonly to: number }
   return { from_at: new Date(from).toISOString(), to_at: new Date(to).toISOString() };
 }
 
-function keyOf(rule: string, { subject_kind, subject }: Omit<SubjectRow, "meter_id">, from: string): string {
-  return `${rule} ${subject_kind} ${subject} ${from}`;
-}
-
+/** What tells one finding from another. */
 interface KeyRow extends Omit<SubjectRow, "meter_id"> {
   readonly rule: string;
+  readonly from_at: string;
+  readonly to_at: string;
+  readonly concerns: string | null;
+  readonly seen_at: string | null;
+}
+
+function keyRow({
+  rule,
+  subject,
+  stretch,
+  concerns,
+  seenAt,
+}: Pick<PlausibilityFinding, "subject" | "stretch" | "concerns" | "seenAt"> & { readonly rule: string }): KeyRow &
+  SubjectRow {
+  return {
+    rule,
+    ...subjectRow(subject),
+    ...stretchRow(stretch),
+    concerns: concerns ?? null,
+    seen_at: seenAt === undefined ? null : new Date(seenAt).toISOString(),
+  };
+}
+
+function keyText({ rule, subject_kind, subject, from_at, to_at, concerns, seen_at }: KeyRow): string {
+  return JSON.stringify([rule, subject_kind, subject, from_at, to_at, concerns, seen_at]);
+}
+
+interface AddedRow extends Omit<KeyRow, "from_at" | "to_at" | "seen_at"> {
   readonly from_at: Date;
+  readonly to_at: Date;
+  readonly seen_at: Date | null;
 }
 
 interface WeighedRow {
@@ -127,16 +159,18 @@ interface WeighedRow {
 
 const INSERT_FINDINGS = `
   insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at, found_at,
-    severity, confidence, disputes, concerns, sentence, data)
+    severity, confidence, disputes, concerns, stretches, seen_at, sentence, data)
   select $1, $2, f.rule, f.subject_kind, f.subject, f.meter_id, f.from_at, f.to_at, $3, f.severity, f.confidence, f.disputes,
-    f.concerns, f.sentence, f.data
+    f.concerns, f.stretches, f.seen_at, f.sentence, f.data
   from jsonb_to_recordset($4) as f(rule text, subject_kind text, subject text, meter_id integer, from_at timestamptz,
-    to_at timestamptz, severity text, confidence real, disputes boolean, concerns text, sentence text, data jsonb)
+    to_at timestamptz, severity text, confidence real, disputes boolean, concerns text, stretches tstzmultirange, seen_at timestamptz,
+    sentence text, data jsonb)
   on conflict do nothing
-  returning rule, subject_kind, subject, from_at`;
+  returning rule, subject_kind, subject, from_at, to_at, concerns, seen_at`;
 
 // After ten half-lives a thousandth is left.
 const SELECT_WEIGHED = `
-  select meter_id, rule, severity, confidence, extract(epoch from to_at)::float8 * 1000 as at from plausibility_findings
+  select meter_id, rule, severity, confidence, extract(epoch from coalesce(seen_at, to_at))::float8 * 1000 as at
+  from plausibility_findings
   where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[]) and severity <> 'info'
-    and to_at > $4::timestamptz - interval '70 days' and from_at <= $4`;
+    and coalesce(seen_at, to_at) > $4::timestamptz - interval '70 days' and least(from_at, seen_at) <= $4`;

@@ -74,7 +74,12 @@ class Held {
     if ((this.#from !== undefined && at < this.#from) || (this.#to !== undefined && at > this.#to)) return;
     const key = `${channel} ${at}`;
     if (this.intervals.has(key)) return;
-    const standing = this.#standings.at(at, "readings", contradictionsOf(interval, this.#disputed.get(key)));
+    const standing = this.#standings.at(
+      at,
+      "intervals",
+      interval.evidence,
+      contradictionsOf(interval, this.#disputed.get(key)),
+    );
     const quality = standing === "undisputed" ? (isLate ? "late" : "actual") : standing;
     this.intervals.set(key, { ...interval, quality, standing });
   }

@@ -1,5 +1,6 @@
 import type { EventCategory, ProtectionGrade, SupplyState } from "@meterkeep/api";
 import type { Stretch } from "./coverage.ts";
+import type { ClockOff } from "./misdated.ts";
 
 /** Octets that values rest on. */
 export interface EvidenceRecord {
@@ -72,8 +73,6 @@ export interface MisdatedStretch extends Stretch {
   /** Meter minus reference. */
   readonly offsetSeconds: number;
   readonly isIncident: boolean;
-  /** Its rows of power quality alone. */
-  readonly concerns?: "quality";
 }
 
 /** What a session or a push brought in. */
@@ -88,7 +87,9 @@ export interface ReadResult {
   readonly outages?: readonly Stretch[];
   /** What is to be read again, covered or not: a clock was moved there. */
   readonly uncovered?: readonly Stretch[];
-  /** What it dated by a clock that is off. */
+  /** That a look at its clock in the same session found it off: what is new with it is disputed. */
+  readonly clockOff?: ClockOff;
+  /** What a push dated by a clock that is off. */
   readonly misdated?: readonly MisdatedStretch[];
   /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
   readonly loggedTo?: number;

@@ -1,16 +1,16 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlClient } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import type { PlausibilityFinding } from "../plausibility/finding.ts";
 import { writeFindings } from "../plausibility/write-findings.ts";
 import { trustAt } from "../trust/trust-at.ts";
 import type { ArrivedInterval } from "./arrived-interval.ts";
 import type { ChannelTable } from "./channels.ts";
 import type { IdOf, MeterRead } from "./meter-read.ts";
-import { type EvidenceRecord, evidenceOf, type MisdatedStretch, NOTHING_READ, type ReadResult } from "./result.ts";
+import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "./result.ts";
 import { writeCoverage } from "./write-coverage.ts";
 import { writeEvents, writeQuality } from "./write-events.ts";
 import { type Added, writeIntervals } from "./write-intervals.ts";
+import { misdatedBy } from "./write-misdated.ts";
 
 /**
  * Writes evidence, registers and intervals with the trust that each had when it was captured, inside the caller's
@@ -22,6 +22,7 @@ export async function writeReadings(
   channels: ChannelTable,
   reads: readonly MeterRead[],
 ): Promise<void> {
+  const misdated = await misdatedBy(sql, scope, channels, reads);
   const evidence = await writeEvidence(sql, scope, reads);
   const idOf = (record: EvidenceRecord): string => evidence.get(record) as string;
   await writeRegisters(sql, scope, reads, idOf);
@@ -32,41 +33,10 @@ export async function writeReadings(
     scope,
     reads.flatMap((entry) => arrivedIntervals(entry, channels, idOf)),
   );
-  await writeMisdated(sql, scope, reads);
+  await writeFindings(sql, scope, misdated.findings, misdated.foundAt);
   await writeCoverage(sql, scope, reads);
   await writeLatest(sql, scope, reads, added);
 }
-
-async function writeMisdated(sql: Sql, scope: Scope, reads: readonly MeterRead[]): Promise<void> {
-  const findings: PlausibilityFinding[] = [];
-  let foundAt = 0;
-  for (const { meter, read } of reads) {
-    if (read?.misdated === undefined) continue;
-    findings.push(...read.misdated.map((stretch) => misdatedFinding(meter, stretch)));
-    for (const { receivedAt } of evidenceOf(read)) foundAt = Math.max(foundAt, receivedAt);
-  }
-  await writeFindings(sql, scope, findings, foundAt);
-}
-
-/** P-8: what came by a clock that is off is kept, and disputed: it is not known to be of when it says. */
-function misdatedFinding(
-  meter: MeterId,
-  { from, to, offsetSeconds, isIncident, concerns }: MisdatedStretch,
-): PlausibilityFinding {
-  const off = `${Math.abs(offsetSeconds).toFixed(0)} s ${offsetSeconds < 0 ? "slow" : "fast"}`;
-  return {
-    rule: "P-8",
-    subject: { kind: "meter", meter },
-    stretch: { from, to },
-    ...(concerns === undefined ? {} : { concerns }),
-    confidence: isIncident ? 1 : CONFIDENCE_OF_A_SLIP,
-    sentence: `Its clock was ${off} when it gave these values: they are not known to be of the times that they bear.`,
-    data: { offsetSeconds },
-  };
-}
-
-/** A clock that is off by minutes drifted; one that is off by more was moved. */
-const CONFIDENCE_OF_A_SLIP = 0.3;
 
 function arrivedIntervals(
   { meter, trustHistory, read }: MeterRead,

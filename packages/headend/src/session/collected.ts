@@ -3,7 +3,7 @@ import type { MeterProfile } from "../profile/meter-profile.ts";
 import { type AnsweredRows, answeredIntervals, answeredRows } from "../reading/answered-rows.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { SETTLE_SECONDS } from "../reading/gaps.ts";
-import { misdatedBy } from "../reading/misdated.ts";
+import { clockOff } from "../reading/misdated.ts";
 import { measuresBothWays, netPowerW } from "../reading/net-power.ts";
 import type { QualityRecord, ReadResult, RegisterRecord } from "../reading/result.ts";
 import type { ClockCheck } from "../time/clock-check.ts";
@@ -72,15 +72,8 @@ export class Collected {
 
   result(): ReadResult {
     const { periodSeconds } = this.#profile.loadProfile;
-    const { registers, clockShown } = this;
-    const misdated = misdatedBy(this.clock, {
-      intervals: this.#intervals,
-      periodSeconds,
-      registers,
-      quality: this.#quality,
-      qualitySeconds: this.#profile.powerQuality?.periodSeconds,
-      clockShown,
-    });
+    const { registers } = this;
+    const off = clockOff(this.clock, this.clockShown);
     const powerW = netPowerW(this.registers, measuresBothWays(this.#profile));
     const energyWh = this.registers.find(({ obis }) => obis === "1-0:1.8.0")?.value;
     return {
@@ -90,7 +83,7 @@ export class Collected {
       periodSeconds,
       ...(this.#lacking.length === 0 ? {} : { lacking: this.#lacking }),
       ...(this.#outages.length === 0 ? {} : { outages: this.#outages }),
-      ...(misdated.length === 0 ? {} : { misdated }),
+      ...(off === undefined ? {} : { clockOff: off }),
       ...(this.events === undefined ? {} : { events: this.events }),
       ...(this.#quality.length === 0 ? {} : { quality: this.#quality }),
       ...this.#qualityAnswered(),

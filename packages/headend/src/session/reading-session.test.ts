@@ -409,34 +409,16 @@ test("a clock that is off is said, and how far", async () => {
   assert.doesNotMatch(right.session.sentence, /clock/);
 });
 
-test("P-8: what comes by a clock that is off is told as misdated: intervals, ends of days and the registers of that moment", async () => {
-  const gap = { from: NOON - 6 * QUARTER, to: NOON };
-  const midnight = NOON - 43_200_000;
-  const read = async (offset: number, gaps = [gap], daysFrom?: number) => {
-    const meter = { ...state(40), now: NOON + 60_000 + offset, midnights: [{ at: midnight, wattHours: 900 }] };
-    const asked = { ...order("range", gaps), ...(daysFrom === undefined ? {} : { daysFrom }) };
-    return (await holdReadingSession(ports(meter), asked, never)).read;
+test("P-8: that a clock is off by more than is let be is told with what came by it, and when that showed", async () => {
+  const seenAt = NOON + 60_000;
+  const read = async (offset: number) => {
+    const meter = { ...state(40), now: seenAt + offset };
+    const gap = { from: NOON - 6 * QUARTER, to: NOON };
+    return (await holdReadingSession(ports(meter), order("range", [gap]), never)).read;
   };
-  assert.equal((await read(59_000, [gap], midnight)).misdated, undefined);
-  const [slow, moved] = [-200_000, 3_600_000];
-  const drifted = { offsetSeconds: -200, isIncident: false };
-  const seen = NOON + 60_000 + slow;
-  const ofNow = { from: seen - 1, to: seen, ...drifted };
-  assert.deepEqual((await read(slow, [], undefined)).misdated, [ofNow], "registers alone");
-  assert.deepEqual((await read(slow, [gap], midnight)).misdated, [
-    { from: gap.from + 1, to: gap.to, ...drifted },
-    { from: midnight - 1, to: midnight, ...drifted },
-    ofNow,
-  ]);
-  assert.ok((await read(moved)).misdated?.every(({ isIncident }) => isIncident));
-  // Rows of power quality by themselves, wherever the intervals of that time are.
-  const voltages = [2, 1, 0].map((n) => ({ at: NOON - n * 600_000, volts: 230 }));
-  const meter = { ...state(40), now: NOON + 60_000 + slow, voltages };
-  const asked = { ...order("range", []), qualityGaps: [{ from: NOON - 1_800_000, to: NOON }] };
-  assert.deepEqual((await holdReadingSession(ports(meter), asked, never)).read.misdated, [
-    ofNow,
-    { from: NOON - 1_800_000 + 2, to: NOON, ...drifted, concerns: "quality" },
-  ]);
+  assert.equal((await read(59_000)).clockOff, undefined);
+  assert.deepEqual((await read(-200_000)).clockOff, { offsetSeconds: -200, isIncident: false, seenAt });
+  assert.deepEqual((await read(3_600_000)).clockOff, { offsetSeconds: 3_600, isIncident: true, seenAt });
 });
 
 const TEN_MINUTES = 600_000;

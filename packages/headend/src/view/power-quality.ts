@@ -29,7 +29,7 @@ export async function qualityReadings(
     meter: meter.title,
     columns: columns.map(({ obis, unit }) => ({ obis, name: quantityWords(obis), unit })),
     rows: found.toReversed().map((row) => {
-      const standing = standings?.at(row.at.getTime(), "quality") ?? "undisputed";
+      const standing = standings?.at(row.at.getTime(), "quality", row.evidence_id) ?? "undisputed";
       return {
         time: timeText(row.at),
         values: columns.map(({ channel_id }) => row.readings[row.channels.indexOf(channel_id)] ?? null),
@@ -48,6 +48,7 @@ interface QualityRow {
   readonly channels: readonly number[];
   readonly readings: readonly number[];
   readonly evidence: string;
+  readonly evidence_id: number;
   readonly protection: ProtectionGrade;
   readonly trust_at_capture: TrustStateName;
   readonly trust_now: TrustStateName;
@@ -59,7 +60,8 @@ interface ColumnRow {
 }
 
 const SELECT_QUALITY = `
-  select q.at, q.channels, q.readings, encode(e.hash, 'hex') as evidence, q.protection, q.trust_at_capture, t.state as trust_now
+  select q.at, q.channels, q.readings, encode(e.hash, 'hex') as evidence, q.evidence_id::float8 as evidence_id,
+    q.protection, q.trust_at_capture, t.state as trust_now
   from quality_readings q
   join evidence e on (e.utility_id, e.island_id, e.evidence_id) = (q.utility_id, q.island_id, q.evidence_id)
   join trust t on (t.utility_id, t.island_id, t.meter_id) = (q.utility_id, q.island_id, q.meter_id)

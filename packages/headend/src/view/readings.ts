@@ -9,7 +9,7 @@ import {
 } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
-import { isSettledFor } from "../dispute/standing.ts";
+import { isSettledFor, type Standings } from "../dispute/standing.ts";
 import { standingsOf } from "../dispute/standings-of.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { findMeterProfile, type MeterProfile, statusWords } from "../profile/meter-profile.ts";
@@ -30,17 +30,11 @@ export interface Window {
 export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ReadingList> {
   const [from, to] = [window.from?.getTime(), window.to?.getTime()];
   const standings = (await standingsOf(sql, scope, [meter.id], from, to)).get(meter.id);
-  const unsettled = (standings?.stretches() ?? []).filter(({ standing }) => !isSettledFor(standing));
-  const values = [
-    ...scope.place,
-    meter.id,
-    window.from ?? null,
-    window.to ?? null,
-    `{${unsettled.map((one) => `(${timeText(one.from)},${timeText(one.to)}]`).join()}}`,
-  ];
+  const unsettled = unsettledOf(standings);
+  const values = [...scope.place, meter.id, window.from ?? null, window.to ?? null, ...unsettled];
   const found = await rows<RegisterRow>(
     sql,
-    `${SELECT_REGISTERS} and ($7::boolean or (${DECISIVE("r")})) order by r.at desc, r.obis limit $8`,
+    `${SELECT_REGISTERS} and ($9::boolean or (${DECISIVE("r")})) order by r.at desc, r.obis limit $10`,
     [...values, window.trust === "all", window.limit],
   );
   const counts = await firstRow<{ all: string; kept: string }>(sql, COUNT_REGISTERS, values);
@@ -49,7 +43,7 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
     trust: window.trust,
     leftOut: window.trust === "all" ? 0 : Number(counts?.all ?? 0) - Number(counts?.kept ?? 0),
     readings: found.map((row) => {
-      const standing = standings?.at(row.at.getTime()) ?? "undisputed";
+      const standing = standings?.at(row.at.getTime(), "registers", row.evidence_id) ?? "undisputed";
       return {
         obis: row.obis,
         name: quantityWords(row.obis),
@@ -158,10 +152,22 @@ async function evidenceOf(sql: Sql, scope: Scope, ids: readonly number[]): Promi
   return new Map(found.map(({ evidence_id, hash, source }) => [Number(evidence_id), { hash, source }]));
 }
 
-/** `isDecisive` in SQL; $6 is what nobody has settled for the meter, which is sought in it: it may be thousands of stretches. */
+/** What nobody has settled of a meter's registers: the stretches by the evidence that they are about, of few kinds. */
+function unsettledOf(standings: Standings | undefined): readonly (readonly (string | number)[])[] {
+  const open = (standings?.stretches("registers") ?? []).filter(({ standing }) => !isSettledFor(standing));
+  const kinds = [...Map.groupBy(open, ({ above, upTo }) => `${above} ${upTo}`).values()];
+  return [
+    kinds.map((all) => `{${all.map((one) => `(${timeText(one.from)},${timeText(one.to)}]`).join()}}`),
+    kinds.map(([one]) => one?.above ?? 0),
+    kinds.map(([one]) => one?.upTo ?? 0),
+  ];
+}
+
+/** `isDecisive` in SQL; $6 to $8 are `unsettledOf` the meter: a value is sought in it, since it may be thousands of stretches. */
 const DECISIVE = (alias: string): string =>
   `${alias}.trust_at_capture = 'trusted' and t.state = 'trusted' and ${alias}.protection = 'authenticated'
-   and not ${alias}.at <@ $6::tstzmultirange`;
+   and not exists (select from unnest($6::tstzmultirange[], $7::float8[], $8::float8[]) as u(unsettled, above, up_to)
+     where ${alias}.evidence_id > u.above and ${alias}.evidence_id <= u.up_to and ${alias}.at <@ u.unsettled)`;
 
 interface RegisterRow {
   readonly obis: string;
@@ -173,6 +179,7 @@ interface RegisterRow {
   readonly status: string | null;
   readonly source: "session" | "push";
   readonly evidence: string;
+  readonly evidence_id: number;
   readonly protection: ProtectionGrade;
   readonly trust_at_capture: TrustStateName;
   readonly trust_now: TrustStateName;
@@ -190,7 +197,8 @@ const WITH_EVIDENCE = `join evidence e
 
 const SELECT_REGISTERS = `
   select r.obis, r.at, r.received_at, r.number_value, r.text_value, r.unit, r.status, r.source,
-    encode(e.hash, 'hex') as evidence, r.protection, r.trust_at_capture, t.state as trust_now
+    encode(e.hash, 'hex') as evidence, r.evidence_id::float8 as evidence_id, r.protection, r.trust_at_capture,
+    t.state as trust_now
   from register_readings r ${WITH_TRUST} ${WITH_EVIDENCE} ${IN_WINDOW}`;
 
 const COUNTS = `select count(*) as all,

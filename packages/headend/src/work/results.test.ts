@@ -249,16 +249,13 @@ test("P-8: values that came by a clock that is off are held and disputed, and th
   };
   const moved = { offsetSeconds: 3_600, isIncident: true };
   const seen = at(4) + 60_000;
-  const misdated = [
-    { from: at(2) + 1, to: at(4), ...moved },
-    { from: seen - 1, to: seen, ...moved },
-  ];
   await store({ registers: [], intervals: [interval(1), interval(2)], covered: [] });
   // A push has told of the first of the quarter hours.
   await store({ registers: [], intervals: [], covered: [], misdated: [{ from: at(2), to: at(3), ...moved }] });
   const register = (time: number) => ({ obis: "1-0:1.8.0", value: 400, unit: "Wh", at: time, evidence: record });
   await store({ registers: [register(at(1))], intervals: [], covered: [] });
-  const off = { registers: [register(seen)], intervals: [interval(3), interval(4)], covered: [], misdated };
+  const clockOff = { ...moved, seenAt: at(0) + 60_000 };
+  const off = { registers: [register(seen)], intervals: [interval(3), interval(4)], covered: [], clockOff };
   await store(off);
   // The same session written again says it once.
   await store(off);

@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import type { Standing } from "@meterkeep/api";
+import type { Rows } from "./standing.ts";
+
+/** A value of the time that is decided about, and how it stands. */
+export interface StandingValue {
+  readonly of: Rows;
+  /** Its channel or its OBIS code. */
+  readonly name: string;
+  readonly at: number;
+  readonly evidence: number;
+  readonly standing: Standing;
+}
+
+/** What a digest counts beside its hash, in the order in which it stands there. */
+const COUNTED = ["meters", "findings", "contradicting answers", "values"] as const;
+
+/**
+ * Of all that there is to be decided about when somebody looks: what disputes, and each value in dispute with what it rests on and
+ * how it stands. It begins with its counts, so that it can be said afterwards what has changed.
+ */
+export class SettlementDigest {
+  readonly #hash = createHash("sha256");
+  readonly #counts = [0, 0, 0, 0] as [number, number, number, number];
+
+  /** Of the time and the rule that were looked at. */
+  constructor({ from, to, rule = "" }: { readonly from: number; readonly to: number; readonly rule?: string }) {
+    this.#hash.update(`${JSON.stringify([from, to, rule])}\n`);
+  }
+
+  /** Of one meter, `values` in an order that is the same each time. */
+  add(
+    title: string,
+    findings: readonly number[],
+    contradictions: readonly number[],
+    values: readonly StandingValue[],
+  ): void {
+    const disputed = values.filter(({ standing }) => standing !== "undisputed");
+    const sorted = contradictions.toSorted((one, other) => one - other);
+    this.#hash.update(`${JSON.stringify([title, findings, sorted, disputed.length])}\n`);
+    for (const { of, name, at, evidence, standing } of disputed)
+      this.#hash.update(`${JSON.stringify([of, name, Math.round(at), evidence, standing])}\n`);
+    for (const [place, more] of [1, findings.length, contradictions.length, disputed.length].entries())
+      this.#counts[place as 0 | 1 | 2 | 3] += more;
+  }
+
+  /** As a dry run says it: counts and hash, to be named as it is. */
+  text(): string {
+    return [...this.#counts, this.#hash.copy().digest("hex")].join("-");
+  }
+}
+
+/** In words, for whoever has looked at something else than what there is now. */
+export function changesBetween(looked: string, now: string): string {
+  const [before, after] = [looked, now].map((digest) => /^(\d+)-(\d+)-(\d+)-(\d+)-/.exec(digest)?.slice(1));
+  const changes = COUNTED.flatMap((what, place) => {
+    const [then, there] = [before?.[place], after?.[place]];
+    return then === there ? [] : [`${what}: ${then ?? "none"} then, ${there ?? "none"} now`];
+  });
+  const what = changes.length === 0 ? "as many findings and values, and not the same" : changes.join("; ");
+  return `what is in dispute there is not what was looked at (${what}); look again, by a dry run, and settle with its digest`;
+}

@@ -1,0 +1,131 @@
+import type { Scope } from "../database/scope.ts";
+import { rows, type Sql } from "../database/sql.ts";
+import type { Rows } from "../dispute/standing.ts";
+import type { MeterId } from "../inventory/meter.ts";
+import type { PlausibilityFinding } from "../plausibility/finding.ts";
+import type { ChannelTable } from "./channels.ts";
+import { heldIntervals } from "./held-intervals.ts";
+import type { MeterRead } from "./meter-read.ts";
+import { type ClockOff, stretchesOf } from "./misdated.ts";
+import { evidenceOf, type ReadResult } from "./result.ts";
+
+/** P-8 of what is about to be written, and when it was received, milliseconds since 1970 UTC on our clock. */
+export interface Misdated {
+  readonly findings: readonly PlausibilityFinding[];
+  readonly foundAt: number;
+}
+
+/**
+ * P-8: what came by a clock that is off is kept, and disputed: it is not known to be of when it says. Since when the clock has been
+ * off nobody knows, so that is all that is new with the session; what is held came before, and the same again says nothing against
+ * it. To be asked before anything of it is written.
+ */
+export async function misdatedBy(
+  sql: Sql,
+  scope: Scope,
+  channels: ChannelTable,
+  reads: readonly MeterRead[],
+): Promise<Misdated> {
+  const findings: PlausibilityFinding[] = [];
+  let foundAt = 0;
+  for (const { meter, read } of reads) {
+    if (read === undefined || (read.clockOff === undefined && read.misdated === undefined)) continue;
+    for (const stretch of read.misdated ?? []) findings.push(findingOf(meter, stretch, { stretch }));
+    if (read.clockOff !== undefined)
+      for (const [concerns, instants, periodSeconds] of await newOf(sql, scope, channels, meter, read)) {
+        const stretches = stretchesOf(instants, periodSeconds);
+        const [first, last] = [stretches[0], stretches.at(-1)];
+        if (first === undefined || last === undefined) continue;
+        const stretch = { from: first.from, to: last.to };
+        const parts = stretches.length > 1 ? { stretches } : {};
+        findings.push(findingOf(meter, read.clockOff, { concerns, stretch, ...parts, seenAt: read.clockOff.seenAt }));
+      }
+    for (const { receivedAt } of evidenceOf(read)) foundAt = Math.max(foundAt, receivedAt);
+  }
+  return { findings, foundAt };
+}
+
+function findingOf(
+  meter: MeterId,
+  { offsetSeconds, isIncident }: Pick<ClockOff, "offsetSeconds" | "isIncident">,
+  about: Pick<PlausibilityFinding, "concerns" | "stretch" | "stretches" | "seenAt">,
+): PlausibilityFinding {
+  const off = `${Math.abs(offsetSeconds).toFixed(0)} s ${offsetSeconds < 0 ? "slow" : "fast"}`;
+  return {
+    rule: "P-8",
+    subject: { kind: "meter", meter },
+    ...about,
+    confidence: isIncident ? 1 : CONFIDENCE_OF_A_SLIP,
+    sentence: `Its clock was ${off} when it gave these values: they are not known to be of the times that they bear.`,
+    data: { offsetSeconds },
+  };
+}
+
+/** A clock that is off by minutes drifted; one that is off by more was moved. */
+const CONFIDENCE_OF_A_SLIP = 0.3;
+
+type NewOf = readonly [of: Rows, instants: readonly number[], periodSeconds: number | undefined];
+
+/** The instants of a read of which something is not held yet. */
+async function newOf(
+  sql: Sql,
+  scope: Scope,
+  channels: ChannelTable,
+  meter: MeterId,
+  { intervals, registers, quality = [], periodSeconds, qualityAnswered }: ReadResult,
+): Promise<readonly NewOf[]> {
+  const values = intervals.map(({ obis, unit, at }) => ({ at, key: `${channels.number(obis, unit)} ${at}` }));
+  const known = await knownIn(values, async (from, to) => {
+    const held = (await heldIntervals(sql, scope, [meter], from, to)).get(meter) ?? [];
+    return held.map(({ channel, at }) => `${channel} ${Math.round(at)}`);
+  });
+  // What a meter says otherwise of a moment of a register is kept beside what is held: it is new.
+  const counts = registers.map(({ obis, at, value }) => ({ at, key: `${obis} ${at} ${value}` }));
+  const knownCounts = await knownIn(counts, async (from, to) =>
+    (await rows<RegisterRow>(sql, SELECT_REGISTERS, [...scope.place, meter, new Date(from), new Date(to)])).map(
+      ({ obis, at, number_value, text_value }) => `${obis} ${Math.round(at)} ${number_value ?? text_value}`,
+    ),
+  );
+  const states = quality.map(({ at }) => ({ at, key: String(at) }));
+  const knownStates = await knownIn(states, async (from, to) =>
+    (await rows<{ at: number }>(sql, SELECT_QUALITY, [...scope.place, meter, new Date(from), new Date(to)])).map(
+      ({ at }) => String(Math.round(at)),
+    ),
+  );
+  const fresh = (all: readonly Keyed[], held: ReadonlySet<string>): readonly number[] =>
+    all.flatMap(({ at, key }) => (held.has(key) ? [] : [at]));
+  return [
+    ["intervals", fresh(values, known), periodSeconds],
+    ["registers", fresh(counts, knownCounts), undefined],
+    ["quality", fresh(states, knownStates), qualityAnswered?.periodSeconds],
+  ];
+}
+
+interface Keyed {
+  readonly at: number;
+  readonly key: string;
+}
+
+async function knownIn(
+  all: readonly Keyed[],
+  look: (from: number, to: number) => Promise<readonly string[]>,
+): Promise<ReadonlySet<string>> {
+  if (all.length === 0) return new Set();
+  const from = all.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
+  const to = all.reduce((most, { at }) => Math.max(most, at), Number.NEGATIVE_INFINITY);
+  return new Set(await look(from, to));
+}
+
+interface RegisterRow {
+  readonly obis: string;
+  readonly at: number;
+  readonly number_value: number | null;
+  readonly text_value: string | null;
+}
+
+const AT_MS = "extract(epoch from at)::float8 * 1000 as at";
+const WINDOW = "utility_id = $1 and island_id = $2 and meter_id = $3 and at >= $4 and at <= $5";
+
+const SELECT_REGISTERS = `select obis, ${AT_MS}, number_value, text_value from register_readings where ${WINDOW}`;
+
+const SELECT_QUALITY = `select ${AT_MS} from quality_readings where ${WINDOW}`;
