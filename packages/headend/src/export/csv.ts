@@ -1,6 +1,9 @@
 import type { Cell, ExportableValue, ExportedMeter, ExportKind } from "./export-kind.ts";
 
-/** Exports as CSV (RFC 4180): a line a value, times RFC 3339 in UTC. */
+/**
+ * Exports as CSV (RFC 4180): a line a value, times RFC 3339 in UTC. A text of a meter that begins with `=`, `+`, `-`, `@`, `'` or a tab
+ * has one `'` before it, so that no spreadsheet runs it: whoever takes one away has what it said. Numbers are as they are.
+ */
 export async function* asCsv<Value extends ExportableValue>(
   { columns }: Pick<ExportKind<Value>, "columns">,
   meters: AsyncIterable<ExportedMeter<Value>>,
@@ -10,9 +13,15 @@ export async function* asCsv<Value extends ExportableValue>(
     let lines = "";
     for (const channel of meter.channels)
       for (const value of channel.values)
-        lines += `${columns.map(({ cell }) => fieldText(cell(value, channel, meter))).join(",")}\r\n`;
+        lines += `${columns.map(({ cell, isForeign }) => fieldOf(cell(value, channel, meter), isForeign)).join(",")}\r\n`;
     yield lines;
   }
+}
+
+const FORMULA = /^[=+\-@'\t]/;
+
+function fieldOf(cell: Cell, isForeign: true | undefined): string {
+  return fieldText(isForeign === true && typeof cell === "string" && FORMULA.test(cell) ? `'${cell}` : cell);
 }
 
 function fieldText(cell: Cell): string {

@@ -48,6 +48,8 @@ export interface ExportColumn<Value extends ExportableValue> {
   readonly name: string;
   readonly type: "STRING" | "TIMESTAMP" | "DOUBLE" | "INT64" | "BOOLEAN";
   readonly nullable?: true;
+  /** Its texts come from meters: a CSV says them so that no spreadsheet takes one for a formula. */
+  readonly isForeign?: true;
   readonly cell: (
     value: Exported<Value>,
     channel: ExportedChannel<Exported<Value>>,
@@ -70,7 +72,7 @@ export interface ExportKind<Value extends ExportableValue> {
 export const FIRST_COLUMNS = [
   { name: "meter", type: "STRING", cell: (_value, _channel, { systemTitle }) => systemTitle },
   { name: "obis", type: "STRING", cell: (_value, { obis }) => obis },
-  { name: "unit", type: "STRING", cell: (_value, { unit }) => unit },
+  { name: "unit", type: "STRING", isForeign: true, cell: (_value, { unit }) => unit },
   { name: "time", type: "TIMESTAMP", cell: ({ at }) => new Date(at) },
 ] as const satisfies readonly ExportColumn<ExportableValue>[];
 

@@ -15,6 +15,7 @@ import { writeReadings } from "../reading/write.ts";
 import { writeIntervals } from "../reading/write-intervals.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { registerReadings } from "../view/readings.ts";
 import { asCim, readingType } from "./cim.ts";
 import { exportAs } from "./export.ts";
 import type { ExportedMeter } from "./export-kind.ts";
@@ -380,6 +381,62 @@ test("an export of registers has daily values and texts, each with its evidence,
     trust_now: "trusted",
     decisive: true,
   });
+});
+
+test("what a meter says cannot become a formula in a spreadsheet, and is said in full; numbers are numbers", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope } = database;
+  await rows(pool, "update trust set state = 'trusted'");
+  const said = ['=HYPERLINK("http://x",1)', "+49", "-", "@x", "'quoted", "a=b"];
+  const text = (value: string, n: number) => ({ obis: `0-0:96.1.${n}`, unit: undefined, at: START, value });
+  await say(database, 0, [...said.map(text), { obis: "1-0:16.7.0", unit: "=1+1", at: START, value: -5 }]);
+  const csv = (await textOf(exportAs("csv", REGISTERS, pool, scope, WINDOW))).trimEnd().split("\r\n").slice(1);
+  assert.deepEqual(
+    csv.map((line) => line.split(",").slice(2, 6).join()),
+    [
+      `,2026-11-20T00:00:00.000Z,,"'=HYPERLINK(""http://x""`,
+      ...["'+49", "'-", "'@x", "''quoted", "a=b"].map((one) => `,2026-11-20T00:00:00.000Z,,${one}`),
+      "'=1+1,2026-11-20T00:00:00.000Z,-5,",
+    ],
+  );
+  const found = await rowsOf(exportAs("parquet", REGISTERS, pool, scope, WINDOW));
+  assert.deepEqual(
+    found.slice(0, said.length).map((row) => row["text"]),
+    said,
+  );
+});
+
+test("of several values of one moment decisions have the first that they may use, and all of it has each", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope, meters } = database;
+  await rows(pool, "update trust set state = 'trusted'");
+  const other = { from: undefined, to: undefined, limit: 9 } as const;
+  const used = async (trust: ExportWindow["trust"]) => {
+    const exported = await allOf(exportedMeters(REGISTERS, pool, scope, { ...WINDOW, trust }));
+    const { readings } = await registerReadings(pool, scope, meters[0]!, { ...other, trust });
+    const values = exported.flatMap(({ channels }) => channels.flatMap((one) => one.values));
+    const told = readings.toReversed().map(({ value, decisive }) => [value, decisive]);
+    assert.deepEqual(
+      told,
+      values.map(({ value, decisive }) => [value, decisive]),
+      "a query says the same",
+    );
+    return told;
+  };
+  await say(database, 0, [energy(START, 1)], "none");
+  await say(database, 0, [energy(START, 2)]);
+  await say(database, 0, [energy(START, 3)]);
+  await say(database, 0, [energy(START + DAY, 4)]);
+  assert.deepEqual(await used("trusted"), [
+    [2, true],
+    [4, true],
+  ]);
+  assert.deepEqual(await used("all"), [
+    [1, false],
+    [2, true],
+    [3, false],
+    [4, true],
+  ]);
 });
 
 test("registers that are in dispute are left out, and with all of it there, marked, also in CIM", async () => {

@@ -6,7 +6,7 @@ import { findMeterProfile } from "../profile/meter-profile.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import { DAY_MILLISECONDS } from "../time/day.ts";
 import { isDecisive } from "../trust/trust-at.ts";
-import type { ExportableValue, ExportedChannel, ExportedMeter, ExportKind } from "./export-kind.ts";
+import type { ExportableValue, Exported, ExportedChannel, ExportedMeter, ExportKind } from "./export-kind.ts";
 
 /** What an export takes: values whose times are in `[from, to]`, milliseconds since 1970 UTC at the source. */
 export interface ExportWindow {
@@ -93,9 +93,7 @@ function exportedMeter<Value extends ExportableValue>(
   const channels = held.map(({ obis, unit, values }) => ({
     obis,
     unit,
-    values: values
-      .map((one) => ({ ...one, decisive: isDecisive(one.trustAtCapture, row.state, one.protection, one.standing) }))
-      .filter(({ decisive }) => trust === "all" || decisive),
+    values: judged(values, row.state, trust),
   }));
   return {
     systemTitle: row.title,
@@ -104,6 +102,22 @@ function exportedMeter<Value extends ExportableValue>(
     trustNow: row.state,
     channels: channels.filter(({ values }) => values.length > 0),
   };
+}
+
+/** Of several values of one moment decisions use the first that they may, as of intervals the one that came first is held. */
+function judged<Value extends ExportableValue>(
+  values: readonly Value[],
+  trustNow: TrustStateName,
+  trust: ExportWindow["trust"],
+): readonly Exported<Value>[] {
+  const kept: Exported<Value>[] = [];
+  let usedAt: number | undefined;
+  for (const one of values) {
+    const decisive = one.at !== usedAt && isDecisive(one.trustAtCapture, trustNow, one.protection, one.standing);
+    if (decisive) usedAt = one.at;
+    if (decisive || trust === "all") kept.push({ ...one, decisive });
+  }
+  return kept;
 }
 
 interface MeterRow {

@@ -14,7 +14,7 @@ export interface ExportableRegister extends ExportableValue {
   readonly evidence: string;
 }
 
-/** Registers and daily values, one behind the other. Of what a meter has said otherwise of one moment all is there, as in a query. */
+/** Registers and daily values, one behind the other. Of what a meter has said otherwise of one moment decisions use the first that they may; all is there with `trust=all`. */
 export const REGISTERS: ExportKind<ExportableRegister> = {
   open:
     async (sql, scope) =>
@@ -54,7 +54,13 @@ export const REGISTERS: ExportKind<ExportableRegister> = {
   columns: [
     ...FIRST_COLUMNS,
     { name: "value", type: "DOUBLE", nullable: true, cell: ({ value }) => (typeof value === "number" ? value : null) },
-    { name: "text", type: "STRING", nullable: true, cell: ({ value }) => (typeof value === "string" ? value : null) },
+    {
+      name: "text",
+      type: "STRING",
+      nullable: true,
+      isForeign: true,
+      cell: ({ value }) => (typeof value === "string" ? value : null),
+    },
     { name: "status", type: "STRING", nullable: true, cell: ({ status }) => status ?? null },
     { name: "standing", type: "STRING", cell: ({ standing }) => standing },
     { name: "source", type: "STRING", cell: ({ source }) => source },

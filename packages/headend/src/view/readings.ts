@@ -34,7 +34,7 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
   const values = [...scope.place, meter.id, window.from ?? null, window.to ?? null, ...unsettled];
   const found = await rows<RegisterRow>(
     sql,
-    `${SELECT_REGISTERS} and ($9::boolean or (${DECISIVE("r")})) order by r.at desc, r.obis limit $10`,
+    `${SELECT_REGISTERS} and ($9::boolean or ${USED}) order by r.at desc, r.obis, r.evidence_id desc limit $10`,
     [...values, window.trust === "all", window.limit],
   );
   const counts = await firstRow<{ all: string; kept: string }>(sql, COUNT_REGISTERS, values);
@@ -58,7 +58,7 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
         source: row.source,
         trustAtCapture: row.trust_at_capture,
         trustNow: row.trust_now,
-        decisive: isDecisive(row.trust_at_capture, row.trust_now, row.protection, standing),
+        decisive: row.is_used,
       };
     }),
   };
@@ -169,6 +169,12 @@ const DECISIVE = (alias: string): string =>
    and not exists (select from unnest($6::tstzmultirange[], $7::float8[], $8::float8[]) as u(unsettled, above, up_to)
      where ${alias}.evidence_id > u.above and ${alias}.evidence_id <= u.up_to and ${alias}.at <@ u.unsettled)`;
 
+/** Of several values of one moment decisions use the first that they may. */
+const USED = `(${DECISIVE("r")} and not exists (
+  select from register_readings k where (k.utility_id, k.island_id, k.meter_id) = (r.utility_id, r.island_id, r.meter_id)
+    and k.obis = r.obis and k.at = r.at and k.unit is not distinct from r.unit and k.evidence_id < r.evidence_id
+    and ${DECISIVE("k")}))`;
+
 interface RegisterRow {
   readonly obis: string;
   readonly at: Date;
@@ -183,6 +189,7 @@ interface RegisterRow {
   readonly protection: ProtectionGrade;
   readonly trust_at_capture: TrustStateName;
   readonly trust_now: TrustStateName;
+  readonly is_used: boolean;
 }
 interface ColumnRow {
   readonly channel_id: number;
@@ -198,11 +205,11 @@ const WITH_EVIDENCE = `join evidence e
 const SELECT_REGISTERS = `
   select r.obis, r.at, r.received_at, r.number_value, r.text_value, r.unit, r.status, r.source,
     encode(e.hash, 'hex') as evidence, r.evidence_id::float8 as evidence_id, r.protection, r.trust_at_capture,
-    t.state as trust_now
+    t.state as trust_now, ${USED} as is_used
   from register_readings r ${WITH_TRUST} ${WITH_EVIDENCE} ${IN_WINDOW}`;
 
 const COUNTS = `select count(*) as all,
-  count(*) filter (where ${DECISIVE("r")}) as kept`;
+  count(*) filter (where ${USED}) as kept`;
 const COUNT_REGISTERS = `${COUNTS} from register_readings r ${WITH_TRUST} ${IN_WINDOW}`;
 
 const SELECT_COLUMNS = `
