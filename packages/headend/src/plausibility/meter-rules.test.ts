@@ -185,6 +185,22 @@ test("P-9: energy of intervals throughout which the relay was open is noted, and
   assert.deepEqual(rulesOf({ energy: dark, facts: open(20, 30) }), []);
 });
 
+test("P-9: what lies between two openings of the relay is good, and in no stretch of the finding", () => {
+  const open = [
+    { from: MONDAY + 20 * QUARTER, to: MONDAY + 22 * QUARTER },
+    { from: MONDAY + 40 * QUARTER, to: MONDAY + 41 * QUARTER },
+  ];
+  const [found] = judge({ facts: { open } }).findings;
+  assert.deepEqual(
+    found?.stretches?.map(({ from, to }) => [Math.floor((from - MONDAY) / QUARTER), (to - MONDAY) / QUARTER]),
+    [
+      [20, 22],
+      [40, 41],
+    ],
+  );
+  assert.deepEqual([found.stretch.from, found.stretch.to], [found.stretches?.[0]?.from, open[1]?.to]);
+});
+
 test("P-16: what was pushed is held against what was read of the same moment, and against the load profile", () => {
   const register = summed(ORDINARY);
   const truth = register[7] as number;

@@ -1,4 +1,5 @@
 import type { Stretch } from "../reading/coverage.ts";
+import { stretchesOf } from "../reading/misdated.ts";
 import { DAY_MILLISECONDS } from "../time/day.ts";
 import type { PlausibilityFinding } from "./finding.ts";
 import { type DayTotal, type MeterHistory, median } from "./history.ts";
@@ -67,7 +68,7 @@ function finding(
   rule: PlausibilityRuleId,
   sentence: string,
   data: Found["data"],
-  more: { readonly stretch?: Stretch; readonly confidence?: number } = {},
+  more: Pick<Found, "stretch" | "stretches"> & { readonly confidence?: number } = {},
 ): Found {
   return { rule, confidence: 1, sentence, data, ...more };
 }
@@ -269,18 +270,22 @@ function throughOpenRelay(day: MeterDay, { open, role }: MeterFacts): readonly F
   if (open.length === 0 || role !== "home") return [];
   const { energy } = day.drawn;
   const most = 2 * resolutionOf(energy);
-  let [sum, first, last] = [0, -1, -1];
+  const flowed: number[] = [];
+  let sum = 0;
   for (let slot = 0; slot < energy.length; slot += 1) {
     const { from, to } = intervalOf(day, slot);
     const value = energy[slot] as number;
     if (!(value > most) || !open.some((stretch) => stretch.from <= from && stretch.to >= to)) continue;
     sum += value;
-    if (first < 0) first = slot;
-    last = slot;
+    flowed.push(endOf(day, slot));
   }
-  if (first < 0) return [];
-  const stretch = { from: intervalOf(day, first).from, to: endOf(day, last) };
-  return [finding("P-9", `It counted ${kilo(sum)} while its relay was open.`, { wattHours: sum }, { stretch })];
+  // Between two of them its relay was closed, or nothing flowed: that is good.
+  const stretches = stretchesOf(flowed, day.periodSeconds);
+  const [first, last] = [stretches[0], stretches.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const stretch = { from: first.from, to: last.to };
+  const parts = stretches.length > 1 ? { stretch, stretches } : { stretch };
+  return [finding("P-9", `It counted ${kilo(sum)} while its relay was open.`, { wattHours: sum }, parts)];
 }
 
 /** P-16: what was pushed against what was read of the same moment, and both against the load profile. */
