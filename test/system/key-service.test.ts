@@ -71,7 +71,7 @@ async function missing(...command: readonly [string, ...string[]]): Promise<stri
   );
 }
 
-/** A meter has one connection, and our own head-end may have it for the moment: who called in vain calls again. */
+/** A meter has one connection, and our own head-end may have it for the moment: who called in vain calls again. Who gets the line has it alone. */
 function onceItsLineIsFree(command: string, args: readonly string[]): Promise<string> {
   return until(`${command} finds the meter's line free`, async () => {
     try {
@@ -108,6 +108,29 @@ test("the Python of the guide reads a meter without a key", async () => {
   writeFileSync(join(folder, "read_meter.py"), example("python", "Python"));
   const args = ["read_meter.py", address, meter.systemTitle, "127.0.0.1", meter.port];
   assert.equal((await onceItsLineIsFree("python3", args)).trim(), meter.logicalDeviceName);
+});
+
+test("another head-end that speaks with the meter first costs the Python of the guide no more than a session", async () => {
+  const script = example("python", "Python");
+  const opening = '        session = opened["session"]\n';
+  const step = /^ {4}step = ask\("associate".*\n/m;
+  assert.ok(script.includes(opening) && step.test(script));
+  // Between the example's first opening and its AARQ the meter hears an AARQ of a session that was opened later.
+  const between = `${opening}        if not others:
+            others.append(ask("sessions", meter=meter, purpose="read"))
+            exchange(others[0]["apdu"])
+`;
+  const overtaken = script
+    .replace(opening, between)
+    .replace(step, (line) => `${line}    print(step.get("code", step["kind"]))\n`);
+  writeFileSync(join(folder, "overtaken.py"), `others = []\n${overtaken}`);
+  const args = ["overtaken.py", address, meter.systemTitle, "127.0.0.1", meter.port];
+  assert.deepEqual((await onceItsLineIsFree("python3", args)).trim().split("\n"), [
+    "session-overtaken",
+    "send",
+    "established",
+    meter.logicalDeviceName,
+  ]);
 });
 
 test("the Java of the guide reads a meter without a key", async (context) => {

@@ -32,7 +32,12 @@ export const openSessionResponse = record({
 export type OpenedSession = Infer<typeof openSessionResponse>;
 
 /** Why an association was not made. */
-export const ASSOCIATION_REFUSAL_CODES = ["not-authentic", "association-rejected", "association-malformed"] as const;
+export const ASSOCIATION_REFUSAL_CODES = [
+  "not-authentic",
+  "association-rejected",
+  "association-malformed",
+  "session-overtaken",
+] as const;
 export type AssociationRefusalCode = (typeof ASSOCIATION_REFUSAL_CODES)[number];
 
 export const advanceSessionRequest = record({ session: handle, received: apdu });

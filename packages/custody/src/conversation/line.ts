@@ -74,6 +74,12 @@ export class Line {
     return this.#first !== undefined && sendCounters.isHeld(this.place, this, this.#first);
   }
 
+  /** Whether all counters below one were given out, to whomever. */
+  hasGivenBelow(counter: number): boolean {
+    const sending = this.#dependencies.sendCounters.atHand(this.place);
+    return sending !== undefined && counter <= sending.next;
+  }
+
   /** Takes counters in a row, durably reserved; gives the first. @throws CustodyError as `SendCounters.take` */
   async take(count: number, canWait = false): Promise<number> {
     const { sendCounters } = this.#dependencies;

@@ -1,6 +1,7 @@
 import type { SessionAdvance } from "@meterkeep/api/custodian";
-import type { DlmsError } from "@meterkeep/dlms";
+import { type DlmsError, type DlmsErrorCode, SessionError } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
+import type { Line } from "../conversation/line.ts";
 import { CustodyError } from "../errors.ts";
 
 /** What a handle of nobody's, or of somebody else's, gets. */
@@ -8,10 +9,34 @@ export function sessionUnknown(): CallRefusal {
   return new CallRefusal("session-unknown", "no such session is open for this principal");
 }
 
+/** What meters refuse an association with. Anybody on the line can say it: it is told as it came, and proves nothing. */
+const REFUSALS: readonly DlmsErrorCode[] = [
+  "association-rejected",
+  "exception-response",
+  "service-error",
+  "invocation-counter-error",
+  "action-refused",
+];
+
+/**
+ * Whether a meter refused an association because another conversation with it came between: its counters are above ours, or it has
+ * changed the keys. A counter that was never given out is no sign of one of ours.
+ */
+export function isOvertaken(error: DlmsError, line: Pick<Line, "isAlone" | "hasGivenBelow">): boolean {
+  if (line.isAlone || !REFUSALS.includes(error.code)) return false;
+  const expected = error instanceof SessionError ? error.expectedInvocationCounter : undefined;
+  return expected === undefined || line.hasGivenBelow(expected);
+}
+
 /** What the caller hears of an association that came to nothing. */
-export function failureOf(error: DlmsError): SessionAdvance {
-  if (error.code === "association-rejected" || error.code === "exception-response" || error.code === "service-error")
-    return { kind: "failed", code: "association-rejected", message: error.message };
+export function failureOf(error: DlmsError, isOvertaken: boolean): SessionAdvance {
+  if (isOvertaken)
+    return {
+      kind: "failed",
+      code: "session-overtaken",
+      message: `the meter refused it (${error.message}), and another session with it was begun after this one: open a new one`,
+    };
+  if (REFUSALS.includes(error.code)) return { kind: "failed", code: "association-rejected", message: error.message };
   if (error.code === "unexpected-response")
     return { kind: "failed", code: "association-malformed", message: error.message };
   return { kind: "failed", code: "not-authentic", message: "the meter did not prove its keys" };

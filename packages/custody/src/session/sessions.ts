@@ -26,7 +26,7 @@ import type { SealBudget } from "./seal-budget.ts";
 import { type CriticalPort, Sealing } from "./sealing.ts";
 import { during, type Session } from "./session.ts";
 import { sessionEntry } from "./session-entry.ts";
-import { asCallRefusal, asRefused, failureOf, sessionUnknown } from "./session-refusals.ts";
+import { asCallRefusal, asRefused, failureOf, isOvertaken, sessionUnknown } from "./session-refusals.ts";
 
 /** With more sessions open than this, what opens and ends them waits for others to share a commit. */
 const SHARING_SESSIONS = 8;
@@ -123,10 +123,12 @@ export class Sessions {
     const open = this.#find(session, caller);
     const advance = await during(open, this.#advanced(open, received, caller));
     if (!(advance instanceof DlmsError)) return advance;
+    const overtaken = isOvertaken(advance, open.line);
     // Not inside: the end waits for what is under way.
     await this.#end(session, open, "failed", `${advance.code}: ${advance.message}`);
-    await this.#dependencies.refusing.refused(open.place);
-    return failureOf(advance);
+    // What another session of ours explains is no sign that the meter knows other counters than we do.
+    if (!overtaken) await this.#dependencies.refusing.refused(open.place);
+    return failureOf(advance, overtaken);
   }
 
   /** What comes of an APDU; the error where the association failed. */

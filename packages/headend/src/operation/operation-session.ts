@@ -95,8 +95,9 @@ async function hold<P, R extends OperationResult | OperationPreview>(
   let result: R | undefined;
   let error: unknown;
   try {
-    const opened = await custodian.openSession({ meter: meter.systemTitle, purpose: means.purpose, awaited: true });
-    const end = new SessionEnd(custodian, opened);
+    const asked = { meter: meter.systemTitle, purpose: means.purpose, awaited: true } as const;
+    const opened = await custodian.openSession(asked);
+    const end = new SessionEnd(custodian, asked, opened);
     try {
       await using line = await dial(order.route, opened, signal);
       const associator = new CustodianAssociator(custodian, opened, end, provingLine(line, grades), means.seal);

@@ -34,15 +34,16 @@ const NO_TOKENS: TokenFor = async () => undefined;
  */
 export class CustodianAssociator implements Associator {
   readonly #custodian: SessionCustodian;
-  readonly #opened: OpenedSession;
-  readonly #end: Pick<SessionEnd, "release">;
+  #opened: OpenedSession;
+  readonly #end: Pick<SessionEnd, "release" | "openAgain">;
+  #isAgain = false;
   readonly #record: Pick<ProtectionRecord, "set">;
   readonly #tokenFor: TokenFor;
 
   constructor(
     custodian: SessionCustodian,
     opened: OpenedSession,
-    end: Pick<SessionEnd, "release">,
+    end: Pick<SessionEnd, "release" | "openAgain">,
     record: Pick<ProtectionRecord, "set">,
     tokenFor: TokenFor = NO_TOKENS,
   ) {
@@ -73,6 +74,7 @@ export class CustodianAssociator implements Associator {
           },
         };
       case "failed":
+        if (answer.code === "session-overtaken" && !this.#isAgain) return this.#startAgain();
         throw new HeadEndError(
           answer.code === "not-authentic" ? "meter-not-authentic" : "meter-refused",
           `${answer.code}: ${answer.message}`,
@@ -80,6 +82,16 @@ export class CustodianAssociator implements Associator {
       default:
         return answer satisfies never;
     }
+  }
+
+  /** Whoever spoke with the meter between the opening and our turn has done so: now the line is ours. */
+  async #startAgain(): Promise<AssociationStep> {
+    this.#isAgain = true;
+    const { clientSap, serverSap } = this.#opened;
+    this.#opened = await this.#end.openAgain();
+    if (this.#opened.clientSap !== clientSap || this.#opened.serverSap !== serverSap)
+      throw new HeadEndError("meter-refused", "session-overtaken: the meter is another client's from now on");
+    return this.start();
   }
 
   /** Ends the custodian's session with the association: nothing is sealed or opened in it after this. */

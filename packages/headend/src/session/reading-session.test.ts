@@ -142,6 +142,38 @@ test("the ladder tells the session from association to release in words", async 
   assert.match(session.ladder[0]?.summary ?? "", /Asks to associate \(AARQ/);
 });
 
+for (const [times, outcome] of [
+  [1, "done"],
+  [2, "refused"],
+] as const)
+  test(`a session that another one overtakes is opened again over the same line: overtaken ${times === 1 ? "once, it reads" : "twice, it is over"}`, async () => {
+    const calls: string[] = [];
+    const bench = ports(state(4), calls);
+    let [lines, left] = [0, times as number];
+    const { session, read } = await holdReadingSession(
+      {
+        ...bench,
+        dial: async () => {
+          lines += 1;
+          return bench.dial();
+        },
+        custodian: {
+          ...bench.custodian,
+          advanceSession: async (request) => {
+            if (left === 0) return bench.custodian.advanceSession(request);
+            left -= 1;
+            return { kind: "failed", code: "session-overtaken", message: "another session was begun" };
+          },
+        },
+      },
+      order("range", []),
+      never,
+    );
+    assert.equal(session.outcome, outcome);
+    assert.deepEqual([lines, calls.filter((call) => call === "open").length], [1, 2]);
+    assert.equal(read.registers.length > 0, outcome === "done");
+  });
+
 test("scalers are asked for once for all meters of a kind", async () => {
   const shared = ports(state(4));
   const first = await holdReadingSession(shared, order("range", []), never);

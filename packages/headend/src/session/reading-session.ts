@@ -84,8 +84,9 @@ export async function holdReadingSession(
   let error: unknown;
   try {
     const { systemTitle: meter } = order.meter;
-    const opened = await ports.custodian.openSession({ meter, purpose: "read", awaited: order.isAwaited });
-    const end = new SessionEnd(ports.custodian, opened);
+    const asked = { meter, purpose: "read", awaited: order.isAwaited } as const;
+    const opened = await ports.custodian.openSession(asked);
+    const end = new SessionEnd(ports.custodian, asked, opened);
     try {
       await using line = await ports.dial(order.route, opened, signal);
       // Released at the end; a meter that refuses that has given its readings all the same.

@@ -1,21 +1,35 @@
-import type { OpenedSession } from "@meterkeep/api/custodian";
+import type { CustodianRequest, OpenedSession } from "@meterkeep/api/custodian";
 import { HeadEndError } from "../errors.ts";
 import type { SessionCustodian } from "./session-custodian.ts";
 import { custodianOutcome } from "./session-outcome.ts";
 
 /**
- * How a session with the custodian ends, once: in one call with the release of its association where there is one, by itself
+ * A session with the custodian, from its opening to its end. It ends once: in one call with the release of its association where there is one, by itself
  * where there is none. What went wrong `during` it is its outcome.
  */
 export class SessionEnd {
-  readonly #custodian: Pick<SessionCustodian, "closeSession">;
-  readonly #session: string;
+  readonly #custodian: Pick<SessionCustodian, "openSession" | "closeSession">;
+  readonly #asked: CustodianRequest<"openSession">;
+  #session: string;
   #error: unknown;
   #closing: ReturnType<SessionCustodian["closeSession"]> | undefined;
 
-  constructor(custodian: Pick<SessionCustodian, "closeSession">, { session }: Pick<OpenedSession, "session">) {
+  /** `opened` is what came of `asked`. */
+  constructor(
+    custodian: Pick<SessionCustodian, "openSession" | "closeSession">,
+    asked: CustodianRequest<"openSession">,
+    { session }: Pick<OpenedSession, "session">,
+  ) {
     this.#custodian = custodian;
+    this.#asked = asked;
     this.#session = session;
+  }
+
+  /** Asks for the same once more, in the place of a session that the custodian has ended. */
+  async openAgain(): Promise<OpenedSession> {
+    const opened = await this.#custodian.openSession(this.#asked);
+    this.#session = opened.session;
+    return opened;
   }
 
   /** The session has failed, for the first time: its outcome, where it is not closed yet. */
