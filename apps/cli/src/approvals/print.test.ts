@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AuthorityState, ChangeStateView } from "@meterkeep/api/custodian";
-import { authorityText } from "./print.ts";
+import { authorityText, changeText } from "./print.ts";
 
 test("who looks at the approvers sees a thaw that waits, and how to agree to it", () => {
   const state = {
@@ -20,4 +20,11 @@ test("who looks at the approvers sees a thaw that waits, and how to agree to it"
     text.match(/Waits for approval, 1 of 2: end the freeze\n {2}npx meterkeep approve ab12/g)?.length,
     1,
   );
+});
+
+test("a change says why it was asked for, where anybody said so", () => {
+  const change = (reason: string) =>
+    changeText({ requester: "operator", reason, approvedBy: [], expiresAt: 0 } as unknown as ChangeStateView);
+  assert.match(change("a drill"), /^ {2}asked for by operator: a drill$/m);
+  assert.match(change(""), /^ {2}asked for by operator$/m);
 });

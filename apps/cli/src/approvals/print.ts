@@ -21,7 +21,7 @@ export function changeText(of: ChangeStateView): string {
   return lines(
     of.hash,
     `  ${of.words} (${of.kind})`,
-    `  asked for by ${of.requester}: ${of.reason}`.trimEnd(),
+    `  asked for by ${of.requester}${of.reason === "" ? "" : `: ${of.reason}`}`,
     approvalText(of),
     `  expires ${when(of.expiresAt)}`,
   );

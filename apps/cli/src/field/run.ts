@@ -101,7 +101,7 @@ export async function lend(
     terminal,
     options,
     { lease: given.lease, file: options.out, ...(custodian !== undefined && { custodian }) },
-    `Lease ${given.lease} for ${meters.length} meters is in ${options.out}: it opens on ${handheld} alone. Its keys are rotated when it ends.\n${whose}`,
+    `Lease ${given.lease} for ${meters.length} ${meters.length === 1 ? "meter" : "meters"} is in ${options.out}: it opens on ${handheld} alone. Its keys are rotated when it ends.\n${whose}`,
   );
 }
 
@@ -167,7 +167,7 @@ function reportText({ handhelds, leases }: FieldReport): string {
           one === undefined || one.outcome === "agrees" ? [] : [`  ${meter}: ${one.outcome}, ${one.sentence}`],
         ),
       );
-      const line = `lease ${lease} to ${technician} (${handheld}) until ${new Date(until).toISOString()}: ${state}, ${meters.length} meters, ${after}, ${meterHours} meter-hours exposed`;
+      const line = `lease ${lease} to ${technician} (${handheld}) until ${new Date(until).toISOString()}: ${state}, ${meters.length} ${meters.length === 1 ? "meter" : "meters"}, ${after}, ${meterHours} meter-hours exposed`;
       return [line, ...disputes.map((why) => `  disputed: ${why}`), ...told];
     }),
   ];
