@@ -152,10 +152,11 @@ const DAY_MS = 86_400_000;
 
 function keyComponent(title: string, key: KeyDescription, aead: string | undefined, now: number): Component {
   const name = key.purpose === "KEK" ? "AES-KW" : aead;
+  const { setup } = key;
   return {
     type: "cryptographic-asset",
-    name: `${key.purpose} version ${key.version}`,
-    "bom-ref": `key/${title}/${key.purpose}/${key.version}`,
+    name: `${key.purpose} version ${key.version}${setup === undefined ? "" : ` of security setup ${setup}`}`,
+    "bom-ref": `key/${title}/${key.purpose}/${key.version}${setup === undefined ? "" : `/setup-${setup}`}`,
     cryptoProperties: {
       assetType: "related-crypto-material",
       relatedCryptoMaterialProperties: {

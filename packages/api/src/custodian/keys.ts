@@ -50,6 +50,8 @@ export const keyDescription = record({
   channel: c.optional(c.unsigned8),
   /** When the meter proved that it holds the key. */
   provenAt: c.optional(time),
+  /** The security setup that it is a key of, where that is not the first. */
+  setup: c.optional(c.unsigned8),
 });
 export type KeyDescription = Infer<typeof keyDescription>;
 

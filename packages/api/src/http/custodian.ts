@@ -66,5 +66,8 @@ export const KeyDescription = Type.Object({
   origin: Type.String({ description: "For example factory, custodian, added" }),
   createdAt: Timestamp,
   provenAt: Type.Optional(Timestamp),
+  setup: Type.Optional(
+    Type.Integer({ description: "The security setup that it is a key of, where that is not the first" }),
+  ),
 });
 export type KeyDescription = Static<typeof KeyDescription>;

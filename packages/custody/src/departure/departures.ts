@@ -12,7 +12,15 @@ import type { SendCounters } from "../protocol/send-counters.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import { publicKeysOf, type RecipientPublicKeys } from "../shipment/recipient.ts";
 import type { Committer } from "../store/committer.ts";
-import { CHILD, type KeyName, type MeterFile, PURPOSE } from "../store/records.ts";
+import {
+  CHILD,
+  FIRST_SETUP,
+  furtherSetups,
+  type KeyName,
+  type KeyRecord,
+  type MeterFile,
+  PURPOSE,
+} from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { candidates } from "../takeover/candidates.ts";
 import { newestDefaults } from "../takeover/child-requests.ts";
@@ -30,7 +38,7 @@ export const DEPARTED = "meter-departed";
 
 type Request = CustodianRequest<"departMeters">;
 
-/** Has meters leave: `used` are the highest counters that may have been used with each. */
+/** Has meters leave: `used` are the highest counters that may have been used with each, in any of its security setups. */
 type Left<T> = (files: readonly MeterFile[], used: readonly number[]) => Promise<T>;
 
 /** What departures need. */
@@ -121,9 +129,14 @@ export class Departures {
     // Until it is committed that they are gone: no counter is used above those that their next owner is told.
     using ended = new DisposableStack();
     const used: number[] = [];
-    for (const { meter } of files) {
+    for (const { meter, keys } of files) {
       const { utility, island, systemTitle } = meter;
-      used.push(ended.use(await sendCounters.end({ utility, island, systemTitle, setup: 0 })).used);
+      let highest = 0;
+      for (const setup of [FIRST_SETUP, ...furtherSetups(keys)]) {
+        const line = ended.use(await sendCounters.end({ utility, island, systemTitle, setup }));
+        highest = Math.max(highest, line.used);
+      }
+      used.push(highest);
     }
     return await left(files, used);
   }
@@ -158,9 +171,10 @@ export class Departures {
       for (const [at, file] of files.entries()) {
         const names = namesOn(file);
         const secrets = await unsealKeys(vault, file.keys, names);
-        const keys = names.map(({ purpose, client }, nth) => ({
+        const keys = names.map(({ purpose, client, setup }, nth) => ({
           purpose,
           client,
+          setup,
           key: secrets[nth] as (typeof secrets)[0],
         }));
         const { meter } = file;
@@ -240,7 +254,22 @@ function namesOn(file: MeterFile): KeyName[] {
     client,
     version,
   }));
-  return [...setup, ...secrets.sort((one, other) => one.client - other.client), ...defaults];
+  return [
+    ...setup,
+    ...secrets.sort((one, other) => one.client - other.client),
+    ...defaults,
+    ...furtherNames(file.keys),
+  ];
+}
+
+/** Of security setups that nobody has taken over the newest keys are those that came with the meter; where one is gone, nothing is given. */
+function furtherNames(keys: readonly KeyRecord[]): KeyName[] {
+  return furtherSetups(keys).flatMap((setup) =>
+    ([0, 1, 2, 3] as const).map((purpose) => {
+      const own = keys.filter((key) => key.setup === setup && key.purpose === purpose);
+      return { purpose, setup, version: Math.max(1, ...own.map(({ version }) => version)) };
+    }),
+  );
 }
 
 function recipientOf({ recipient }: Request): RecipientPublicKeys {

@@ -159,7 +159,7 @@ test("a meter that was retired does not come back, nor does another device under
     const stored = await first.custody.store.load(TITLE);
     assert.ok(stored !== undefined);
     const header = { shipment: "00", manufacturer: first.trusted[0] as TrustedManufacturer };
-    const shipped = { ...stored.meter, anchors: undefined, line: 1, keys: [], check: [], counter: 0 };
+    const shipped = { ...stored.meter, anchors: undefined, line: 1, keys: [], check: [], setups: [], counter: 0 };
     const dependencies = { vault: first.custody.vault, now: () => first.custody.now };
     const place = { ...PLACE, principal: "head-end" };
     for (const change of [{ serialNumber: "10501" }, { securitySuite: 1 }, { model: "T-200" }])

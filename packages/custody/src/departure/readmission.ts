@@ -4,16 +4,19 @@ import { newEnrolment } from "../enrolment/journal.ts";
 import { isSecret, isUnique, purposeName } from "../keys/purposes.ts";
 import { takeoverMark } from "../records/marks.ts";
 import { withMeterMacs, withTakeoverMacs } from "../records/record-mac.ts";
+import { setupOf } from "../shipment/key-block.ts";
 import type { ShipmentHeader, ShippedMeter } from "../shipment/reader.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
-import type {
-  KeyRecord,
-  MeterFile,
-  MeterRecord,
-  Purpose,
-  PurposeNumber,
-  SecretPurpose,
-  StoredTakeover,
+import { requireOwnKeys } from "../shipment/shared-keys.ts";
+import {
+  isOfFirstSetup,
+  type KeyRecord,
+  type MeterFile,
+  type MeterRecord,
+  type Purpose,
+  type PurposeNumber,
+  type SecretPurpose,
+  type StoredTakeover,
 } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { nextTakeover, openedRecord } from "../takeover/commit-step.ts";
@@ -73,6 +76,7 @@ export async function readmission(
     },
   ])) as [MeterRecord];
   const { keys, checkValues } = await sealedAfter(vault, file, shipped, at);
+  requireOwnKeys(systemTitle, shipped.line, keys, checkValues);
   const { journal, record } = journalOf(file);
   const setup = { utility, island, systemTitle, setup: 0 };
   const opened = openedRecord(setup, at, (record?.takeover ?? 0) + 1);
@@ -168,8 +172,9 @@ async function sealedAfter(
   { keys: shipped }: ShippedMeter,
   createdAt: number,
 ) {
-  const records = shipped.map(({ purpose, client: setup = 0 }): Omit<KeyRecord, "sealed"> => {
-    const same = known.filter((key) => key.purpose === purpose && key.setup === setup);
+  const records = shipped.map((key): Omit<KeyRecord, "sealed"> => {
+    const [purpose, setup] = [key.purpose, setupOf(key)];
+    const same = known.filter((one) => one.purpose === purpose && one.setup === setup);
     return {
       utility,
       island,
@@ -199,7 +204,8 @@ async function sealedAfter(
 
 /** A takeover whose old keys are those that the meter comes back with; versions that we have used are not used again. */
 function takeoverAnew(before: Journal, known: readonly KeyRecord[], keys: readonly KeyRecord[]): Journal {
-  const version = (purpose: Purpose) => (keys.find((key) => key.purpose === purpose) as KeyRecord).version;
+  const first = keys.filter(isOfFirstSetup);
+  const version = (purpose: Purpose) => (first.find((key) => key.purpose === purpose) as KeyRecord).version;
   const old: ByPurpose<number> = { 0: version(0), 1: version(1), 2: version(2), 3: version(3) };
   const secrets = keys
     .filter(({ purpose }) => isSecret(purpose))

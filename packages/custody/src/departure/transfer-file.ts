@@ -9,7 +9,7 @@ import {
   hkdfSync,
   randomBytes,
 } from "node:crypto";
-import type { SecretKey } from "@meterkeep/dlms-node";
+import type { BlockKey } from "../shipment/key-block.ts";
 import { MerkleTree } from "../shipment/merkle.ts";
 import { type RecipientPublicKeys, SEALING_NONCE, sealingData, sealingInfo } from "../shipment/recipient.ts";
 import type { MeterRecord } from "../store/records.ts";
@@ -30,9 +30,9 @@ export interface DepartingMeter {
     | "holders"
     | "anchors"
   >;
-  /** Keys of the setup first, then secrets, by client: in the order of a key block. */
-  readonly keys: readonly { readonly purpose: number; readonly client?: number | undefined; readonly key: SecretKey }[];
-  /** The highest counter that may have been used. */
+  /** Keys of the first security setup, then secrets, by client, then those of further setups: in the order of a key block. */
+  readonly keys: readonly BlockKey[];
+  /** The highest counter that may have been used, in any of its security setups. */
   readonly counter: number;
 }
 
@@ -47,6 +47,7 @@ const SEAL_ALGORITHM = "ECDH-P384+ML-KEM-768/HKDF-SHA384/A256GCM";
 const CONTENT_KEY_BYTES = 32;
 const CHECK_BYTES = 8;
 const COUNTER_ENTRY = 254;
+const SETUP_ENTRY = 253;
 const MOST_HOLDERS = 16;
 
 /** The text of a shipment of kind `transfer` (docs/formats/shipment.md): for its recipient only, who takes the meters over. */
@@ -111,45 +112,57 @@ function record({ meter, keys, counter }: DepartingMeter, n: number, sender: str
     firmware: meter.firmware,
     profile: meter.profile,
     securitySuite: meter.securitySuite,
-    check: checkValues(meter.systemTitle, keys),
+    check: checkValues(meter.systemTitle, keys, undefined),
   };
+  const further = [...new Set(keys.flatMap(({ setup }) => setup ?? []))];
+  const setups = further.map((setup) => ({ setup, check: checkValues(meter.systemTitle, keys, setup) }));
+  const named = { anchors: meter.anchors, ...(setups.length > 0 && { setups }) };
   // Who had it before could have its keys from their change, and we have them: the taint of who comes next.
   const holders = [...meter.holders.filter((name) => name !== sender).slice(0, MOST_HOLDERS - 1), sender];
   const data = createHash("sha384")
-    .update(JSON.stringify({ ...facts, holders, anchors: meter.anchors }))
+    .update(JSON.stringify({ ...facts, holders, ...named }))
     .digest();
   const nonce = Buffer.alloc(12);
   nonce.writeUInt32BE(n, 8);
   const block = keyBlock(keys, counter);
   const octets = sealed(contentKey, nonce, data, block);
   block.fill(0);
-  return { ...facts, keys: base64(octets), holders, anchors: meter.anchors };
+  return { ...facts, keys: base64(octets), holders, ...named };
 }
 
 function keyBlock(keys: DepartingMeter["keys"], counter: number): Buffer {
-  const parts = keys.map(({ purpose, client, key }) =>
-    key.lend((octets) =>
-      client === undefined
-        ? Buffer.concat([Uint8Array.of(purpose, octets.length), octets])
-        : Buffer.concat([Uint8Array.of(purpose, octets.length + 1, client), octets]),
-    ),
-  );
+  const first = keys.filter(({ setup }) => setup === undefined);
   const entry = Buffer.from([COUNTER_ENTRY, 4, 0, 0, 0, 0]);
   entry.writeUInt32BE(counter, 2);
-  const block = Buffer.concat([...parts, entry]);
+  const further = keys.flatMap((key, at) => {
+    const { setup } = key;
+    if (setup === undefined) return [];
+    const begins = keys[at - 1]?.setup !== setup;
+    return [...(begins ? [Buffer.of(SETUP_ENTRY, 1, setup)] : []), entryOf(key)];
+  });
+  const parts = [...first.map(entryOf), entry, ...further];
+  const block = Buffer.concat(parts);
   for (const part of parts) part.fill(0);
   return block;
 }
 
-function checkValues(systemTitle: string, keys: DepartingMeter["keys"]): string[] {
+function entryOf({ purpose, client, key }: DepartingMeter["keys"][0]): Buffer {
+  return key.lend((octets) =>
+    client === undefined
+      ? Buffer.concat([Uint8Array.of(purpose, octets.length), octets])
+      : Buffer.concat([Uint8Array.of(purpose, octets.length + 1, client), octets]),
+  );
+}
+
+function checkValues(systemTitle: string, keys: DepartingMeter["keys"], wanted: number | undefined): string[] {
   return keys
-    .filter(({ client }) => client === undefined)
-    .map(({ purpose, key }) =>
+    .filter(({ client, setup }) => client === undefined && setup === wanted)
+    .map(({ purpose, setup, key }) =>
       key.lend((octets) =>
         createHmac("sha256", octets)
           .update("meterkeep-check-2")
           .update(Buffer.from(systemTitle, "hex"))
-          .update(Uint8Array.of(purpose))
+          .update(setup === undefined ? Uint8Array.of(purpose) : Uint8Array.of(purpose, setup))
           .digest("hex")
           .slice(0, 2 * CHECK_BYTES),
       ),

@@ -3,7 +3,7 @@ import type { LedgerEntry } from "@meterkeep/ledger";
 import { CHILD_INSTALLED } from "../child/install-child.ts";
 import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
 import { METER_ADDED } from "../shipment/import.ts";
-import { type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
+import { FIRST_SETUP, isOfFirstSetup, type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
 import { canBeTakenOver, takeoverStateOf } from "../takeover/view.ts";
 import { nameOf, replacedAt } from "./carried.ts";
 
@@ -34,7 +34,7 @@ export function ofHeld(file: MeterFile, told: readonly LedgerEntry[]): Exposure[
       return rowsOf(meter, keys ?? [], file.keys, of);
     });
   if (!canBeTakenOver(file.meter) || takeoverStateOf(file).grade !== "exposed") return [...rows, ...brought];
-  const from = goneAt(shipped.at(-1) ?? [], file.keys) ?? createdAt;
+  const from = goneAt((shipped.at(-1) ?? []).filter(isOfFirstSetup), file.keys) ?? createdAt;
   const why =
     "had the factory's master, and the change of keys went where it could be recorded: each master has carried the next";
   const carriers = holders.map(
@@ -72,16 +72,23 @@ function rowsOf(
     from,
     ...(until !== undefined && { until }),
   });
-  const own = held.filter(isOfSetup).sort((one, other) => one.purpose - other.purpose);
-  const [first] = own;
-  const names = own.map(({ purpose, version }) => `${purposeName(purpose)} ${version}`).join(", ");
+  // Each security setup by itself: its keys end with their own successors.
+  const setups = Map.groupBy(
+    held.filter(isOfSetup).sort((one, other) => one.setup - other.setup || one.purpose - other.purpose),
+    ({ setup }) => setup,
+  );
+  const own = [...setups].flatMap(([setup, keys]) => {
+    const names = keys.map(({ purpose, version }) => `${purposeName(purpose)} ${version}`).join(", ");
+    const where = setup === FIRST_SETUP ? "" : ` of security setup ${setup}`;
+    return keys.slice(0, 1).map(({ createdAt }) => row(`${names}${where}`, createdAt, goneAt(keys, all)));
+  });
   const others = held
     .filter((key) => !isOfSetup(key))
     .map((key) => {
       const name = { purpose: key.purpose, version: key.version, client: key.setup };
       return row(nameOf(name), key.createdAt, replacedAt(all, name));
     });
-  return [...(first === undefined ? [] : [row(names, first.createdAt, goneAt(own, all))]), ...others];
+  return [...own, ...others];
 }
 
 function isOfSetup({ purpose }: KeyRecord): boolean {

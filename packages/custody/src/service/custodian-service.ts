@@ -49,7 +49,7 @@ import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
 import { takeMaster } from "../shipment/take-master.ts";
 import type { Uploads } from "../shipment/uploads.ts";
-import type { KeyRecord, MeterRecord } from "../store/records.ts";
+import { FIRST_SETUP, type KeyRecord, type MeterRecord } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
 import { openRotation } from "../takeover/plan.ts";
@@ -328,8 +328,9 @@ function importedMeter(meter: MeterRecord, trusted: readonly TrustedManufacturer
 
 function keyDescription({ purpose, setup, version, state, origin, createdAt, provenAt }: KeyRecord) {
   const proven = provenAt === undefined ? {} : { provenAt };
-  const client = isSecret(purpose) ? { client: setup } : isOfChild(purpose) ? { channel: setup } : {};
-  return { purpose: purposeName(purpose), version, state, origin, createdAt, ...client, ...proven };
+  const further = setup === FIRST_SETUP ? {} : { setup };
+  const where = isSecret(purpose) ? { client: setup } : isOfChild(purpose) ? { channel: setup } : further;
+  return { purpose: purposeName(purpose), version, state, origin, createdAt, ...where, ...proven };
 }
 
 function ledgerEntry(entry: LedgerEntry): CustodianLedgerEntry {

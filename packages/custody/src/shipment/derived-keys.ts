@@ -6,13 +6,19 @@ import type { Vault } from "../vault/vault.ts";
 import { masterName } from "./factory-master.ts";
 import type { FactoryMasters } from "./factory-masters.ts";
 import { COMPLETE_BLOCK, keyBytesOfSuite } from "./key-block.ts";
-import { checkValuesOf, type ShipmentHeader, type ShippedMeter } from "./reader.ts";
+import { hasCheckValues, type ShipmentHeader, type ShippedMeter } from "./reader.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 
-/** What the key of a purpose is derived from beside the master: its label has the purpose, its context is the meter. */
-export function factoryKeyInput(systemTitle: string, purpose: number, securitySuite: number): DerivationInput {
+/** What the key of a purpose is derived from beside the master: its label has the purpose, and the security setup unless that is the first; its context is the meter. */
+export function factoryKeyInput(
+  systemTitle: string,
+  purpose: number,
+  securitySuite: number,
+  setup?: number,
+): DerivationInput {
   const bytes = keyBytesOfSuite(securitySuite);
-  return { fixed: fixedInput(`meterkeep-factory-1/${KEY_PURPOSES[purpose]}`, fromHex(systemTitle), bytes), bytes };
+  const label = `meterkeep-factory-1/${KEY_PURPOSES[purpose]}${setup === undefined ? "" : `/${setup}`}`;
+  return { fixed: fixedInput(label, fromHex(systemTitle), bytes), bytes };
 }
 
 /**
@@ -33,20 +39,31 @@ export async function withDerivedKeys(
     const message = `its keys are derived from master ${master} of ${manufacturer.name}, which is ${state} here: nothing is derived from it`;
     throw new ShipmentRefusal("shipment-master-unknown", 0, message);
   }
-  const inputs = meters.flatMap(({ systemTitle, securitySuite }) =>
-    COMPLETE_BLOCK.map((purpose) => factoryKeyInput(systemTitle, purpose, securitySuite)),
+  const places = meters.map(({ setups }) =>
+    [undefined, ...setups.map(({ setup }) => setup)].flatMap((setup) =>
+      COMPLETE_BLOCK.map((purpose) => ({ purpose, ...(setup !== undefined && { setup }) })),
+    ),
+  );
+  const inputs = meters.flatMap(({ systemTitle, securitySuite }, at) =>
+    (places[at] as (typeof places)[0]).map(({ purpose, setup }) =>
+      factoryKeyInput(systemTitle, purpose, securitySuite, setup),
+    ),
   );
   const derived = await vault.derive(name, inputs).catch((cause: unknown) => {
     if (!(cause instanceof CustodyError && cause.code === "vault-key-unknown")) throw cause;
     const message = `its keys are derived from master ${master} of ${manufacturer.name}, which is not held here: take that in first`;
     throw new ShipmentRefusal("shipment-master-unknown", 0, message, { cause });
   });
+  let from = 0;
   const whole = meters.map((meter, at) => {
-    const own = derived.slice(at * COMPLETE_BLOCK.length, (at + 1) * COMPLETE_BLOCK.length);
-    const setup = own.map((key, nth) => ({ purpose: COMPLETE_BLOCK[nth] as number, key }));
-    return { ...meter, keys: [...setup, ...meter.keys] };
+    const own = (places[at] as (typeof places)[0]).map((place, nth) => ({
+      ...place,
+      key: derived[from + nth] as (typeof derived)[0],
+    }));
+    from += own.length;
+    return { ...meter, keys: [...own, ...meter.keys] };
   });
-  const wrong = whole.find(({ keys, systemTitle, check }) => checkValuesOf(keys, systemTitle).join() !== check.join());
+  const wrong = whole.find(({ keys, systemTitle, check, setups }) => !hasCheckValues(keys, systemTitle, check, setups));
   if (wrong === undefined) return whole;
   for (const key of derived) key[Symbol.dispose]();
   const { line, systemTitle } = wrong;

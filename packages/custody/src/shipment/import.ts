@@ -14,11 +14,12 @@ import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "..
 import type { PlacedKey, Vault } from "../vault/vault.ts";
 import { withDerivedKeys } from "./derived-keys.ts";
 import type { FactoryMasters } from "./factory-masters.ts";
-import type { BlockKey } from "./key-block.ts";
+import { type BlockKey, setupOf } from "./key-block.ts";
 import { linesOf } from "./lines.ts";
 import { readShipment, type ShipmentHeader, type ShipmentTrust, type ShippedMeter } from "./reader.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 import { openSealedKeys } from "./sealed-keys.ts";
+import { requireOwnKeys } from "./shared-keys.ts";
 
 /** What an import needs. */
 export interface ImportDependencies {
@@ -252,7 +253,7 @@ async function sealBatch(
     for (const { keys } of read) for (const { key } of keys) key[Symbol.dispose]();
     throw error;
   });
-  const meters = batch.map(({ keys, check: _, line, systemTitle, counter, ...facts }) => ({
+  const meters = batch.map(({ keys, check: _, setups: _named, line, systemTitle, counter, ...facts }) => ({
     keys,
     meter: {
       ...facts,
@@ -260,7 +261,7 @@ async function sealBatch(
       utility: place.utility,
       island: place.island,
       // Without its master nobody can take it over: its keys are used as they are, as those that somebody added by hand.
-      origin: keys.some(({ purpose }) => purpose === MASTER) ? "shipped" : "added",
+      origin: keys.some(({ purpose, setup }) => purpose === MASTER && setup === undefined) ? "shipped" : "added",
       ...(counter === 0 ? {} : { counterFloor: counter }),
       manufacturer: { flag: manufacturer.flag, name: manufacturer.name },
       shipment: { id: shipment, line },
@@ -279,6 +280,8 @@ async function stageBatch(
   batch: readonly ShippedMeter[],
 ): Promise<readonly string[]> {
   if (sealed.length === 0) return [];
+  for (const { meter, keys, checkValues } of sealed)
+    requireOwnKeys(meter.systemTitle, meter.shipment?.line ?? 0, keys, checkValues);
   const { conflict, setAside } = await stage.add(sealed);
   if (conflict === undefined) return setAside;
   const line = batch.findLast(({ systemTitle }) => systemTitle === conflict.systemTitle)?.line ?? 0;
@@ -362,9 +365,15 @@ async function sealMeters(
 ): Promise<StagedMeter[]> {
   try {
     const placed: PlacedKey[] = meters.flatMap(({ meter, keys }) =>
-      keys.map(({ purpose, client = 0, key }) => ({
-        place: { ...meter, systemTitle: fromHex(meter.systemTitle), setup: client, purpose, version: 1 },
-        key,
+      keys.map((key) => ({
+        place: {
+          ...meter,
+          systemTitle: fromHex(meter.systemTitle),
+          setup: setupOf(key),
+          purpose: key.purpose,
+          version: 1,
+        },
+        key: key.key,
       })),
     );
     const sealed = await vault.seal(placed);
@@ -389,21 +398,17 @@ async function sealMeters(
   }
 }
 
-function importedKey(
-  meter: MeterRecord,
-  { purpose, client = 0 }: BlockKey,
-  sealed: Uint8Array,
-  origin: "imported" | "derived",
-): KeyRecord {
+function importedKey(meter: MeterRecord, key: BlockKey, sealed: Uint8Array, origin: "imported" | "derived"): KeyRecord {
+  const { purpose } = key;
   return {
     utility: meter.utility,
     island: meter.island,
     systemTitle: meter.systemTitle,
-    setup: client,
+    setup: setupOf(key),
     purpose: purpose as PurposeNumber,
     version: 1,
     state: "active",
-    // What stands beside the keys of the setup came in the file.
+    // What stands beside the keys of security setups came in the file.
     origin: purpose <= MASTER ? origin : "imported",
     sealed,
     createdAt: meter.createdAt,
@@ -412,12 +417,19 @@ function importedKey(
 }
 
 function warningsOf(systemTitle: string, keys: readonly BlockKey[]): KeyWarning[] {
-  return keys.flatMap(({ purpose, key }) => {
+  return keys.flatMap(({ purpose, setup, key }) => {
     const why = weakness(key, purpose);
-    const name = KEY_PURPOSES[purpose] ?? String(purpose);
+    const where = setup === undefined ? "" : ` of security setup ${setup}`;
+    const name = `${KEY_PURPOSES[purpose] ?? purpose}${where}`;
     return why === undefined
       ? []
-      : [{ systemTitle: brandTitle(fromHex(systemTitle)), purpose: name, message: `The ${name} ${why}.` }];
+      : [
+          {
+            systemTitle: brandTitle(fromHex(systemTitle)),
+            purpose: KEY_PURPOSES[purpose] ?? String(purpose),
+            message: `The ${name} ${why}.`,
+          },
+        ];
   });
 }
 

@@ -3,9 +3,16 @@ import { SecretKey } from "@meterkeep/dlms-node";
 /** A key of a block: its purpose, the client whose secret it is, and the key. */
 export interface BlockKey {
   readonly purpose: number;
-  /** The client's service access point, or the device's channel; absent for keys of the security setup. */
+  /** The client's service access point, or the device's channel; absent for keys of a security setup. */
   readonly client?: number | undefined;
+  /** The further security setup that it is a key of, the `e` of 0-0:43.0.e.255; absent for the first. */
+  readonly setup?: number | undefined;
   readonly key: SecretKey;
+}
+
+/** The `setup` of its record: its security setup, its client or its channel. */
+export function setupOf({ setup, client }: BlockKey): number {
+  return setup ?? client ?? 0;
 }
 
 /** Octets of a symmetric key by security suite. */
@@ -20,6 +27,11 @@ export const COMPLETE_BLOCK: readonly number[] = [0, 1, 2, 3];
 export const COUNTER_ENTRY = 254;
 const COUNTER_BYTES = 4;
 
+/** What follows is of a further security setup, which its one octet names. */
+const SETUP_ENTRY = 253;
+/** More than any companion specification has beside the first. */
+export const MOST_FURTHER_SETUPS = 8;
+
 const LAST_OF_SETUP = 3;
 /** LLS passwords and HLS secrets, one a client. */
 const SECRETS: readonly number[] = [5, 6];
@@ -32,7 +44,8 @@ const MOST_SECRET_BYTES = 64;
 /**
  * Reads `purpose(1) length(1) octets` one after the other and zeroes the block: keys of the security setup first, then the
  * secrets of clients, whose octets begin with the client, then the default keys of M-Bus devices, whose octets begin with the channel,
- * then the counter of a meter that was in service before.
+ * then the counter of a meter that was in service before. At the end, for each further security setup,
+ * its number and its keys.
  *
  * Gives what is wrong instead where purposes do not rise, a length is not the suite's, or octets are missing or left.
  */
@@ -40,25 +53,44 @@ export function readKeyBlock(block: SecretKey, keyBytes: number): readonly Block
   using own = block;
   return own.lend((bytes) => {
     const keys: BlockKey[] = [];
+    let setup: number | undefined;
+    // Each setup begins anew with its first key.
+    let last: BlockKey | undefined;
     for (let at = 0; at < bytes.length; ) {
-      const [purpose, length = 0] = [bytes[at] as number, bytes[at + 1]];
-      const wrong = objection(keys.at(-1), purpose, length, bytes[at + 2] ?? 0, keyBytes);
+      const [purpose, length = 0, first = 0] = [bytes[at] as number, bytes[at + 1], bytes[at + 2]];
+      const wrong =
+        purpose === SETUP_ENTRY
+          ? setupObjection(setup, length, first)
+          : objection(last, setup, purpose, length, first, keyBytes);
       if (wrong !== undefined) return dropped(keys, wrong);
       if (at + 2 + length > bytes.length) return dropped(keys, "the block ends within a key");
       const octets = bytes.subarray(at + 2, at + 2 + length);
-      keys.push(
+      at += 2 + length;
+      if (purpose === SETUP_ENTRY) {
+        setup = first;
+        last = undefined;
+        continue;
+      }
+      last =
         purpose > LAST_OF_SETUP && purpose !== COUNTER_ENTRY
           ? { purpose, client: octets[0] as number, key: SecretKey.copy(octets.subarray(1)) }
-          : { purpose, key: SecretKey.copy(octets) },
-      );
-      at += 2 + length;
+          : { purpose, ...(setup !== undefined && { setup }), key: SecretKey.copy(octets) };
+      keys.push(last);
     }
     return keys;
   });
 }
 
+function setupObjection(before: number | undefined, length: number, setup: number): string | undefined {
+  if (length !== 1) return `the number of a security setup has ${length} octets`;
+  return setup <= (before ?? 0) || setup > MOST_FURTHER_SETUPS
+    ? `security setup ${setup} after security setup ${before ?? 0}`
+    : undefined;
+}
+
 function objection(
   last: BlockKey | undefined,
+  setup: number | undefined,
   purpose: number,
   length: number,
   client: number,
@@ -69,6 +101,7 @@ function objection(
     if (purpose <= before) return `purpose ${purpose} after purpose ${before}`;
     return length === keyBytes ? undefined : `a key of ${length} octets where the suite has ${keyBytes}`;
   }
+  if (setup !== undefined) return `purpose ${purpose} is no key of security setup ${setup}`;
   if (last?.purpose === COUNTER_ENTRY) return `purpose ${purpose} after the counter`;
   if (purpose === COUNTER_ENTRY) return length === COUNTER_BYTES ? undefined : `a counter of ${length} octets`;
   if (purpose === CHILD_DEFAULT) {

@@ -1,8 +1,15 @@
 import { createHash, createHmac } from "node:crypto";
 import type { SecretKey } from "@meterkeep/dlms-node";
-import { exactly, listOf, matching, oneOf, optional, text, whole } from "@meterkeep/guard";
+import { exactly, listOf, matching, object, oneOf, optional, text, whole } from "@meterkeep/guard";
 import { base64url, readLine } from "./canonical-json.ts";
-import { type BlockKey, COMPLETE_BLOCK, COUNTER_ENTRY, keyBytesOfSuite, readKeyBlock } from "./key-block.ts";
+import {
+  type BlockKey,
+  COMPLETE_BLOCK,
+  COUNTER_ENTRY,
+  keyBytesOfSuite,
+  MOST_FURTHER_SETUPS,
+  readKeyBlock,
+} from "./key-block.ts";
 import type { TrustedManufacturer } from "./manufacturer.ts";
 import { MerkleTree } from "./merkle.ts";
 import { type Recipient, unsealBlock } from "./recipient.ts";
@@ -53,10 +60,18 @@ export interface ShippedMeter {
   /** SHA-256 of the trust anchors it was made with, where its line says any. */
   readonly anchors: readonly string[] | undefined;
   readonly keys: readonly BlockKey[];
-  /** A check value of each key of the setup: those in `keys` have been held against them. */
+  /** A check value of each key of the first security setup: those in `keys` have been held against them. */
   readonly check: readonly string[];
-  /** The highest counter that was used before; 0 for a new meter. */
+  /** The security setups beside the first, rising, with check values of theirs. */
+  readonly setups: readonly FurtherSetup[];
+  /** The highest counter that was used before, in any of its security setups; 0 for a new meter. */
   readonly counter: number;
+}
+
+/** A security setup beside the first, as a line names it: the `e` of 0-0:43.0.e.255, and a check value of each of its keys. */
+export interface FurtherSetup {
+  readonly setup: number;
+  readonly check: readonly string[];
 }
 
 /** What a reader gives: the header, each meter, and at last the root that both signatures were found to be over. */
@@ -74,6 +89,8 @@ export interface ShipmentTrust {
 const VERSION = 2;
 const MAX_METERS = 100_000_000;
 const MAX_ANCHORS = 4;
+/** Of the first security setup, of clients and of devices, and of each further one. */
+const MOST_BLOCK_BYTES = 512 + MOST_FURTHER_SETUPS * 160;
 
 const HEADER = {
   type: exactly("meterkeep-shipment"),
@@ -99,9 +116,15 @@ const METER = {
   profile: matching(/^[a-z0-9][a-z0-9.-]{0,31}$/, "a companion profile id"),
   securitySuite: whole(0, 2),
   check: listOf(hex(8), COMPLETE_BLOCK.length),
-  keys: base64url(512),
+  keys: base64url(MOST_BLOCK_BYTES),
   holders: listOf(text(128), 16),
   anchors: optional(listOf(hex(32), MAX_ANCHORS)),
+  setups: optional(
+    listOf(
+      object({ setup: whole(1, MOST_FURTHER_SETUPS), check: listOf(hex(8), COMPLETE_BLOCK.length) }),
+      MOST_FURTHER_SETUPS,
+    ),
+  ),
 } as const;
 
 const TRAILER = {
@@ -181,7 +204,7 @@ function readMeter(
   contentKey: SecretKey,
 ): ShippedMeter {
   const { value, raw } = readLine(octets, line, METER);
-  const { n, systemTitle, keys: sealed, check, anchors, ...facts } = value;
+  const { n, systemTitle, keys: sealed, check, anchors, setups = [], ...facts } = value;
   const refuse = (code: ConstructorParameters<typeof ShipmentRefusal>[0], why: string) =>
     new ShipmentRefusal(code, line, `line ${line}, meter ${systemTitle}: ${why}`, { systemTitle });
   if (n !== line) throw refuse("shipment-line-out-of-order", `the record says it is line ${n}`);
@@ -196,22 +219,25 @@ function readMeter(
   const keys = readKeyBlock(block, keyBytesOfSuite(value.securitySuite));
   if (typeof keys === "string") throw refuse("meter-keys-incomplete", keys);
   const [secrets, counter] = withoutCounter(keys);
+  const isDerived = master !== undefined;
   const wrong =
-    objectionTo(secrets, counter, master === undefined ? kind : "derived") ??
-    (master !== undefined || checkValuesOf(secrets, systemTitle).join() === check.join()
+    objectionTo(secrets, counter, isDerived ? "derived" : kind) ??
+    objectionToSetups(secrets, setups, isDerived) ??
+    (isDerived || hasCheckValues(secrets, systemTitle, check, setups)
       ? undefined
       : (["meter-check-value-wrong", "a check value is not that of its key"] as const));
-  if (wrong === undefined) return { line, systemTitle, ...facts, anchors, keys: secrets, check, counter: counter ?? 0 };
+  if (wrong === undefined)
+    return { line, systemTitle, ...facts, anchors, keys: secrets, check, setups, counter: counter ?? 0 };
   for (const { key } of secrets) key[Symbol.dispose]();
   const [code, why] = wrong;
   throw refuse(code, why);
 }
 
 function withoutCounter(keys: readonly BlockKey[]): readonly [readonly BlockKey[], number | undefined] {
-  const last = keys.at(-1);
-  if (last?.purpose !== COUNTER_ENTRY) return [keys, undefined];
-  using entry = last.key;
-  return [keys.slice(0, -1), entry.lend((octets) => Buffer.from(octets).readUInt32BE(0))];
+  const told = keys.find(({ purpose }) => purpose === COUNTER_ENTRY);
+  if (told === undefined) return [keys, undefined];
+  using entry = told.key;
+  return [keys.filter((key) => key !== told), entry.lend((octets) => Buffer.from(octets).readUInt32BE(0))];
 }
 
 /** Of a fleet in service the unicast key is enough, if nothing more is known; where keys are derived none is brought; others bring all four. */
@@ -219,33 +245,70 @@ function objectionTo(
   keys: readonly BlockKey[],
   counter: number | undefined,
   kind: ShipmentKind | "derived",
-): readonly ["meter-keys-incomplete", string] | undefined {
+): Objection | undefined {
   if (counter !== undefined && (kind === "delivery" || kind === "derived"))
     return ["meter-keys-incomplete", "a new meter has used no counter"];
-  const purposes = keys.filter(({ client }) => client === undefined).map(({ purpose }) => purpose);
+  const purposes = keysOfSetup(keys).map(({ purpose }) => purpose);
   const wanted = kind === "derived" ? 0 : COMPLETE_BLOCK.length;
   const isWhole = kind === "fleet" ? purposes[0] === 0 : purposes.length === wanted;
   return isWhole ? undefined : ["meter-keys-incomplete", `its key block has ${purposes.length} keys of ${wanted}`];
 }
 
+/** A further setup brings all four keys, in whatever shipment: with fewer nobody could take it over, nor tell it from a mistake. */
+function objectionToSetups(
+  keys: readonly BlockKey[],
+  setups: readonly FurtherSetup[],
+  isDerived: boolean,
+): Objection | undefined {
+  const named = setups.map(({ setup }) => setup);
+  const unsorted = named.find((setup, at) => at > 0 && setup <= (named[at - 1] as number));
+  if (unsorted !== undefined) return ["meter-keys-incomplete", `security setup ${unsorted} is not named in its order`];
+  const found = [...new Set(keys.flatMap(({ setup }) => setup ?? []))];
+  const stray = found.find((setup) => isDerived || !named.includes(setup));
+  if (stray !== undefined)
+    return ["meter-keys-incomplete", `its key block has keys of security setup ${stray}, which its line does not name`];
+  const wanted = isDerived ? 0 : COMPLETE_BLOCK.length;
+  const short = named.find((setup) => keysOfSetup(keys, setup).length !== wanted);
+  return short === undefined
+    ? undefined
+    : ["meter-keys-incomplete", `its key block has not the ${wanted} keys of security setup ${short}`];
+}
+
+type Objection = readonly ["meter-keys-incomplete", string];
+
+/** The keys of one security setup, the first unless another is said: the secrets of clients and the keys of devices are of none. */
+function keysOfSetup(keys: readonly BlockKey[], wanted?: number): readonly BlockKey[] {
+  return keys.filter(({ client, setup }) => client === undefined && setup === wanted);
+}
+
+/** Whether each key of each security setup comes to the check value that the line has of it. */
+export function hasCheckValues(
+  keys: readonly BlockKey[],
+  systemTitle: string,
+  check: readonly string[],
+  setups: readonly FurtherSetup[],
+): boolean {
+  return [{ setup: undefined, check }, ...setups].every(
+    (one) => checkValuesOf(keysOfSetup(keys, one.setup), systemTitle).join() === one.check.join(),
+  );
+}
+
 const CHECK_BYTES = 8;
 
-/** A check value of each key of the setup: who has the key can tell it again, an auditor only that it is another. */
-export function checkValuesOf(keys: readonly BlockKey[], systemTitle: string): string[] {
+/** A check value of each key: who has the key can tell it again, an auditor only that it is another, or of another setup. */
+function checkValuesOf(keys: readonly BlockKey[], systemTitle: string): string[] {
   const title = Buffer.from(systemTitle, "hex");
-  return keys
-    .filter(({ client }) => client === undefined)
-    .map(({ purpose, key }) =>
-      key.lend((octets) =>
-        createHmac("sha256", octets)
-          .update("meterkeep-check-2")
-          .update(title)
-          .update(Uint8Array.of(purpose))
-          .digest()
-          .subarray(0, CHECK_BYTES)
-          .toString("hex"),
-      ),
-    );
+  return keys.map(({ purpose, setup, key }) =>
+    key.lend((octets) =>
+      createHmac("sha256", octets)
+        .update("meterkeep-check-2")
+        .update(title)
+        .update(setup === undefined ? Uint8Array.of(purpose) : Uint8Array.of(purpose, setup))
+        .digest()
+        .subarray(0, CHECK_BYTES)
+        .toString("hex"),
+    ),
+  );
 }
 
 function isTrailer(octets: Uint8Array): boolean {

@@ -42,9 +42,13 @@ export function openSealedKeys(
   }
   const keys = readKeyBlock(block, keyBytes);
   if (typeof keys === "string") throw refusal("meter-keys-incomplete", systemTitle, keys);
-  if (keys[0]?.purpose !== GUEK) {
+  const isFurther = keys.some(({ setup }) => setup !== undefined);
+  if (isFurther || keys[0]?.purpose !== GUEK) {
     for (const { key } of keys) key[Symbol.dispose]();
-    throw refusal("meter-keys-incomplete", systemTitle, "the global unicast encryption key (GUEK) is missing");
+    const why = isFurther
+      ? "keys of a further security setup come in a shipment alone"
+      : "the global unicast encryption key (GUEK) is missing";
+    throw refusal("meter-keys-incomplete", systemTitle, why);
   }
   return { keys, securitySuite: keyBytes === 32 ? 2 : 0 };
 }

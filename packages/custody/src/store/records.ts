@@ -35,8 +35,10 @@ export const CHILD = { key: 7, default: 11 } as const;
 export interface KeyName {
   readonly purpose: PurposeNumber;
   readonly version: number;
-  /** The client's service access point, or the child's channel; absent for keys of the security setup. */
+  /** The client's service access point, or the child's channel; absent for keys of a security setup. */
   readonly client?: number | undefined;
+  /** The further security setup that it is a key of; absent for the first. */
+  readonly setup?: number | undefined;
 }
 
 /** The security setup that is spoken to: keys are named in it unless something else is said. */
@@ -47,10 +49,17 @@ export function isOfFirstSetup({ purpose, setup }: Pick<KeyRecord, "purpose" | "
   return purpose <= PURPOSE.KEK && setup === FIRST_SETUP;
 }
 
-/** Whether a stored key is the one of that name. A key of another security setup never is. */
-export function isNamed(key: KeyRecord, { purpose, version, client }: KeyName): boolean {
+/** The security setups beside the first that keys are held of, rising. */
+export function furtherSetups(keys: readonly KeyRecord[]): readonly number[] {
+  const further = keys.filter(({ purpose, setup }) => purpose <= PURPOSE.KEK && setup !== FIRST_SETUP);
+  return [...new Set(further.map(({ setup }) => setup))].sort((one, other) => one - other);
+}
+
+/** Whether a stored key is the one of that name. A key of another security setup never is, and no client's name is one of a setup's. */
+export function isNamed(key: KeyRecord, { purpose, version, client, setup = FIRST_SETUP }: KeyName): boolean {
   if (key.purpose !== purpose || key.version !== version) return false;
-  return client === undefined ? key.purpose > PURPOSE.KEK || isOfFirstSetup(key) : key.setup === client;
+  if (purpose <= PURPOSE.KEK) return client === undefined && key.setup === setup;
+  return client === undefined || key.setup === client;
 }
 
 /** How a meter stands to its owner. */

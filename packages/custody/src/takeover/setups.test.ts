@@ -112,7 +112,8 @@ test("keys of another security setup stand for none of the first, whatever their
     const moved = keys.map((key): KeyRecord => ({ ...key, setup: 1 }));
     const name = { purpose: PURPOSE.GUEK, version: versions.GUEK };
     assert.throws(() => placedKeys(moved, [name]), { code: "vault-key-unknown" });
-    const [at] = placedKeys(moved, [{ ...name, client: 1 }]);
+    assert.throws(() => placedKeys(moved, [{ ...name, client: 1 }]), { code: "vault-key-unknown" });
+    const [at] = placedKeys(moved, [{ ...name, setup: 1 }]);
     assert.ok(at);
     await assert.rejects(async () => custody.vault.unseal([at]), { code: "vault-record-not-authentic" });
   }));

@@ -42,6 +42,8 @@ export interface TestMeter {
   readonly profile: string;
   readonly securitySuite: number;
   readonly keys: readonly Uint8Array[];
+  /** The keys of security setups beside the first, in the same order. */
+  readonly setups?: readonly { readonly setup: number; readonly keys: readonly Uint8Array[] }[];
 }
 
 export function testMeters(count: number, from = 1, profile = "idis-p2"): TestMeter[] {
@@ -247,28 +249,37 @@ function record(meter: TestMeter, n: number, contentKey: Buffer, options: TestSh
     firmware: "1.0",
     profile: meter.profile,
     securitySuite: meter.securitySuite,
-    check: options.check?.(checkValues(meter), n) ?? checkValues(meter),
+    check: options.check?.(checkValues(meter.systemTitle, meter.keys), n) ?? checkValues(meter.systemTitle, meter.keys),
   };
+  const setups = meter.setups?.map(({ setup, keys }) => ({
+    setup,
+    check: checkValues(meter.systemTitle, keys, setup),
+  }));
   const holders = ["Test Meters"];
   const data = createHash("sha384")
-    .update(JSON.stringify({ ...facts, holders }))
+    .update(JSON.stringify({ ...facts, holders, setups }))
     .digest();
   const nonce = Buffer.alloc(12);
   nonce.writeUInt32BE(n, 8);
-  const plain = Buffer.concat(
-    (options.master === undefined ? meter.keys : []).map((key, purpose) =>
-      Buffer.concat([Uint8Array.of(purpose, key.length), key]),
-    ),
-  );
+  const blockOf = (keys: readonly Uint8Array[]) =>
+    Buffer.concat(keys.map((key, purpose) => Buffer.concat([Uint8Array.of(purpose, key.length), key])));
+  const further = (meter.setups ?? []).flatMap(({ setup, keys }) => [Uint8Array.of(253, 1, setup), blockOf(keys)]);
+  const plain = options.master === undefined ? Buffer.concat([blockOf(meter.keys), ...further]) : Buffer.alloc(0);
   const sealed = seal(contentKey, nonce, data, options.block?.(plain, n) ?? plain);
-  return JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders });
+  return JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders, setups });
 }
 
-function checkValues({ systemTitle, keys }: TestMeter): string[] {
+function checkValues(systemTitle: string, keys: readonly Uint8Array[], setup?: number): string[] {
   const title = Buffer.from(systemTitle, "hex");
   return keys.map((key, purpose) =>
     createHmac("sha256", key)
-      .update(Buffer.concat([Buffer.from("meterkeep-check-2"), title, Buffer.of(purpose)]))
+      .update(
+        Buffer.concat([
+          Buffer.from("meterkeep-check-2"),
+          title,
+          Buffer.from(setup === undefined ? [purpose] : [purpose, setup]),
+        ]),
+      )
       .digest("hex")
       .slice(0, 16),
   );

@@ -66,8 +66,8 @@ export interface TestMeterOptions {
   readonly setupVersion?: 0 | 1;
   /** The device at M-Bus channel 1, by the key that it was made with. */
   readonly child?: TestChild;
-  /** A second security setup (0-0:43.0.1.255) with keys and counters of its own, and a client (2) under it. */
-  readonly secondSetup?: boolean;
+  /** A second security setup (0-0:43.0.1.255) with keys and counters of its own, random unless given, and a client (2) under it. */
+  readonly secondSetup?: boolean | readonly Uint8Array[];
   /** Key pairs and certificates: it is of suite 1 then, and has a client that signs (3). */
   readonly certificates?: TestCertificates;
 }
@@ -125,7 +125,7 @@ export class TestMeter {
     this.channel = new MBusChannel(child ?? NO_CHILD, CHANNEL_SETTINGS);
     if (child !== undefined) this.channel.install(1);
     this.certificates = certificates;
-    this.#model = secondSetup ? TWO_SETUPS : MODELS[secrets === true ? "with" : "without"][setupVersion];
+    this.#model = secondSetup !== false ? TWO_SETUPS : MODELS[secrets === true ? "with" : "without"][setupVersion];
     this.#setupVersion = setupVersion;
     this.factorySecrets = secrets === true ? { optical: random16(), setting: random16() } : {};
     this.secrets = this.factorySecrets;
@@ -133,7 +133,9 @@ export class TestMeter {
     this.character = character;
     this.setups = [
       new TestSetup(keys, policy, lowestCounter),
-      ...(secondSetup ? [new TestSetup(undefined, policy, lowestCounter)] : []),
+      ...(secondSetup === false
+        ? []
+        : [new TestSetup(secondSetup === true ? undefined : secondSetup, policy, lowestCounter)]),
     ];
   }
 
@@ -268,6 +270,7 @@ export class TestMeter {
 
   /** The same meter with its next owner, to whom what is on it now is what the factory's was. */
   resold(): TestMeter {
+    const [, second] = this.setups;
     const sold = new TestMeter({
       systemTitle: this.systemTitle,
       keys: this.keys,
@@ -275,6 +278,7 @@ export class TestMeter {
       secrets: this.secrets["optical"] !== undefined,
       policy: this.policyBits,
       setupVersion: this.#setupVersion,
+      ...(second !== undefined && { secondSetup: second.keys }),
       ...(this.certificates !== undefined && { certificates: this.certificates }),
     });
     sold.secrets = this.secrets;

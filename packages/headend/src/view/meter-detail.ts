@@ -81,6 +81,7 @@ function keyOf(key: CustodianKey): KeyDescription {
     origin: key.origin,
     createdAt: timeText(key.createdAt),
     ...(key.provenAt === undefined ? {} : { provenAt: timeText(key.provenAt) }),
+    ...(key.setup === undefined ? {} : { setup: key.setup }),
   };
 }
 
