@@ -53,12 +53,13 @@ export function openFactoryMaster(stateDirectory: string): FactoryMaster {
   return master;
 }
 
-/** The keys of one meter: SP 800-108r1 in counter mode with HMAC-SHA-256, one block each. */
-export function derivedKeys(master: FactoryMaster, systemTitle: string, keyBytes: number): FactoryKeys {
+/** The keys of one meter, of its first security setup or of a further one: SP 800-108r1 in counter mode with HMAC-SHA-256, one block each. */
+export function derivedKeys(master: FactoryMaster, systemTitle: string, keyBytes: number, setup?: number): FactoryKeys {
+  const where = setup === undefined ? "" : `/${setup}`;
   const key = (purpose: string): Uint8Array => {
     const mac = createHmac("sha256", master.octets)
       .update(Buffer.from([0, 0, 0, 1]))
-      .update(`meterkeep-factory-1/${purpose}\0`)
+      .update(`meterkeep-factory-1/${purpose}${where}\0`)
       .update(Buffer.from(systemTitle, "hex"))
       .update(Buffer.from([0, 0, (8 * keyBytes) >> 8, (8 * keyBytes) & 0xff]))
       .digest();

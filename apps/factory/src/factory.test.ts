@@ -151,6 +151,47 @@ describe("a shipment", () => {
     });
   });
 
+  test("has the keys of every security setup of a meter, random ones and derived ones, each setup's by themselves", () => {
+    for (const factoryKeys of ["random", "derived"] as const)
+      withFactory(4, (order, custodian) => {
+        const { keys: signing } = openSigningKeys(order.stateDirectory);
+        const { file } = manufacture({ ...order, profiles: "idis-p2-service", factoryKeys }, signing);
+        const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+        const unsealed = unseal(lines, custodian);
+        const told = lines.slice(1, -1).map((line) => JSON.parse(line) as Line);
+        const seen = new Set<string>();
+        let further = 0;
+        for (const line of readFileSync(order.productionFile, "utf8").trimEnd().split("\n")) {
+          const { systemTitle, profile, keys, setups } = parseProductionLine(line, 1);
+          const octets = (of: typeof keys) => Object.values(of).map((key) => Buffer.from(key).toString("hex"));
+          for (const key of [keys, ...(setups ?? []).map((one) => one.keys)].flatMap(octets)) seen.add(key);
+          const named = told.find((one) => one["systemTitle"] === systemTitle)?.["setups"];
+          if (profile !== "idis-p2-service") {
+            assert.deepEqual([setups, named], [undefined, undefined]);
+            continue;
+          }
+          further += 1;
+          const [second, ...others] = setups ?? [];
+          assert.deepEqual([second?.setup, others.length], [1, 0]);
+          assert.ok(second !== undefined);
+          const check = Object.values(second.keys).map((key, purpose) =>
+            createHmac("sha256", key)
+              .update("meterkeep-check-2")
+              .update(Buffer.from(systemTitle, "hex"))
+              .update(Buffer.of(purpose, 1))
+              .digest("hex")
+              .slice(0, 16),
+          );
+          assert.deepEqual(named, [{ setup: 1, check }]);
+          const block = (of: typeof keys) => octets(of).map((key, purpose) => `0${purpose}10${key}`);
+          const whole = [...block(keys), "fd0101", ...block(second.keys)].join("");
+          assert.equal(unsealed.get(systemTitle), factoryKeys === "random" ? whole : "");
+        }
+        assert.equal(further, 4);
+        assert.equal(seen.size, 8 * 4 + 4 * 4, "no key occurs twice");
+      });
+  });
+
   test("that was complete when the factory died is delivered by the next run, an incomplete one is thrown away", () => {
     withFactory(8, (order) => {
       const { keys } = openSigningKeys(order.stateDirectory);

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { companionProfile, type FactoryKeys, productionLine, seedOf } from "@meterkeep/meter";
-import { derivedKeys, type FactoryMaster, masterFile, openFactoryMaster } from "./factory-master.ts";
+import { derivedKeys, masterFile, openFactoryMaster } from "./factory-master.ts";
 import { FLAG, identityOf, reserveSerials } from "./identity.ts";
 import { type PlannedFeeder, type PlannedMeter, planTown } from "./layout.ts";
 import { writeDurably } from "./private-file.ts";
@@ -92,14 +92,23 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
   const make = (feeder: PlannedFeeder, meter: PlannedMeter): string => {
     const identity = identityOf(meter, serial++);
     const { securitySuite } = meter;
-    const keys = keysOf(identity.systemTitle, securitySuite, master);
+    const keysOf = (setup?: number): FactoryKeys =>
+      master === undefined
+        ? freshKeys(securitySuite)
+        : derivedKeys(master, identity.systemTitle, KEY_BYTES[securitySuite], setup);
+    const keys = keysOf();
+    const setups = (companionProfile(meter.profile).furtherSetups ?? []).map(({ setup }) => ({
+      setup,
+      keys: keysOf(setup),
+    }));
     const secrets = freshSecrets(meter.profile);
     const common = { ...identity, profile: meter.profile, securitySuite } as const;
     const signed = securitySuite === 0 || anchors.length === 0 ? {} : { anchors: anchors.map(anchorName) };
-    shipment.add({ ...common, holders: [order.manufacturerName], ...signed }, keys, secrets);
+    shipment.add({ ...common, holders: [order.manufacturerName], ...signed }, keys, { secrets, setups });
     const line = productionLine({
       ...common,
       keys,
+      ...(setups.length === 0 ? {} : { setups }),
       ...(securitySuite === 0 ? {} : { trustAnchors: anchors }),
       firmwareKey: Buffer.from(signing.ecdsaPublicKey).toString("base64"),
       ...(secrets.length === 0 ? {} : { secrets: secretTexts(secrets) }),
@@ -114,7 +123,8 @@ function fillOutbox(outbox: string, order: Order, signing: SigningKeys): void {
       pushProtection: meter.pushProtection,
     });
     writeSync(production, line);
-    for (const key of [...Object.values(keys), ...secrets.map(({ octets }) => octets)]) key.fill(0);
+    for (const own of [keys, ...setups.map((one) => one.keys)]) for (const key of Object.values(own)) key.fill(0);
+    for (const { octets } of secrets) octets.fill(0);
     return identity.systemTitle;
   };
   try {
@@ -189,15 +199,6 @@ function deliver(outbox: string, order: Order): Delivery {
 /** How a signed line names a trust anchor: SHA-256 over its DER. */
 function anchorName(certificate: string): string {
   return createHash("sha256").update(Buffer.from(certificate, "base64")).digest("hex");
-}
-
-/** Keys that follow from the factory's master, or from nothing at all. */
-function keysOf(
-  systemTitle: string,
-  securitySuite: keyof typeof KEY_BYTES,
-  master: FactoryMaster | undefined,
-): FactoryKeys {
-  return master === undefined ? freshKeys(securitySuite) : derivedKeys(master, systemTitle, KEY_BYTES[securitySuite]);
 }
 
 /** Independent random keys from the system's generator: nothing derives one meter's keys from another's, or from a seed. */

@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, createHmac, randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
-import type { FactoryKeys } from "@meterkeep/meter";
+import type { FactoryKeys, FactorySetup } from "@meterkeep/meter";
 import { MerkleTree } from "./merkle.ts";
 import type { Recipient } from "./recipient.ts";
 import { sealedTo } from "./sealed-to.ts";
@@ -55,9 +55,20 @@ const CONTENT_KEY_BYTES = 32;
 const CHECK_BYTES = 8;
 /** The highest invocation counter that was used before. */
 const COUNTER_ENTRY = 254;
+/** What follows is of a further security setup. */
+const SETUP_ENTRY = 253;
 
 /** Keys of a meter as far as they are known: of a meter in service perhaps not all. */
 export type KnownKeys = Pick<FactoryKeys, "globalUnicastEncryptionKey"> & Partial<FactoryKeys>;
+
+/** What a meter has beside the keys of its first security setup. */
+export interface Beside {
+  readonly secrets?: readonly ClientSecret[];
+  /** The highest counter that was used before, in any of its security setups. */
+  readonly counter?: number | undefined;
+  /** The security setups beside the first, rising. */
+  readonly setups?: readonly FactorySetup[];
+}
 
 /**
  * Writes one shipment file line by line (docs/formats/shipment.md, version 2).
@@ -105,7 +116,7 @@ export class ShipmentWriter {
   }
 
   /** Adds the record of one meter, its keys sealed under its place in the file and what the line says of it. */
-  add(meter: ShipmentMeter, keys: KnownKeys, secrets: readonly ClientSecret[] = [], counter?: number): void {
+  add(meter: ShipmentMeter, keys: KnownKeys, beside: Beside = {}): void {
     this.#count += 1;
     const facts = {
       n: this.#count,
@@ -121,18 +132,23 @@ export class ShipmentWriter {
     };
     const holders = [...meter.holders];
     const { anchors } = meter;
+    const setups = beside.setups?.map((one) => ({
+      setup: one.setup,
+      check: checkValues(meter.systemTitle, one.keys, one.setup),
+    }));
+    const named = { anchors, setups: setups?.length === 0 ? undefined : setups };
     const nonce = Buffer.alloc(12);
     nonce.writeUInt32BE(this.#count, 8);
     const cipher = createCipheriv("aes-256-gcm", this.#contentKey, nonce);
     cipher.setAAD(
       createHash("sha384")
-        .update(JSON.stringify({ ...facts, holders, anchors }))
+        .update(JSON.stringify({ ...facts, holders, ...named }))
         .digest(),
     );
-    const block = keyBlock(this.#details.master === undefined ? keys : {}, secrets, counter);
+    const block = keyBlock(this.#details.master === undefined, keys, beside);
     const sealed = Buffer.concat([cipher.update(block), cipher.final(), cipher.getAuthTag()]);
     block.fill(0);
-    this.#line(JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders, anchors }), true);
+    this.#line(JSON.stringify({ ...facts, keys: sealed.toString("base64url"), holders, ...named }), true);
   }
 
   /** Signs and closes the file, durably. */
@@ -183,12 +199,12 @@ export class ShipmentWriter {
 }
 
 /** A check value of each key: who has the key can tell it again (docs/formats/shipment.md). */
-function checkValues(systemTitle: string, keys: KnownKeys): string[] {
+function checkValues(systemTitle: string, keys: KnownKeys, setup?: number): string[] {
   return knownKeys(keys).map(([purpose, octets]) =>
     createHmac("sha256", octets)
       .update("meterkeep-check-2")
       .update(Buffer.from(systemTitle, "hex"))
-      .update(Buffer.of(purpose))
+      .update(Buffer.from(setup === undefined ? [purpose] : [purpose, setup]))
       .digest("hex")
       .slice(0, 2 * CHECK_BYTES),
   );
@@ -201,13 +217,20 @@ function knownKeys(keys: Partial<FactoryKeys>): (readonly [number, Uint8Array])[
   });
 }
 
-function keyBlock(keys: Partial<FactoryKeys>, secrets: readonly ClientSecret[], counter: number | undefined): Buffer {
+function keyBlock(
+  hasKeys: boolean,
+  keys: Partial<FactoryKeys>,
+  { secrets = [], counter, setups = [] }: Beside,
+): Buffer {
   const entry = Buffer.alloc(6);
   entry.set([COUNTER_ENTRY, 4]);
   entry.writeUInt32BE(counter ?? 0, 2);
+  const entriesOf = (own: Partial<FactoryKeys>) =>
+    hasKeys ? knownKeys(own).flatMap(([purpose, octets]) => [Buffer.of(purpose, octets.length), octets]) : [];
   return Buffer.concat([
-    ...knownKeys(keys).flatMap(([purpose, octets]) => [Buffer.of(purpose, octets.length), octets]),
+    ...entriesOf(keys),
     ...secrets.flatMap(({ purpose, client, octets }) => [Buffer.of(purpose, octets.length + 1, client), octets]),
     ...(counter === undefined ? [] : [entry]),
+    ...(hasKeys ? setups.flatMap((one) => [Buffer.of(SETUP_ENTRY, 1, one.setup), ...entriesOf(one.keys)]) : []),
   ]);
 }

@@ -140,7 +140,7 @@ export class MeterLine {
   #release(): void {
     this.#socket = undefined;
     this.#held = undefined;
-    this.#meter.security.rest();
+    this.#meter.rest();
     if (this.#waiting === undefined) return;
     const { socket, timer } = this.#waiting;
     this.#waiting = undefined;

@@ -92,7 +92,7 @@ function served(
     following: (connection) => following.get(connection) ?? [],
     disconnect: (connection) => {
       meter.disconnect(connection);
-      meter.security.rest();
+      meter.rest();
     },
   };
   // What is transmitted is the answer to what was handled last: both happen in one go.

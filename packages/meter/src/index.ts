@@ -17,7 +17,7 @@ export { HOUSEHOLD_KINDS, type Household, type HouseholdKind, household } from "
 export { RelayHistory, type RelayTransition } from "./load/relay-history.ts";
 export { Weather } from "./load/weather.ts";
 export { hangGasMeter, readsGas } from "./m-bus.ts";
-export { CLIENT_SAPS, type MeterKind, MeterModels, meterObjects, SERVER_SAP } from "./meter-model.ts";
+export { CLIENT_SAPS, type MeterKind, MeterModels, meterObjects } from "./meter-model.ts";
 export { type MeterFile, type ModelledObject, parseMeterFile } from "./model/model-file.ts";
 export { MODEL_CLIENTS, type ModelClient, ModelMeter, type ModelMeterParts } from "./model/model-meter.ts";
 export { type ModelKeys, ModelSecurity } from "./model/model-security.ts";
@@ -29,6 +29,7 @@ export { SqliteMemory } from "./nvm/sqlite.ts";
 export { VolatileMemory } from "./nvm/volatile.ts";
 export {
   type FactoryKeys,
+  type FactorySetup,
   KEY_FAULTS,
   type KeyFault,
   type ProductionRecord,
@@ -49,3 +50,4 @@ export {
   townTimeAt,
 } from "./time/town-clock.ts";
 export { type MeterConnection, type MeterParts, type Served, VirtualMeter } from "./virtual-meter.ts";
+export { SERVER_SAP } from "./well-known.ts";

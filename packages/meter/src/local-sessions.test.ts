@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toHex } from "@meterkeep/dlms";
-import { CLIENT_SAPS, SERVER_SAP } from "./meter-model.ts";
+import { CLIENT_SAPS } from "./meter-model.ts";
 import { BENCH_NOW, type BenchMeter, benchMeter } from "./testing/bench.ts";
 import { openBenchSession } from "./testing/bench-client.ts";
+import { SERVER_SAP } from "./well-known.ts";
 
 /** What the logs have of the local interface: seconds since the bench was set up, and codes. */
 const written = ({ meter }: BenchMeter) =>

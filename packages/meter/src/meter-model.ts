@@ -22,12 +22,10 @@ import type { ProductionRecord } from "./production.ts";
 import type { CompanionProfile } from "./profile/companion-profile.ts";
 import { companionProfile } from "./profile/companion-profiles.ts";
 import type { VirtualMeter } from "./virtual-meter.ts";
-import { COUNTER_OBJECT, SECURITY_SETUP } from "./well-known.ts";
+import { COUNTER_OBJECT, furtherCounterName, furtherSetupName, SECURITY_SETUP } from "./well-known.ts";
 
 /** Service access points that all profiles share. */
 export const CLIENT_SAPS = { public: 16, management: 1 } as const;
-/** The logical device. */
-export const SERVER_SAP = 1;
 
 /** The kind of a meter: all meters of one kind share one model. */
 export type MeterKind = Pick<ProductionRecord, "profile" | "role" | "phases">;
@@ -58,6 +56,8 @@ function associations(profile: CompanionProfile): AssociationDefinition[] {
     maxReceivePduSize: profile.maxReceivePduSizeBytes,
     associationVersion: profile.associationVersion,
   } as const;
+  const further = profile.furtherSetups ?? [];
+  const counters = further.map(({ setup }) => furtherCounterName(setup));
   const secured = { ...common, authentication: { kind: "gmac" }, securitySetup: SECURITY_SETUP } as const;
   return [
     {
@@ -65,7 +65,7 @@ function associations(profile: CompanionProfile): AssociationDefinition[] {
       name: "public",
       clientSap: CLIENT_SAPS.public,
       authentication: { kind: "none" },
-      access: onlyReading("0.0.42.0.0.255", "0.0.1.0.0.255", COUNTER_OBJECT),
+      access: onlyReading("0.0.42.0.0.255", "0.0.1.0.0.255", COUNTER_OBJECT, ...counters),
     },
     { ...secured, name: "management", clientSap: CLIENT_SAPS.management, access: fullAccess },
     ...(profile.signingClient === undefined ? [] : [signing(secured, profile.signingClient)]),
@@ -78,6 +78,17 @@ function associations(profile: CompanionProfile): AssociationDefinition[] {
         access: onlyReading("0.0.42.0.0.255", "0.0.96.1.0.255", "0.0.1.0.0.255"),
       }),
     ),
+    ...further.map(({ setup, client: { name, clientSap } }): AssociationDefinition => {
+      const own = furtherSetupName(setup);
+      return {
+        ...common,
+        name,
+        clientSap,
+        authentication: { kind: "gmac" },
+        securitySetup: own,
+        access: ({ logicalName }) => ({ read: "all", call: logicalName === own ? "all" : "none" }),
+      };
+    }),
     ...profile.readingClients.map((clientSap) => ({ ...secured, name: "reading", clientSap, access: readOnly })),
   ];
 }

@@ -93,7 +93,9 @@ for (const profile of PROFILES) {
       await (await openBenchSession(bench, { firstCounter: 500 })).release();
       const session = await openPublicSession(bench);
       const names = (await objectList(session, facts.associationVersion)).map(({ logicalName }) => logicalName);
-      assert.deepEqual(names.sort(), ["0.0.1.0.0.255", "0.0.40.0.0.255", "0.0.42.0.0.255", "0.0.43.1.0.255"]);
+      const counters = (facts.furtherSetups ?? []).map(({ setup }) => `0.0.43.1.${setup}.255`);
+      const wanted = ["0.0.1.0.0.255", "0.0.40.0.0.255", "0.0.42.0.0.255", "0.0.43.1.0.255", ...counters];
+      assert.deepEqual(names.sort(), wanted);
       const counter = await remote(session, DataClass, "0.0.43.1.0.255").get("value");
       assert.ok(counter.type === "double-long-unsigned" && counter.value >= 502, "the last one accepted");
       const name = await remote(session, DataClass, "0.0.42.0.0.255").get("value");

@@ -1,5 +1,5 @@
 import { MeterError } from "./errors.ts";
-import { COMPANION_PROFILES } from "./profile/companion-profiles.ts";
+import { COMPANION_PROFILES, companionProfile } from "./profile/companion-profiles.ts";
 
 /** Keys of a meter as the factory burns them in, by purpose. The octets are the meter's own; nobody else reads them from here. */
 export interface FactoryKeys {
@@ -7,6 +7,12 @@ export interface FactoryKeys {
   readonly globalBroadcastEncryptionKey: Uint8Array;
   readonly authenticationKey: Uint8Array;
   readonly keyEncryptionKey: Uint8Array;
+}
+
+/** Keys of a security setup beside the first, by the `e` of 0-0:43.0.e.255. */
+export interface FactorySetup {
+  readonly setup: number;
+  readonly keys: FactoryKeys;
 }
 
 /** Ways in which a meter may misbehave about its keys, fixed at the factory. */
@@ -26,6 +32,8 @@ export interface ProductionRecord {
   readonly profile: string;
   readonly securitySuite: 0 | 1 | 2;
   readonly keys: FactoryKeys;
+  /** The security setups beside the first; absent where the profile has none. */
+  readonly setups?: readonly FactorySetup[];
   /** The certificates that it trusts by themselves, for as long as it lives: DER, base64. None in suite 0. */
   readonly trustAnchors?: readonly string[];
   /** The maker's public key that firmware is signed with: SPKI in base64. A meter without one takes no firmware. */
@@ -57,8 +65,9 @@ const KEY_NAMES = [
 
 /** Writes one line of the production file, with its line end. */
 export function productionLine(record: ProductionRecord): string {
-  const keys = Object.fromEntries(KEY_NAMES.map((name) => [name, hex(record.keys[name])]));
-  return `${JSON.stringify({ ...record, keys })}\n`;
+  const texts = (keys: FactoryKeys) => Object.fromEntries(KEY_NAMES.map((name) => [name, hex(keys[name])]));
+  const setups = record.setups?.map(({ setup, keys }) => ({ setup, keys: texts(keys) }));
+  return `${JSON.stringify({ ...record, keys: texts(record.keys), setups })}\n`;
 }
 
 /** Reads one line of the production file. Throws `meter-production-malformed` with the line's number and what is wrong in it. */
@@ -95,11 +104,32 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
     typeof one === "string" && one.length <= 4096 && /^[A-Za-z0-9+/]+=*$/.test(one);
   if (!Array.isArray(anchors) || anchors.length > 4 || !anchors.every(isAnchor))
     return bad("trustAnchors are not up to four certificates in base64");
-  const key = (name: keyof FactoryKeys): Uint8Array => {
-    const value = typeof keys === "object" && keys !== null ? (keys as Record<string, unknown>)[name] : undefined;
-    return typeof value === "string" && /^([0-9a-f]{32}|[0-9a-f]{64})$/.test(value)
-      ? octets(value)
-      : bad(`key ${name} is missing or malformed`);
+  const keysIn = (from: unknown): FactoryKeys => {
+    const key = (name: keyof FactoryKeys): Uint8Array => {
+      const value = typeof from === "object" && from !== null ? (from as Record<string, unknown>)[name] : undefined;
+      return typeof value === "string" && /^([0-9a-f]{32}|[0-9a-f]{64})$/.test(value)
+        ? octets(value)
+        : bad(`key ${name} is missing or malformed`);
+    };
+    return {
+      globalUnicastEncryptionKey: key("globalUnicastEncryptionKey"),
+      globalBroadcastEncryptionKey: key("globalBroadcastEncryptionKey"),
+      authenticationKey: key("authenticationKey"),
+      keyEncryptionKey: key("keyEncryptionKey"),
+    };
+  };
+  const profile = oneOf("profile", Object.keys(COMPANION_PROFILES));
+  const setups = (): { readonly setups?: readonly FactorySetup[] } => {
+    const given = fields["setups"] ?? [];
+    const wanted = companionProfile(profile).furtherSetups ?? [];
+    if (
+      !Array.isArray(given) ||
+      given.length !== wanted.length ||
+      given.some((one, at) => one?.setup !== wanted[at]?.setup)
+    )
+      return bad(`setups are not those that meters of ${profile} have beside the first`);
+    if (wanted.length === 0) return {};
+    return { setups: wanted.map(({ setup }, at) => ({ setup, keys: keysIn(given[at].keys) })) };
   };
   const firmwareKey = (): { readonly firmwareKey?: string } => {
     const given = fields["firmwareKey"];
@@ -123,14 +153,10 @@ export function parseProductionLine(text: string, lineNumber: number): Productio
     model: string("model"),
     hardwareRevision: string("hardwareRevision"),
     firmware: string("firmware"),
-    profile: oneOf("profile", Object.keys(COMPANION_PROFILES)),
+    profile,
     securitySuite: oneOf("securitySuite", [0, 1, 2] as const),
-    keys: {
-      globalUnicastEncryptionKey: key("globalUnicastEncryptionKey"),
-      globalBroadcastEncryptionKey: key("globalBroadcastEncryptionKey"),
-      authenticationKey: key("authenticationKey"),
-      keyEncryptionKey: key("keyEncryptionKey"),
-    },
+    keys: keysIn(keys),
+    ...setups(),
     ...(anchors.length === 0 ? {} : { trustAnchors: anchors as readonly string[] }),
     ...firmwareKey(),
     ...secrets(),

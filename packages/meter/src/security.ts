@@ -13,7 +13,7 @@ import type { StoredCredentials } from "./certificates/credentials.ts";
 import { MeterCertificates } from "./certificates/meter-certificates.ts";
 import { MeterError } from "./errors.ts";
 import type { CertificateFault, FaultScope, KeyTransferFault } from "./faults.ts";
-import type { MemoryChange, StoredMeter } from "./nvm/memory.ts";
+import type { MemoryChange, StoredMeter, StoredSetup } from "./nvm/memory.ts";
 import { POLICY_BITS } from "./policy-bits.ts";
 import type { FactoryKeys } from "./production.ts";
 
@@ -38,7 +38,7 @@ export interface SecurityOwner {
 }
 
 /**
- * The security setup of one meter: its keys, counters and policy, and from suite 1 on its certificates.
+ * A security setup of one meter: its keys, counters and policy; the first has its certificates as well, from suite 1 on.
  *
  * Invariants: a send counter leaves only after its block is in memory; a received counter is in memory before the answer leaves; a new key likewise
  * (the caller commits the memory before it sends). Counters never go down, not with new keys either.
@@ -57,19 +57,27 @@ export class MeterSecurity implements SecuritySetupPort<KeyObject> {
   #unicast: number;
   readonly #broadcast: number;
 
-  constructor(stored: StoredMeter, systemTitle: SystemTitle, keysPerTransfer: number, owner: SecurityOwner) {
+  /** `further` is what is kept of a setup beside the first. */
+  constructor(
+    stored: StoredMeter,
+    systemTitle: SystemTitle,
+    keysPerTransfer: number,
+    owner: SecurityOwner,
+    further?: StoredSetup,
+  ) {
+    const kept = further ?? stored;
     this.suite = stored.record.securitySuite;
     this.systemTitle = systemTitle;
     this.#owner = owner;
     this.#keysPerTransfer = keysPerTransfer;
-    this.#octets = stored.keys;
-    this.#send = stored.sendCounter;
-    this.#reserved = stored.sendCounter;
-    this.#unicast = stored.receivedUnicast;
-    this.#broadcast = stored.receivedBroadcast;
+    this.#octets = kept.keys;
+    this.#send = kept.sendCounter;
+    this.#reserved = kept.sendCounter;
+    this.#unicast = kept.receivedUnicast;
+    this.#broadcast = kept.receivedBroadcast;
     const { securitySuite, trustAnchors = [] } = stored.record;
     this.certificates =
-      securitySuite === 0
+      securitySuite === 0 || further !== undefined
         ? undefined
         : new MeterCertificates(systemTitle, securitySuite, trustAnchors, stored.credentials, {
             get certificateFault() {

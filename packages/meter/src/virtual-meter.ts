@@ -28,6 +28,7 @@ import {
   type LineFault,
 } from "./faults.ts";
 import { imageReceiver } from "./firmware-image.ts";
+import { furtherSetups } from "./further-setups.ts";
 import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
@@ -46,7 +47,7 @@ import { Supply, type SupplyOwner } from "./supply.ts";
 import { MeterTariff } from "./tariff.ts";
 import type { UnixSeconds } from "./time/calendar.ts";
 import type { MeterClock } from "./time/town-clock.ts";
-import { SECURITY_SETUP } from "./well-known.ts";
+import { furtherSetupName, SECURITY_SETUP } from "./well-known.ts";
 
 /** What a meter is put together from. */
 export interface MeterParts {
@@ -84,7 +85,7 @@ const AARQ_TAG = 0x60;
 /**
  * A virtual meter: identity, load, memory and a DLMS server in front of them.
  *
- * States: in the depot, until it has acknowledged a new master key there, or has acknowledged other keys and was left alone since; then in the field, where
+ * States: in the depot, until it has acknowledged a new master key there in each of its security setups, or has acknowledged other keys and was left alone since; then in the field, where
  * it pushes. `powerCycle` is what a power cut leaves:
  * everything but the memory is gone.
  */
@@ -95,6 +96,8 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   readonly firstInterval: number;
   readonly supply: Supply | undefined;
   readonly security: MeterSecurity;
+  /** Security setups beside the first, by number. */
+  readonly setups: ReadonlyMap<number, MeterSecurity>;
   readonly events: EventLogs;
   /** What it shows to clients; the town's time is that of the world. */
   readonly clock: DlmsClock;
@@ -143,6 +146,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     });
     const title = systemTitle(Buffer.from(stored.record.systemTitle, "hex"));
     this.security = new MeterSecurity(stored, title, this.profile.keysPerTransfer, this);
+    this.setups = furtherSetups(stored, title, this);
     this.supply =
       consumption instanceof HomeConsumption ? new Supply(consumption, this, this.profile.disconnectMode) : undefined;
     this.events = new EventLogs(this.profile.logs, stored.events, (event, capacity) =>
@@ -278,16 +282,21 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     this.alarms &= ~bits;
   }
 
-  onKeys(purposes: readonly KeyPurpose[]): void {
+  onKeys(purposes: readonly KeyPurpose[], setup = 0): void {
     const at = this.now();
     this.log("keysChanged", at);
     if (this.inField) return;
-    if (purposes.includes("keyEncryptionKey")) this.#install(at);
-    else this.changeSettings({ ...this.#settings, acknowledgedAt: at });
+    const hasMaster = purposes.includes("keyEncryptionKey");
+    const setupsKeyed = [...(this.#settings.setupsKeyed ?? []), ...(hasMaster ? [setup] : [])];
+    if ([0, ...this.setups.keys()].every((one) => setupsKeyed.includes(one))) this.#install(at);
+    else {
+      const keyed = setupsKeyed.length === 0 ? {} : { setupsKeyed };
+      this.changeSettings({ ...this.#settings, ...keyed, acknowledgedAt: at });
+    }
   }
 
   #install(at: UnixSeconds): void {
-    const { acknowledgedAt: _, ...settings } = this.#settings;
+    const { acknowledgedAt: _, setupsKeyed: _keyed, ...settings } = this.#settings;
     this.changeSettings({ ...settings, inField: true });
     this.pushes.start(at);
     this.onInField?.();
@@ -353,9 +362,14 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   /** Comes up after a power cut. The runner has closed all connections. */
   powerCycle(): void {
     this.alarms = 0;
-    this.security.powerCycle();
+    for (const security of [this.security, ...this.setups.values()]) security.powerCycle();
     this.log("powerUp", this.now());
     if (this.inField) this.pushes.start(this.now());
+  }
+
+  /** Lets go of key objects while nobody is connected. */
+  rest(): void {
+    for (const security of [this.security, ...this.setups.values()]) security.rest();
   }
 
   /** Asks for a push as its setup has it, or at once. */
@@ -396,7 +410,10 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
       keyWrap: nodeKeyWrap,
       importKey: (octets) => createSecretKey(octets),
       random: nodeRandom,
-      securitySetup: (logicalName) => (logicalName === SECURITY_SETUP ? this.security : undefined),
+      securitySetup: (logicalName) =>
+        logicalName === SECURITY_SETUP
+          ? this.security
+          : [...this.setups].find(([setup]) => furtherSetupName(setup) === logicalName)?.[1],
       checkPassword: (association, password) => isSame(this.secretOf(association), password),
       setPassword: () => false,
       hlsMechanism: (association) => {

@@ -59,7 +59,7 @@ export async function convert(conversion: Conversion): Promise<Converted> {
     for await (const row of rows()) {
       const meter = mapped(row, mapping, [sender.name]);
       if (typeof meter === "string") throw refused([`line ${row.line}: ${meter}`], 1);
-      writer.add(meter.meter, meter.keys, ordered(meter), meter.counter);
+      writer.add(meter.meter, meter.keys, { secrets: ordered(meter), counter: meter.counter });
       wipe(meter);
     }
     writer.finish();

@@ -69,6 +69,7 @@ const IDIS: MeterFacts = {
 /** Companion profiles by the id that shipments use. */
 const PROFILES: Readonly<Record<string, MeterFacts>> = {
   "idis-p2": IDIS,
+  "idis-p2-service": IDIS,
   "idis-p3": { ...IDIS, signingClientSap: 3 },
   "metcom-mcs301": {
     ...COMMON,

@@ -170,6 +170,7 @@ const { powerQuality: _, ...IDIS_WITHOUT_QUALITY } = IDIS_P2;
 /** The companion profiles that this head-end reads, by id. */
 export const METER_PROFILES = {
   "idis-p2": IDIS_P2,
+  "idis-p2-service": { ...IDIS_P2, id: "idis-p2-service", name: "IDIS package 2 with a service setup" },
   "idis-p3": { ...IDIS_P2, id: "idis-p3", name: "IDIS package 3", association: { obis: "0-0:40.0.0", version: 3 } },
   "dsmr-5": {
     ...COMMON,

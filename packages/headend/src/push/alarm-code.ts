@@ -65,6 +65,7 @@ const IDIS: readonly AlarmFacts[] = [
 /** What the bits mean by companion profile; of any other they are alarms of which nobody knows the meaning. */
 const MEANINGS: Readonly<Record<string, readonly AlarmFacts[]>> = {
   "idis-p2": IDIS,
+  "idis-p2-service": IDIS,
   "idis-p3": IDIS,
   "dsmr-5": COMMON,
 };

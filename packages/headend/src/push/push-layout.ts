@@ -14,6 +14,7 @@ const POWER: LayoutColumn = { type: "double-long-unsigned", name: { obis: "1-0:1
 /** What meters of a companion profile push, column by column. */
 const PROFILE_LAYOUTS: Readonly<Record<string, Layout>> = {
   "idis-p2": layout("idis-p2", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0"), POWER]),
+  "idis-p2-service": layout("idis-p2-service", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0"), POWER]),
   "idis-p3": layout("idis-p3", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0"), POWER]),
   "dsmr-5": layout("dsmr-5", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0")]),
   "metcom-mcs301": layout("metcom-mcs301", [NAME, CLOCK, energy("1-0:1.8.0"), energy("1-0:2.8.0"), POWER]),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { MeterError } from "../errors.ts";
 import type { ProductionRecord } from "../production.ts";
@@ -109,6 +110,37 @@ for (const [name, start] of Object.entries(ADAPTERS)) {
       });
     });
 
+    test("keeps the keys and counters of each security setup by themselves", () => {
+      withBench((bench) => {
+        const { memory } = bench;
+        const key = (fill: number): Uint8Array => new Uint8Array(16).fill(fill);
+        const { systemTitle: title, keys } = record(1);
+        const setups = [1, 2].map((setup) => ({ setup, keys: { ...keys, authenticationKey: key(0x70 + setup) } }));
+        memory.install([{ record: { ...record(1), setups }, firstInterval: 100 }]);
+        memory.write(title, { kind: "counters", setup: 1, send: 10, unicast: 3, broadcast: -1 });
+        memory.write(title, { kind: "counters", send: 64, unicast: 17, broadcast: -1 });
+        memory.write(title, { kind: "counters", setup: 2, send: 30, unicast: 5, broadcast: -1 });
+        memory.write(title, { kind: "counters", setup: 1, send: 20, unicast: 4, broadcast: -1 });
+        memory.write(title, { kind: "key", setup: 2, purpose: "keyEncryptionKey", octets: key(0x55) });
+        memory.commit();
+        const [meter] = bench.reopen().meters();
+        assert.deepEqual({ ...meter?.keys }, keys);
+        assert.deepEqual([meter?.sendCounter, meter?.receivedUnicast], [64, 17]);
+        assert.deepEqual(
+          meter?.setups.map(({ setup, sendCounter, receivedUnicast }) => [setup, sendCounter, receivedUnicast]),
+          [
+            [1, 20, 4],
+            [2, 30, 5],
+          ],
+        );
+        assert.deepEqual(
+          meter?.setups.map((one) => ({ ...one.keys })),
+          [setups[0]?.keys, { ...setups[1]?.keys, keyEncryptionKey: key(0x55) }],
+        );
+        assert.ok(!("setups" in (meter?.record ?? {})), "keys are not kept twice");
+      });
+    });
+
     test("finds every kind of change again after a cut", () => {
       withBench((bench) => {
         const { memory } = bench;
@@ -153,6 +185,27 @@ test("a power cut undoes what was not committed, as a whole", () => {
   memory.install([{ record: record(1), firstInterval: 1 }]);
   memory.write(record(1).systemTitle, { kind: "counters", send: 5, unicast: 5, broadcast: 5 });
   assert.equal(memory.restart().meters()[0]?.sendCounter, 0);
+});
+
+test("a memory from before meters had further security setups is gone on with", () => {
+  const directory = mkdtempSync(join(tmpdir(), "meterkeep-nvm-"));
+  const file = join(directory, "meters.sqlite");
+  try {
+    const before = new SqliteMemory(file);
+    before.install([{ record: record(1), firstInterval: 100 }]);
+    before.close();
+    const database = new DatabaseSync(file);
+    database.exec("DROP TABLE setup_keys; DROP TABLE setups; PRAGMA user_version = 2");
+    database.close();
+    const memory = new SqliteMemory(file);
+    const setups = [{ setup: 1, keys: record(2).keys }];
+    memory.install([{ record: { ...record(2), setups }, firstInterval: 100 }]);
+    const [old, fresh] = memory.meters();
+    assert.deepEqual([old?.setups, fresh?.setups.length], [[], 1]);
+    memory.close();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("a second town is kept out of the SQLite memory", () => {

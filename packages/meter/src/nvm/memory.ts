@@ -16,29 +16,43 @@ export interface LoggedEvent {
   readonly code: number;
 }
 
-/** Everything a meter finds in its memory when it comes up. */
-export interface StoredMeter {
-  /** Without keys: those in force are in `keys`. */
-  readonly record: Omit<ProductionRecord, "keys">;
+/** What is kept of a security setup: its keys in force and its counters. */
+export interface StoredSetup {
   readonly keys: FactoryKeys;
-  /** Key pairs and certificates; absent before the first change. */
-  readonly credentials?: StoredCredentials | undefined;
-  /** The quarter hour in which it was first powered. */
-  readonly firstInterval: number;
   /** No counter below this was left unused for sending. */
   readonly sendCounter: number;
   /** Highest counters accepted under the unicast and the broadcast key; -1 for none. */
   readonly receivedUnicast: number;
   readonly receivedBroadcast: number;
+}
+
+/** Everything a meter finds in its memory when it comes up, of its first security setup what a setup keeps. */
+export interface StoredMeter extends StoredSetup {
+  /** Without keys: those in force are in `keys`. */
+  readonly record: Omit<ProductionRecord, "keys" | "setups">;
+  /** Its security setups beside the first, by the `e` of 0-0:43.0.e.255, rising. */
+  readonly setups: readonly (StoredSetup & { readonly setup: number })[];
+  /** Key pairs and certificates; absent before the first change. */
+  readonly credentials?: StoredCredentials | undefined;
+  /** The quarter hour in which it was first powered. */
+  readonly firstInterval: number;
   readonly relay: readonly RelayTransition[];
   readonly events: readonly LoggedEvent[];
   readonly settings: MeterSettings;
 }
 
-/** A change of a meter's memory. */
-export type MemoryChange =
+/** A change of what a security setup keeps. */
+export type SetupChange = {
+  /** The security setup; the first where absent. */
+  readonly setup?: number;
+} & (
   | { readonly kind: "key"; readonly purpose: KeyPurposeName; readonly octets: Uint8Array }
   | { readonly kind: "counters"; readonly send: number; readonly unicast: number; readonly broadcast: number }
+);
+
+/** A change of a meter's memory. */
+export type MemoryChange =
+  | SetupChange
   | { readonly kind: "credentials"; readonly credentials: StoredCredentials }
   | { readonly kind: "relay"; readonly transition: RelayTransition }
   /** `capacity` is that of the log: older events make room. */

@@ -56,6 +56,10 @@ export interface MeterSettings {
   readonly awaitsReconnection?: boolean;
   /** security_policy in the version of the profile's security setup. */
   readonly securityPolicy?: number;
+  /** The same of security setups beside the first, by their number. */
+  readonly setupPolicies?: Readonly<Record<number, number>>;
+  /** The security setups beside the first whose new master key it has acknowledged while it was in the depot. */
+  readonly setupsKeyed?: readonly number[];
   /** Secrets of clients that were changed since the factory, as hex by the name of their association. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** How its port is protected against guessing, and what has been guessed so far. */

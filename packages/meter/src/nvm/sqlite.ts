@@ -2,10 +2,22 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { StoredCredentials } from "../certificates/credentials.ts";
 import { MeterError } from "../errors.ts";
 import type { FactoryKeys, ProductionRecord } from "../production.ts";
-import type { KeyPurposeName, LoggedEvent, MemoryChange, MeterMemory, StoredMeter } from "./memory.ts";
+import type { KeyPurposeName, LoggedEvent, MemoryChange, MeterMemory, StoredMeter, StoredSetup } from "./memory.ts";
 import type { MeterSettings } from "./settings.ts";
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
+
+/** Security setups beside the first: their counters, and their keys in force. */
+const SETUPS = `
+  CREATE TABLE setups (
+    meter INTEGER NOT NULL REFERENCES meters, setup INTEGER NOT NULL, send INTEGER NOT NULL DEFAULT 0,
+    unicast INTEGER NOT NULL DEFAULT -1, broadcast INTEGER NOT NULL DEFAULT -1, PRIMARY KEY (meter, setup)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE setup_keys (
+    meter INTEGER NOT NULL REFERENCES meters, setup INTEGER NOT NULL, purpose INTEGER NOT NULL, octets BLOB NOT NULL,
+    PRIMARY KEY (meter, setup, purpose)
+  ) STRICT, WITHOUT ROWID;
+`;
 
 const SCHEMA = `
   CREATE TABLE meters (
@@ -21,14 +33,11 @@ const SCHEMA = `
     meter INTEGER NOT NULL REFERENCES meters, log INTEGER NOT NULL, slot INTEGER NOT NULL,
     sequence INTEGER NOT NULL, at REAL NOT NULL, code INTEGER NOT NULL, PRIMARY KEY (meter, log, slot)
   ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
+  ${SETUPS}
 `;
 
 /** From version 1: meters had no key pairs. */
-const ADD_CREDENTIALS = `
-  ALTER TABLE meters ADD COLUMN credentials TEXT;
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
+const ADD_CREDENTIALS = "ALTER TABLE meters ADD COLUMN credentials TEXT;";
 
 const PURPOSES: readonly KeyPurposeName[] = [
   "globalUnicastEncryptionKey",
@@ -51,7 +60,7 @@ interface Pending {
 export class SqliteMemory implements MeterMemory {
   readonly #database: DatabaseSync;
   readonly #ids = new Map<string, number>();
-  readonly #statements: Readonly<Record<MemoryChange["kind"], StatementSync>>;
+  readonly #statements: Readonly<Record<MemoryChange["kind"] | "setupKey" | "setupCounters", StatementSync>>;
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   /** As the file was told last. */
@@ -74,6 +83,8 @@ export class SqliteMemory implements MeterMemory {
     this.#statements = {
       key: prepare("INSERT OR REPLACE INTO keys (meter, purpose, octets) VALUES (?, ?, ?)"),
       counters: prepare("UPDATE meters SET send = ?, unicast = ?, broadcast = ? WHERE id = ?"),
+      setupKey: prepare("INSERT OR REPLACE INTO setup_keys (meter, setup, purpose, octets) VALUES (?, ?, ?, ?)"),
+      setupCounters: prepare("UPDATE setups SET send = ?, unicast = ?, broadcast = ? WHERE meter = ? AND setup = ?"),
       credentials: prepare("UPDATE meters SET credentials = ? WHERE id = ?"),
       relay: prepare("INSERT INTO relay (meter, at, connected) VALUES (?, ?, ?)"),
       event: prepare("INSERT OR REPLACE INTO events (meter, log, slot, sequence, at, code) VALUES (?, ?, ?, ?, ?, ?)"),
@@ -86,13 +97,18 @@ export class SqliteMemory implements MeterMemory {
       const insert = this.#database.prepare(
         "INSERT INTO meters (system_title, record, first_interval) VALUES (?, ?, ?)",
       );
+      const insertSetup = this.#database.prepare("INSERT INTO setups (meter, setup) VALUES (?, ?)");
       for (const { record, firstInterval } of meters) {
         if (this.#ids.has(record.systemTitle)) continue;
-        const { keys, ...rest } = record;
+        const { keys, setups = [], ...rest } = record;
         const { lastInsertRowid } = insert.run(record.systemTitle, JSON.stringify(rest), firstInterval);
         const meter = Number(lastInsertRowid);
         this.#ids.set(record.systemTitle, meter);
         for (const purpose of PURPOSES) this.#apply(meter, { kind: "key", purpose, octets: keys[purpose] });
+        for (const { setup, keys: own } of setups) {
+          insertSetup.run(meter, setup);
+          for (const purpose of PURPOSES) this.#apply(meter, { kind: "key", setup, purpose, octets: own[purpose] });
+        }
       }
     });
   }
@@ -100,18 +116,22 @@ export class SqliteMemory implements MeterMemory {
   meters(): StoredMeter[] {
     const all = (sql: string): Record<string, unknown>[] => this.#database.prepare(sql).all();
     const keys = grouped(all("SELECT meter, purpose, octets FROM keys"));
+    const setups = grouped(all("SELECT meter, setup, send, unicast, broadcast FROM setups ORDER BY setup"));
+    const setupKeys = grouped(all("SELECT meter, setup, purpose, octets FROM setup_keys"));
     const relay = grouped(all("SELECT meter, at, connected FROM relay ORDER BY id"));
     const events = grouped(all("SELECT meter, log, sequence, at, code FROM events ORDER BY sequence"));
     return all("SELECT * FROM meters ORDER BY id").map((row) => {
       const id = Number(row["id"]);
       return {
-        record: parsed<Omit<ProductionRecord, "keys">>(row["record"], id),
+        record: parsed<StoredMeter["record"]>(row["record"], id),
         keys: keysOf(keys.get(id) ?? [], id),
+        ...countersOf(row),
+        setups: (setups.get(id) ?? []).map((each) => {
+          const own = (setupKeys.get(id) ?? []).filter((key) => key["setup"] === each["setup"]);
+          return { setup: Number(each["setup"]), keys: keysOf(own, id), ...countersOf(each) };
+        }),
         ...(row["credentials"] === null ? {} : { credentials: parsed<StoredCredentials>(row["credentials"], id) }),
         firstInterval: Number(row["first_interval"]),
-        sendCounter: Number(row["send"]),
-        receivedUnicast: Number(row["unicast"]),
-        receivedBroadcast: Number(row["broadcast"]),
         relay: (relay.get(id) ?? []).map((each) => ({ at: Number(each["at"]), connected: each["connected"] === 1 })),
         events: (events.get(id) ?? []).map(
           (each): LoggedEvent => ({
@@ -166,12 +186,19 @@ export class SqliteMemory implements MeterMemory {
 
   #apply(meter: number, change: MemoryChange): void {
     switch (change.kind) {
-      case "key":
-        this.#statements.key.run(meter, PURPOSES.indexOf(change.purpose), change.octets);
+      case "key": {
+        const { setup, octets } = change;
+        const purpose = PURPOSES.indexOf(change.purpose);
+        if (setup === undefined) this.#statements.key.run(meter, purpose, octets);
+        else this.#statements.setupKey.run(meter, setup, purpose, octets);
         return;
-      case "counters":
-        this.#statements.counters.run(change.send, change.unicast, change.broadcast, meter);
+      }
+      case "counters": {
+        const { setup, send, unicast, broadcast } = change;
+        if (setup === undefined) this.#statements.counters.run(send, unicast, broadcast, meter);
+        else this.#statements.setupCounters.run(send, unicast, broadcast, meter, setup);
         return;
+      }
       case "credentials":
         this.#statements.credentials.run(JSON.stringify(change.credentials), meter);
         return;
@@ -192,11 +219,27 @@ export class SqliteMemory implements MeterMemory {
   }
 }
 
-/** Of the counters that a meter noted one after the other the last ones stand for all; everything else stays. */
+/** Of the counters that a security setup noted one after the other the last ones stand for all; everything else stays. */
 function lastCounters(pending: readonly Pending[]): readonly Pending[] {
-  const last = new Map<number, Pending>();
-  for (const one of pending) if (one.change.kind === "counters") last.set(one.meter, one);
-  return pending.filter((one) => one.change.kind !== "counters" || last.get(one.meter) === one);
+  const last = new Map<string, Pending>();
+  const line = ({ meter, change }: Pending) =>
+    change.kind === "counters" ? `${meter}/${change.setup ?? 0}` : undefined;
+  for (const one of pending) {
+    const name = line(one);
+    if (name !== undefined) last.set(name, one);
+  }
+  return pending.filter((one) => {
+    const name = line(one);
+    return name === undefined || last.get(name) === one;
+  });
+}
+
+function countersOf(row: Record<string, unknown>): Omit<StoredSetup, "keys"> {
+  return {
+    sendCounter: Number(row["send"]),
+    receivedUnicast: Number(row["unicast"]),
+    receivedBroadcast: Number(row["broadcast"]),
+  };
 }
 
 function open(path: string): DatabaseSync {
@@ -213,6 +256,8 @@ function open(path: string): DatabaseSync {
     }
     if (version === 0) database.exec(SCHEMA);
     if (version === 1) database.exec(ADD_CREDENTIALS);
+    if (version === 1 || version === 2) database.exec(SETUPS);
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     database.exec("COMMIT");
     return database;
   } catch (cause) {

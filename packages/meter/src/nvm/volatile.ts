@@ -1,5 +1,7 @@
 import type { ProductionRecord } from "../production.ts";
-import type { MemoryChange, MeterMemory, StoredMeter } from "./memory.ts";
+import type { MemoryChange, MeterMemory, SetupChange, StoredMeter, StoredSetup } from "./memory.ts";
+
+const UNUSED = { sendCounter: 0, receivedUnicast: -1, receivedBroadcast: -1 } as const;
 
 /** A memory that lives as long as the process, for tests and benches. `restart` gives what a power cut would have left. */
 export class VolatileMemory implements MeterMemory {
@@ -13,14 +15,13 @@ export class VolatileMemory implements MeterMemory {
   install(meters: readonly { readonly record: ProductionRecord; readonly firstInterval: number }[]): void {
     for (const { record, firstInterval } of meters) {
       if (this.#meters.has(record.systemTitle)) continue;
-      const { keys, ...rest } = record;
+      const { keys, setups = [], ...rest } = record;
       this.#meters.set(record.systemTitle, {
         record: rest,
         keys,
+        ...UNUSED,
+        setups: setups.map((setup) => ({ ...setup, ...UNUSED })),
         firstInterval,
-        sendCounter: 0,
-        receivedUnicast: -1,
-        receivedBroadcast: -1,
         relay: [],
         events: [],
         settings: {},
@@ -61,13 +62,13 @@ export class VolatileMemory implements MeterMemory {
 function changed(meter: StoredMeter, change: MemoryChange): StoredMeter {
   switch (change.kind) {
     case "key":
-      return { ...meter, keys: { ...meter.keys, [change.purpose]: Uint8Array.from(change.octets) } };
     case "counters":
+      if (change.setup === undefined) return { ...meter, ...changedSetup(meter, change) };
       return {
         ...meter,
-        sendCounter: change.send,
-        receivedUnicast: change.unicast,
-        receivedBroadcast: change.broadcast,
+        setups: meter.setups.map((one) =>
+          one.setup === change.setup ? { ...one, ...changedSetup(one, change) } : one,
+        ),
       };
     case "credentials":
       return { ...meter, credentials: change.credentials };
@@ -83,4 +84,10 @@ function changed(meter: StoredMeter, change: MemoryChange): StoredMeter {
     default:
       return change satisfies never;
   }
+}
+
+function changedSetup({ keys }: StoredSetup, change: SetupChange): Partial<StoredSetup> {
+  return change.kind === "key"
+    ? { keys: { ...keys, [change.purpose]: Uint8Array.from(change.octets) } }
+    : { sendCounter: change.send, receivedUnicast: change.unicast, receivedBroadcast: change.broadcast };
 }

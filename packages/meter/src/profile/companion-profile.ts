@@ -55,6 +55,14 @@ export interface SecretClientFacts {
   readonly object: string;
 }
 
+/** A security setup beside the first, and the one client that opens the meter under it (HLS 5). */
+export interface FurtherSetupFacts {
+  /** The `e` of 0-0:43.0.e.255, from 1, without a gap. */
+  readonly setup: number;
+  /** It reads everything and changes the keys of its setup; its association object names the setup (class 15, attribute 9). */
+  readonly client: { readonly name: string; readonly clientSap: number; readonly object: string };
+}
+
 /** How meters of one companion specification look to a client. Everything that differs between them is here. */
 export interface CompanionProfile {
   readonly id: string;
@@ -66,6 +74,8 @@ export interface CompanionProfile {
   readonly readingClients: readonly number[];
   /** Clients that open with a secret of their own, unciphered, to read a few objects. */
   readonly secretClients: readonly SecretClientFacts[];
+  /** Security setups beside the first, each with keys and counters of its own; absent where there are none. */
+  readonly furtherSetups?: readonly FurtherSetupFacts[];
   /** Bits of security_policy that a meter leaves the factory with. */
   readonly factoryPolicy: number;
   readonly maxReceivePduSizeBytes: number;

@@ -13,8 +13,9 @@ import {
   systemTitle,
 } from "@meterkeep/dlms";
 import { nodeCiphers, nodeRandom } from "@meterkeep/dlms-node";
-import { CLIENT_SAPS, SERVER_SAP } from "../meter-model.ts";
+import { CLIENT_SAPS } from "../meter-model.ts";
 import type { FactoryKeys } from "../production.ts";
+import { SERVER_SAP } from "../well-known.ts";
 import type { BenchMeter } from "./bench.ts";
 
 /** How the client on the bench speaks to the meter. */
@@ -22,6 +23,8 @@ export interface BenchClientOptions {
   /** The factory keys unless given. */
   readonly keys?: Pick<FactoryKeys, "globalUnicastEncryptionKey" | "authenticationKey">;
   readonly clientSap?: number;
+  /** The security setup that the client opens it under: its own counters are gone on with. The first unless given. */
+  readonly setup?: number;
   /** From afar unless given. */
   readonly way?: "remote" | "local";
   /** The form that the meter's companion profile uses unless given. */
@@ -52,8 +55,10 @@ export function benchExchange(bench: BenchMeter, clientSap: number, way: "remote
 export function openBenchSession(bench: BenchMeter, options: BenchClientOptions = {}): Promise<Session> {
   const clientSap = options.clientSap ?? CLIENT_SAPS.management;
   const keys = options.keys ?? bench.record.keys;
+  const { security: first, setups } = bench.meter;
+  const security = options.setup === undefined ? first : setups.get(options.setup);
   const counters = {
-    frameCounters: frameCountersFrom(options.firstCounter ?? bench.meter.security.lastReceived + 1),
+    frameCounters: frameCountersFrom(options.firstCounter ?? (security?.lastReceived ?? 0) + 1),
     receivedCounters: risingCountersFrom(0),
   };
   const associator = localAssociator<KeyObject>(

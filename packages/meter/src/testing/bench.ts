@@ -8,6 +8,7 @@ import { MeterModels } from "../meter-model.ts";
 import type { StoredMeter } from "../nvm/memory.ts";
 import { VolatileMemory } from "../nvm/volatile.ts";
 import type { ProductionRecord } from "../production.ts";
+import { companionProfile } from "../profile/companion-profiles.ts";
 import { INTERVAL_SECONDS, type UnixSeconds } from "../time/calendar.ts";
 import { VirtualMeter } from "../virtual-meter.ts";
 
@@ -32,6 +33,13 @@ const BENCH_MAKER_KEY = BENCH_MAKER.publicKey.export({ type: "spki", format: "de
 /** The production record of a bench meter, with fresh keys. */
 export function benchRecord(changes: Partial<ProductionRecord> = {}): ProductionRecord {
   const key = (): Uint8Array => new Uint8Array(randomBytes(changes.securitySuite === 2 ? 32 : 16));
+  const keys = () => ({
+    globalUnicastEncryptionKey: key(),
+    globalBroadcastEncryptionKey: key(),
+    authenticationKey: key(),
+    keyEncryptionKey: key(),
+  });
+  const { furtherSetups } = companionProfile(changes.profile ?? "idis-p2");
   return {
     systemTitle: "4D4B560100989681",
     logicalDeviceName: "MKV0010010000001",
@@ -41,12 +49,8 @@ export function benchRecord(changes: Partial<ProductionRecord> = {}): Production
     firmware: "I120-2.4.1",
     profile: "idis-p2",
     securitySuite: 0,
-    keys: {
-      globalUnicastEncryptionKey: key(),
-      globalBroadcastEncryptionKey: key(),
-      authenticationKey: key(),
-      keyEncryptionKey: key(),
-    },
+    keys: keys(),
+    ...(furtherSetups && { setups: furtherSetups.map(({ setup }) => ({ setup, keys: keys() })) }),
     firmwareKey: BENCH_MAKER_KEY,
     role: "home",
     phases: 1,
