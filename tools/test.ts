@@ -2,9 +2,12 @@
  * `npm test`: installs what the tests need, checks, and runs every test. `npm test -- packages/dlms test/system` runs just
  * the groups whose name starts so. The last line is `N passed, N failed`.
  */
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { memoryDirectory } from "../packages/postgres/src/testing/memory-directory.ts";
 import { check } from "./check.ts";
 import { prepare } from "./prepare.ts";
 import { capture, ROOT } from "./run.ts";
@@ -18,6 +21,10 @@ interface Group {
 }
 
 const HANGING_MS = 600_000;
+/** For a part that hangs where no test does: while a file is loaded, or behind its last test. */
+const PART_MS = 900_000;
+/** What is free in memory where temporary folders are there. */
+const MEMORY_NEEDED_BYTES = 2_000_000_000;
 /** Files that take longer are named with what they take. */
 const LONG_MS = 10_000;
 /** As many files as a lane takes at a time, of those that start no installations: the others it takes one by one. */
@@ -49,6 +56,7 @@ process.env["NODE_COMPILE_CACHE"] = `${ROOT}/var/compile-cache`;
 
 const wanted = process.argv.slice(2);
 const counts = { passed: 0, failed: 0, skipped: 0 };
+const fast = fastDirectory();
 
 if (!existsSync(`${ROOT}/node_modules`)) throw new Error("run `npm ci` first");
 if (wanted.length === 0) add({ skipped: 0, ...(await check()) });
@@ -118,13 +126,14 @@ function ordered(queue: readonly Group[]): Group[] {
   return queue.toSorted((one, other) => rank(one) - rank(other));
 }
 
-async function runGroup({ name, files }: Group): Promise<typeof counts> {
-  const directory = mkdtempSync(join(tmpdir(), "meterkeep-test-"));
+async function runGroup({ name, files, starts }: Group): Promise<typeof counts> {
+  const directory = mkdtempSync(join(starts ? tmpdir() : fast, "mk-"));
   const report = join(directory, "totals.json");
+  const scratch = scratchIn(directory);
   console.log(`# ${name} begins`);
   const begun = performance.now();
   try {
-    const { status, output } = await capture(process.execPath, [
+    const run = [
       "--test",
       // A part is a process already. A child of its own would tell it of its tests by a pipe, and what is last in that is lost
       // where the child is made to exit.
@@ -139,13 +148,18 @@ async function runGroup({ name, files }: Group): Promise<typeof counts> {
       `--test-reporter=${ROOT}/tools/totals.ts`,
       `--test-reporter-destination=${report}`,
       ...files,
-    ]);
+    ];
+    const { status, output, isEnded } = await capture(process.execPath, run, {
+      env: { TMPDIR: scratch },
+      enough: AbortSignal.timeout(PART_MS),
+    });
     const result = readTotals(report);
     console.log(`\n# ${name}\n${output.trimEnd()}`);
     for (const said of result.broken ?? []) console.log(said);
     // A process that dies outside a test, or tells of none, fails the part although no test has.
     const isTold = (result.passed ?? 0) + (result.skipped ?? 0) > 0;
-    const failed = (result.failed ?? 0) || (status === 0 && isTold ? 0 : 1);
+    const failed = (result.failed ?? 0) || (status === 0 && isTold && !isEnded ? 0 : 1);
+    if (isEnded) console.log(`${name} had not come to its end after ${PART_MS / 60_000} minutes, and was ended`);
     if (failed > 0 && !result.failed)
       console.log(`${name} ended with ${status}, and ${isTold ? "no test failed" : "told of no test"}`);
     const seconds = Math.round((performance.now() - begun) / 1_000);
@@ -156,8 +170,42 @@ async function runGroup({ name, files }: Group): Promise<typeof counts> {
       if (milliseconds > LONG_MS) console.log(`  ${relative(ROOT, file)}: ${Math.round(milliseconds / 1_000)} s`);
     return { passed: result.passed ?? 0, failed, skipped: result.skipped ?? 0 };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await clear(directory);
   }
+}
+
+/**
+ * Where parts that start no installation have their temporary folders: in memory, where programs may run there. They write
+ * thousands of files that have to be durable, and on a disk each is waited for.
+ */
+function fastDirectory(): string {
+  const memory = memoryDirectory(MEMORY_NEEDED_BYTES);
+  if (memory === undefined) return tmpdir();
+  const directory = mkdtempSync(join(memory, "mk-"));
+  try {
+    writeFileSync(join(directory, "run"), "#!/bin/sh\n", { mode: 0o700 });
+    return spawnSync(join(directory, "run")).status === 0 ? memory : tmpdir();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Removes a part's folder with what its tests have left there. What they have started may be on its way out of it. */
+async function clear(directory: string): Promise<void> {
+  try {
+    await rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  } catch (error) {
+    console.log(`${directory} could not be removed: ${String(error)}`);
+  }
+}
+
+/** The temporary folder of a part: for every user, as `/tmp` is, and with a short path, since sockets are in it. */
+function scratchIn(directory: string): string {
+  const scratch = join(directory, "t");
+  chmodSync(directory, 0o755);
+  mkdirSync(scratch);
+  chmodSync(scratch, 0o1777);
+  return scratch;
 }
 
 /** What a part came to; nothing of one that died before it could say. */

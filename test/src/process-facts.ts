@@ -7,6 +7,8 @@ export interface ProcessFacts {
   readonly uid: number;
   readonly state: string;
   readonly commandLine: string;
+  /** In ticks since the machine came up: with the id, what tells it from every other. */
+  readonly startedAt: number;
 }
 
 /** Reads one process; undefined when there is none, or nothing but its exit status is left. */
@@ -17,10 +19,18 @@ export function processFacts(pid: number): ProcessFacts | undefined {
     const state = field("State").charAt(0);
     if (state === "Z" || state === "X") return undefined;
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-    return { pid, parent: Number(field("PPid")), uid: Number(field("Uid").split(/\s+/)[0]), state, commandLine };
+    const uid = Number(field("Uid").split(/\s+/)[0]);
+    return { pid, parent: Number(field("PPid")), uid, state, commandLine, startedAt: startOf(pid) };
   } catch {
     return undefined;
   }
+}
+
+/** Field 22 of `stat` (proc(5)); the second is a name in brackets, which may hold anything. */
+function startOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const afterName = stat.slice(stat.lastIndexOf(")") + 2);
+  return Number(afterName.split(" ")[22 - 3]);
 }
 
 /** All processes of the machine that this user may look at. */

@@ -8,7 +8,8 @@ import { chooseUsers } from "./users.ts";
 const shared = chooseUsers(60_900, false, []);
 
 test("sockets of a deep state directory are in the temporary folder, anew at every start", () => {
-  const state = `${mkdtempSync(`${tmpdir()}/deep-`)}/${"deep/".repeat(20)}`;
+  const base = mkdtempSync(`${tmpdir()}/deep-`);
+  const state = `${base}/${"deep/".repeat(20)}`;
   mkdirSync(state, { recursive: true });
   const first = makeDirectories(state, shared);
   const second = makeDirectories(state, shared);
@@ -17,7 +18,7 @@ test("sockets of a deep state directory are in the temporary folder, anew at eve
     assert.equal(existsSync(first.sockets.temporary ?? ""), false, "what a killed start left behind is removed");
   } finally {
     rmSync(second.sockets.temporary!, { recursive: true });
-    rmSync(state, { recursive: true });
+    rmSync(base, { recursive: true });
   }
 });
 

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, chmodSync, constants, mkdtempSync, statfsSync } from "node:fs";
+import { chmodSync, mkdtempSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { launchEmbedded } from "../embedded/launch.ts";
+import { memoryDirectory } from "./memory-directory.ts";
 
 /**
  * Waits until the process that holds its standard input has ended, however it ended, then stops the server and removes
@@ -15,7 +16,6 @@ const GUARDIAN = `
   while [ -e "/proc/$1/exe" ]; do sleep 0.05; done
   rm -rf "$2"`;
 
-const MEMORY = "/dev/shm";
 const MEMORY_NEEDED_BYTES = 1_000_000_000;
 
 /** One server a process: it takes a second to make and serves every test of the process. */
@@ -30,7 +30,8 @@ export function testServerUrl(): Promise<string> {
 }
 
 async function launchForTests(): Promise<string> {
-  const directory = mkdtempSync(`${fastDirectory()}/meterkeep-test-`);
+  // In memory making a database takes 20 ms instead of up to 300.
+  const directory = mkdtempSync(`${memoryDirectory(MEMORY_NEEDED_BYTES) ?? tmpdir()}/meterkeep-test-`);
   chmodSync(directory, 0o711);
   const { pid, adminUrl } = await launchEmbedded({
     stateDirectory: `${directory}/postgres`,
@@ -40,17 +41,6 @@ async function launchForTests(): Promise<string> {
   });
   guard(pid, directory);
   return adminUrl;
-}
-
-/** A file system in memory, where making a database takes 20 ms instead of up to 300, or else the temporary folder. */
-function fastDirectory(): string {
-  try {
-    accessSync(MEMORY, constants.W_OK | constants.X_OK);
-    const { bavail, bsize } = statfsSync(MEMORY);
-    return bavail * bsize > MEMORY_NEEDED_BYTES ? MEMORY : tmpdir();
-  } catch {
-    return tmpdir();
-  }
 }
 
 function guard(pid: number, directory: string): ChildProcess {
