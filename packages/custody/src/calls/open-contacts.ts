@@ -93,7 +93,7 @@ export class OpenContacts<T extends OpenContact> {
     const used = this.#open.lastUsed(held.handle) ?? 0;
     const isAnothers = held.caller.name !== name && this.#ports.now() - used < IDLE_MILLISECONDS;
     if (held.step !== undefined || isAnothers) return "in-use";
-    this.#end(held, "replaced");
+    void this.#end(held, "replaced");
     return "replaced";
   }
 
@@ -134,13 +134,13 @@ export class OpenContacts<T extends OpenContact> {
   /** Ends a contact: nobody finds it from now on. It is gone when the step that is under way is over. */
   end(live: T, ended: Ended): void {
     const held = this.#byMeter.get(live.place.systemTitle);
-    if (held?.live === live) this.#end(held, ended);
+    if (held?.live === live) void this.#end(held, ended);
   }
 
   /** Ends what nobody advances. A step that is under way is waited for. */
   sweep(): void {
     for (const [, held] of this.#open.idleSince(this.#ports.now() - IDLE_MILLISECONDS))
-      if (held.step === undefined) this.#end(held, "abandoned");
+      if (held.step === undefined) void this.#end(held, "abandoned");
   }
 
   /** Ends the contact of a meter that leaves; resolves when it is gone. */
@@ -180,7 +180,7 @@ export class OpenContacts<T extends OpenContact> {
     try {
       return await step(held.live);
     } catch (error) {
-      this.#end(held, "over");
+      void this.#end(held, "over");
       throw error;
     } finally {
       held.step = undefined;

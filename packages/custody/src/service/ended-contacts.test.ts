@@ -116,7 +116,7 @@ async function carried(scene: Scene, interrupt: Interruption, only?: string): Pr
     const answer = call();
     const settled = answer.then(
       () => undefined,
-      (error: { code?: string }) => void refusals.push(error.code ?? String(error)),
+      (error: Error & { code?: string }) => void refusals.push(error.code ?? error.message),
     );
     // Either a commit of this step waits, or it needs none and is over.
     if (await Promise.race([waiting.then(() => true), settled.then(() => false)])) {
