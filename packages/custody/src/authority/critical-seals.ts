@@ -363,11 +363,7 @@ export class CriticalSeals {
   }
 
   /** The meter has proven in a fresh association that it took counters from `first` on. */
-  async established(
-    place: SetupPlace,
-    session: ProvenSession & { readonly signs: boolean },
-    caller: Caller,
-  ): Promise<void> {
+  async established(place: SetupPlace, session: ProvenSession, caller: Caller): Promise<void> {
     const shown = (seal: CriticalSeal) => (diesWith(seal, session) ? ("superseded" as const) : undefined);
     await this.#settle(place, shown, { outcome: "superseded", below: session.first }, caller);
   }
@@ -375,7 +371,7 @@ export class CriticalSeals {
   /** The meter has taken the transaction of a counter: what was signed before it can be done no more. */
   async transacted(place: SetupPlace, counter: number, caller: Caller): Promise<void> {
     const shown = (seal: CriticalSeal) =>
-      seal.isSigned !== false && seal.counter < counter ? ("superseded" as const) : undefined;
+      seal.isSigned && seal.counter < counter ? ("superseded" as const) : undefined;
     await this.#settle(place, shown, { outcome: "superseded", belowTransaction: counter }, caller);
   }
 

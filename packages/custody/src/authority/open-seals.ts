@@ -77,11 +77,9 @@ export class OpenSeals {
     for (const { seal } of shown) this.#add(seal, true);
   }
 
-  /** Whether something signed is open; rows from before it was noted count where the meter is one to sign for. */
+  /** Whether something signed is open. */
   hasSigned(place: SetupPlace): boolean {
-    const open = this.#open.get(setupName(place));
-    if (open === undefined) return false;
-    return [...open.values()].some(({ seal: { isSigned } }) => isSigned !== false);
+    return [...(this.#open.get(setupName(place))?.values() ?? [])].some(({ seal: { isSigned } }) => isSigned);
   }
 
   #add(seal: CriticalSeal, isWritten: boolean): boolean {
@@ -95,11 +93,7 @@ export class OpenSeals {
 }
 
 /** Whether a meter that has proven itself in a session can never do what was sealed before it. */
-export function diesWith(
-  { isSigned, counter, keyVersion }: CriticalSeal,
-  session: ProvenSession & { readonly signs: boolean },
-): boolean {
-  if (isSigned ?? session.signs) return false;
-  if (counter >= session.first) return false;
+export function diesWith({ isSigned, counter, keyVersion }: CriticalSeal, session: ProvenSession): boolean {
+  if (isSigned || counter >= session.first) return false;
   return keyVersion === session.keyVersion || (keyVersion < session.keyVersion && session.isProven);
 }

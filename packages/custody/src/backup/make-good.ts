@@ -63,10 +63,8 @@ export async function sealsAgain(
     const body = { nonce, manifest, counter, restored: true };
     const entry = { at: now(), kind: "critical-sealed", principal: "custodian", utility, island, meter, body };
     const mac = new Uint8Array(Buffer.from(line.mac, "hex"));
-    // JSON has no undefined.
-    const whole = { ...seal, isSigned: seal.isSigned };
     await refusedAsBefore(() =>
-      committer.submit({ writes: [{ kind: "seal-critical", seal: whole, mac, caps: undefined }], entries: [entry] }),
+      committer.submit({ writes: [{ kind: "seal-critical", seal, mac, caps: undefined }], entries: [entry] }),
     );
   }
 }

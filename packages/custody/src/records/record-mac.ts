@@ -121,7 +121,6 @@ function meterText(record: MeterRecord): Uint8Array {
     shipment === undefined ? "" : `${shipment.line}/${shipment.id}`,
     String(record.createdAt),
     String(record.counterFloor ?? 0),
-    // Meters without any are bound as those were that came before anchors were signed.
     ...(record.anchors ?? []),
   );
 }
@@ -148,8 +147,7 @@ function sealText(seal: SettledSeal): Uint8Array {
     ...[keyVersion, counter, act, once, direction, loadW, sealedAt, sealedLived, outcome, settledAt, settledLived].map(
       String,
     ),
-    // Rows from before it was noted are bound as they were.
-    ...(isSigned === undefined ? [] : [isSigned ? "signed" : "unicast"]),
+    isSigned ? "signed" : "unicast",
   );
 }
 

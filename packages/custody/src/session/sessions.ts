@@ -152,22 +152,14 @@ export class Sessions {
   }
 
   /** The meter has proven itself: what its counters say is believed from here. */
-  async #proven(
-    { line, place, keyVersion, isProven, association }: Session,
-    counters: readonly number[],
-    caller: Caller,
-  ) {
+  async #proven({ line, place, keyVersion, isProven }: Session, counters: readonly number[], caller: Caller) {
     const { bursts, now, refusing } = this.#dependencies;
     refusing.proven(place);
     line.proven(counters);
     // The same counter under the same key twice: the meter was reset, exchanged or copied, or its proof was shown elsewhere.
     if (line.isDoubtful)
       await bursts.record([sessionEntry("receive-counter-not-new", caller, place, now(), { keyVersion, counters })]);
-    await this.#critical.established(
-      place,
-      { first: line.first, keyVersion, isProven, signs: association.signs },
-      caller,
-    );
+    await this.#critical.established(place, { first: line.first, keyVersion, isProven }, caller);
   }
 
   /** Seals, in the same turn of the event loop where nothing has to be waited for. */

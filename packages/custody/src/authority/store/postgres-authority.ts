@@ -321,7 +321,7 @@ async function sealCritical(
       seal.sealedAt,
       seal.sealedLived,
       Buffer.from(mac),
-      seal.isSigned ?? null,
+      seal.isSigned,
     ],
   );
 }
@@ -381,7 +381,7 @@ interface SealRow {
   readonly load_w: string;
   readonly sealed_ms: string;
   readonly sealed_lived_ms: string;
-  readonly signed: boolean | null;
+  readonly signed: boolean;
 }
 
 interface StoredSealRow extends SealRow {
@@ -419,6 +419,6 @@ function sealOf(row: SealRow): CriticalSeal {
     loadW: Number(row.load_w),
     sealedAt: Number(row.sealed_ms),
     sealedLived: Number(row.sealed_lived_ms),
-    isSigned: row.signed ?? undefined,
+    isSigned: row.signed,
   };
 }

@@ -90,8 +90,8 @@ export interface CriticalSeal extends SetupPlace {
   readonly manifest: string;
   readonly keyVersion: number;
   readonly counter: number;
-  /** Signed, under a key made for it alone; else under the unicast key. Undefined in rows from before it was noted. */
-  readonly isSigned: boolean | undefined;
+  /** Signed, under a key made for it alone; else under the unicast key. */
+  readonly isSigned: boolean;
   readonly act: number;
   readonly once: boolean;
   readonly direction: Direction;
