@@ -89,7 +89,7 @@ function fitting({ meter, keys }: MeterFile, changes: readonly KeyChange[]) {
     const these = changes.filter((change) => to(change.to));
     return keys.filter((key) =>
       these.some(
-        ({ purpose, setup = key.setup, version }) =>
+        ({ purpose, setup, version }) =>
           purpose === purposeName(key.purpose) && setup === key.setup && version === key.version,
       ),
     );

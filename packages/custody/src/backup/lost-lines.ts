@@ -43,7 +43,7 @@ export async function* keyPages(
     if (line.kind !== "entry" || line.entry.kind !== KEY_STATES) continue;
     const { meter = "", body } = line.entry;
     for (const change of (JSON.parse(body) as { readonly changes: readonly KeyChange[] }).changes) {
-      const name = `${meter} ${change.purpose} ${change.setup ?? ""} ${change.version}`;
+      const name = `${meter} ${change.purpose} ${change.setup} ${change.version}`;
       if (change.to === SUSPENDED) suspended.set(name, { meter, change });
       else if (isLost(change.to)) {
         suspended.delete(name);

@@ -15,7 +15,7 @@ export type WithdrawingEntry = Pick<LedgerEntry, "at" | "kind" | "principal" | "
 
 /**
  * What a database from before may not forget: a line each, with how many entries the ledger had when it was written, and the
- * root of their tree, hex; lines of before have no root.
+ * root of their tree, hex; neither where it was written apart from the commit that withdraws.
  */
 export type Withdrawal = { readonly ledger?: number; readonly root?: string } & Withdrawn;
 type Withdrawn =
@@ -30,7 +30,7 @@ type Withdrawn =
   | { readonly kind: "manifest"; readonly at: number; readonly manifest: StoredManifest }
   /** A critical request that was sealed: it counts until the meter has shown what became of it. */
   | { readonly kind: "seal"; readonly at: number; readonly seal: CriticalSeal; readonly mac: string }
-  /** The chain begins: what was written before it is bound by it. */
+  /** It begins: so it has an end, which others know of, before anything is withdrawn. */
   | { readonly kind: "begun"; readonly at: number };
 
 export type WithdrawalJournal = AuthenticJournal<Withdrawal>;
@@ -97,8 +97,7 @@ async function noted(journal: WithdrawalJournal, lines: readonly Withdrawal[]): 
 /** A change of a key, as its entry has it. */
 export interface KeyChange {
   readonly purpose: string;
-  /** Entries from before it was told have none. */
-  readonly setup?: number;
+  readonly setup: number;
   readonly version: number;
   readonly from: string;
   readonly to: string;

@@ -6,19 +6,17 @@ import type { KeyRecord, MeterStanding, StateEntry } from "../store/records.ts";
 /** One change of an entry `key-states-changed`. */
 interface Change {
   readonly purpose: string;
-  /** Entries from before it was told have none. */
-  readonly setup?: number;
+  readonly setup: number;
   readonly version: number;
   readonly to: KeyState;
-  /** Whether the meter has proven the key with it; entries from before it was told have none. */
+  /** Whether the meter has proven the key with it. */
   readonly proven?: boolean;
 }
 
 /** What the ledger comes to for one key. */
 export interface ToldState {
   readonly state: KeyState;
-  /** Undefined where an entry from before does not say. */
-  readonly isProven: boolean | undefined;
+  readonly isProven: boolean;
 }
 
 /** The standing of a meter and the states of its keys, in their order, as they follow from the ledger's entries. */
@@ -48,13 +46,11 @@ export function statesIn(
 }
 
 function after(told: ToldState, { to, proven }: Change): ToldState {
-  return { state: to, isProven: told.isProven === true || proven === true ? true : (proven ?? undefined) };
+  return { state: to, isProven: told.isProven || proven === true };
 }
 
 function isOf({ purpose, setup, version }: Change, key: KeyRecord): boolean {
-  return (
-    purpose === purposeName(key.purpose) && version === key.version && (setup === undefined || setup === key.setup)
-  );
+  return purpose === purposeName(key.purpose) && version === key.version && setup === key.setup;
 }
 
 /** How a key begins: what came from elsewhere is on its meter, what we make is not. */

@@ -91,7 +91,7 @@ function statesFault({ meter, keys, history }: MeterFile): RecordFault | undefin
     // A compromise of a whole fleet is told meter by meter after it was marked; that it is marked does no harm.
     const isTold = state === told?.state || (state === "compromised" && mayBecome(told?.state ?? state, state));
     if (!isTold) return putBack(`${what} is ${state}, by the ledger ${told?.state ?? "unknown"}`);
-    if (provenAt !== undefined && told?.isProven === false)
+    if (provenAt !== undefined && told?.isProven !== true)
       return putBack(`${what} is proven, which the ledger does not know`);
   }
   return undefined;

@@ -138,6 +138,26 @@ test("whichever column of a meter, its keys' states or its windows somebody chan
     await open(custody, OTHER);
   }));
 
+test("a key that its meter has never proven does not become proven by its row", () =>
+  withSettledMeter(async (custody, query) => {
+    const unproven = (await query(
+      `select purpose, version from meter_keys where ${OF_METER} and proven_ms is null order by purpose, version`,
+    )) as readonly { readonly purpose: number; readonly version: number }[];
+    // The factory's, which were taken out of use, and broadcast keys, which a meter only acknowledges.
+    const names = unproven.map(({ purpose, version }) => `${purpose}/${version}`);
+    for (const name of ["0/1", "1/1", "1/2", "2/1", "3/1"]) assert.ok(names.includes(name), `${name} of ${names}`);
+    for (const { purpose, version } of unproven) {
+      const key = `${OF_METER} and purpose = ${purpose} and version = ${version}`;
+      await query(`update meter_keys set proven_ms = 1 where ${key}`);
+      await custody.restart();
+      await assert.rejects(open(custody), { code: "record-refused" }, `${purpose}, version ${version}`);
+      await query(`update meter_keys set proven_ms = null where ${key}`);
+      custody.now += 60_000;
+    }
+    await custody.restart();
+    await open(custody);
+  }));
+
 test("a key that is compromised, or a meter that has left, is not brought back by changing a row", () =>
   withSettledMeter(async (custody, query) => {
     const meter = systemTitle(fromHex(TITLE));
