@@ -199,12 +199,9 @@ export interface EnrolmentPlan {
 
 const NO_CREDENTIALS: EnrolmentJournal["believed"] = { digitalSignature: [], keyAgreement: [], tls: [] };
 
-/** Reads a stored journal. One that was begun before meters had a pair for TLS has it before it now. */
+/** Reads a stored journal. */
 export function readEnrolment({ journal }: { readonly journal: string }): EnrolmentJournal {
-  const read = JSON.parse(journal) as EnrolmentJournal;
-  const fresh = ENROLLED_USES.filter((use) => read.slots.every((slot) => slot.use !== use));
-  const slots = [...read.slots, ...fresh.map((use): Slot => ({ use, stage: "due", rounds: 0 }))];
-  return { ...read, slots, believed: { ...NO_CREDENTIALS, ...read.believed } };
+  return JSON.parse(journal) as EnrolmentJournal;
 }
 
 /** Whether nothing is left to do for a key pair. */

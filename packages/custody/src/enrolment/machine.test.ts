@@ -11,7 +11,7 @@ import {
   runEnrolment,
 } from "../testing/enrolment-world.ts";
 import { FAST } from "../testing/takeover-world.ts";
-import { ENROLLED_USES, newEnrolment, readEnrolment } from "./journal.ts";
+import { ENROLLED_USES, newEnrolment } from "./journal.ts";
 import { step } from "./machine.ts";
 
 const enrolled = (run: ReturnType<typeof runEnrolment>) => {
@@ -59,13 +59,6 @@ test("a meter that speaks no TLS is enrolled without a pair for it, and one that
   const again = runEnrolment("makes-no-tls-pair", [], { renewing: true });
   assert.equal(again.journal.verdict, "refuses");
   assert.equal(again.retired.size, 0);
-});
-
-test("a journal that was begun before meters had a pair for TLS goes on, with that pair before it", () => {
-  const begun = newEnrolment(1, { cause: "first", renewing: [] });
-  const { tls: _, ...believed } = begun.believed;
-  const stored = JSON.stringify({ ...begun, slots: begun.slots.slice(0, 2), believed });
-  assert.deepEqual(readEnrolment({ journal: stored }), JSON.parse(JSON.stringify(begun)));
 });
 
 describe("a meter that misbehaves is found out", () => {

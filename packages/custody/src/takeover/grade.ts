@@ -23,7 +23,7 @@ export function gradeBeside(grade: TakeoverGrade, foreign: readonly number[]): T
   return foreign.length > 0 && grade !== "none" ? "exposed" : grade;
 }
 
-/** Who carried the refusal of the factory keys; of journals from before that was written down, who carried the keys. */
+/** Who carried the refusal of the old keys; of a rotation that left the working keys, and had none refused, who carried its keys. */
 export function refusalCarrier({ refusalCarrier: carrier, exposed }: Journal): Carrier {
   return carrier ?? (exposed ? "head-end" : "depot");
 }

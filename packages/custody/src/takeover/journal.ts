@@ -108,7 +108,7 @@ export type TakeoverOutcome = Pick<TakeoverState, "grade" | "verdict" | "provenA
  * key adds a version, only a proof takes one away, and what is believed is always held.
  */
 export interface Journal {
-  readonly form: 2;
+  readonly form: 1;
   /** `takeover`, or why these keys are rotated. */
   readonly cause: "takeover" | RotationCause;
   /** The purposes that get new keys. */
@@ -257,7 +257,7 @@ export type TakeoverEffect =
 /** The journal of a takeover that has not begun: the factory keys, version 1 each, are on the meter. */
 export function newJournal(): Journal {
   return {
-    form: 2,
+    form: 1,
     cause: "takeover",
     changing: [PURPOSE.GUEK, PURPOSE.GBEK, PURPOSE.GAK, PURPOSE.KEK],
     belief: { 0: [1], 1: [1], 2: [1], 3: [1] },
@@ -314,7 +314,7 @@ export function rotationJournal(
     secrets: changes(PURPOSE.GUEK) ? before.secrets?.map(secretWantedAnew) : before.secrets,
     children: changes(PURPOSE.GUEK) ? before.children?.map(childWantedAnew) : before.children,
     policy: before.policy,
-    // Who was asked before security setups were asked for is asked once more.
+    // Who gave no answer is asked once more.
     search: before.search?.setups === undefined ? undefined : before.search,
   };
 }
@@ -322,37 +322,6 @@ export function rotationJournal(
 /** Whether a purpose gets a new key. */
 export function changes({ changing }: Journal, purpose: Purpose): boolean {
   return changing.includes(purpose);
-}
-
-/** A journal as it was stored, those of the first form included: it knew takeovers only, and no keys that wait. */
-export function storedJournal(text: string): Journal {
-  const stored = JSON.parse(text) as Journal | FirstJournal;
-  if (stored.form === 2) return stored;
-  const { form, factory, factorySilent, factoryTriedAt, proven, ...same } = stored;
-  const { factoryDead, ...shown } = proven;
-  const contact = same.contact && { ...same.contact, stage: stageNow(same.contact.stage) };
-  return {
-    ...newJournal(),
-    ...same,
-    contact,
-    old: factory,
-    proven: { ...shown, oldDead: factoryDead },
-    oldSilent: factorySilent,
-    oldTriedAt: factoryTriedAt,
-    broadcastTaken: (same.belief[PURPOSE.GBEK][0] as number) > 1,
-  };
-}
-
-type FirstJournal = Omit<Journal, "form" | "old" | "oldSilent" | "oldTriedAt" | "proven" | "prepared"> & {
-  readonly form: 1;
-  readonly factory: ByPurpose<number>;
-  readonly factorySilent: boolean;
-  readonly factoryTriedAt: number | undefined;
-  readonly proven: Omit<Journal["proven"], "oldDead"> & { readonly factoryDead: boolean };
-};
-
-function stageNow(stage: string): ContactStage {
-  return stage === "refusing-factory" ? "refusing-old" : (stage as ContactStage);
 }
 
 /** Verdicts after which nothing more is tried. */

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { PURPOSE, type Purpose } from "../store/records.ts";
 import { rotationFaults, simulate } from "../testing/rotation-simulation.ts";
 import { FAULTS, PREPARE_FAULTS, plannedRotation, run } from "../testing/takeover-world.ts";
-import { newJournal, storedJournal } from "./journal.ts";
 
 const ALL: readonly Purpose[] = [0, 1, 2, 3];
 
@@ -140,23 +139,4 @@ test("a meter without a broadcast key changes the others; a fresh authentication
     }),
     { numRuns: 200 },
   );
-});
-
-test("a journal of the first form is read as what it was", () => {
-  const { old, oldSilent, oldTriedAt, prepared, broadcastTaken, cause, changing, ...same } = newJournal();
-  const { oldDead, ...proven } = same.proven;
-  const first = {
-    ...same,
-    form: 1,
-    factory: old,
-    factorySilent: true,
-    factoryTriedAt: 7,
-    proven: { ...proven, factoryDead: true },
-    contact: { stage: "refusing-factory" },
-  };
-  const read = storedJournal(JSON.stringify(first));
-  assert.deepEqual(read.old, { 0: 1, 1: 1, 2: 1, 3: 1 });
-  assert.deepEqual([read.oldSilent, read.oldTriedAt, read.proven.oldDead, read.cause], [true, 7, true, "takeover"]);
-  assert.equal(read.contact?.stage, "refusing-old");
-  assert.equal("factory" in read, false);
 });

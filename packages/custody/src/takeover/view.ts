@@ -13,7 +13,7 @@ import {
 import { candidates } from "./candidates.ts";
 import { setupWords } from "./find-clients.ts";
 import { compromisedVouchers, gradeBeside, gradeOf, refusalCarrier } from "./grade.ts";
-import { changes, isFinal, type Journal, newJournal, storedJournal, type TakeoverOutcome, WORKING } from "./journal.ts";
+import { changes, isFinal, type Journal, newJournal, type TakeoverOutcome, WORKING } from "./journal.ts";
 
 /** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
 export function journalOf(
@@ -21,7 +21,7 @@ export function journalOf(
   setup = 0,
 ): { readonly journal: Journal; readonly record: TakeoverRecord | undefined } {
   const record = file.takeovers.find((takeover) => takeover.setup === setup);
-  return { journal: record === undefined ? newJournal() : storedJournal(record.journal), record };
+  return { journal: record === undefined ? newJournal() : (JSON.parse(record.journal) as Journal), record };
 }
 
 /** Whether takeovers apply to a meter: one that was added by hand keeps the keys its owner knows. */
