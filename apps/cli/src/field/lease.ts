@@ -58,7 +58,7 @@ interface Journal {
   readonly lease: string;
   readonly used: readonly { readonly meter: string; readonly next: number }[];
   /** Counters that meters had taken and this journal knew nothing of. */
-  readonly passed?: readonly { readonly meter: string; readonly first: number; readonly next: number }[];
+  readonly passed: readonly { readonly meter: string; readonly first: number; readonly next: number }[];
   readonly acts: readonly FieldAct[];
 }
 
@@ -121,7 +121,7 @@ export function openLease(file: string, key: HandheldKey, pinFile: string): Open
           const used = [...others, { meter: meter.meter, next: first + count }];
           // Nobody but this handheld should have used them: this journal was put back, or somebody else has the keys.
           const passed = first > known ? [{ meter: meter.meter, first: known, next: first }] : [];
-          keep({ ...journal, used, passed: [...(journal.passed ?? []), ...passed] });
+          keep({ ...journal, used, passed: [...journal.passed, ...passed] });
           return first;
         },
       }),
@@ -131,7 +131,7 @@ export function openLease(file: string, key: HandheldKey, pinFile: string): Open
 
 /** What the handheld has written so far: signed, since a counter that it says is unused will be used. */
 function readJournal(path: string, lease: string, key: HandheldKey): Journal {
-  if (!existsSync(path)) return { lease, used: [], acts: [] };
+  if (!existsSync(path)) return { lease, used: [], passed: [], acts: [] };
   const journal = JSON.parse(journalText(key, readFileSync(path, "utf8"))) as Journal;
   if (journal.lease !== lease) throw invalid(`${path} is the journal of lease ${journal.lease}`);
   return journal;

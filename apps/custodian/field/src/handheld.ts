@@ -6,8 +6,8 @@ import { type FieldPasskey, makePasskey, wrappingKey } from "./passkey.ts";
 export interface StoredHandheld {
   readonly name: string;
   readonly keyId: string;
-  /** The id of the custodian whose leases it takes; absent where an older page made it. Its keys open under this one alone. */
-  readonly custodian?: string;
+  /** The id of the custodian whose leases it takes. Its keys open under this one alone. */
+  readonly custodian: string;
   readonly passkey: FieldPasskey;
   readonly wrapped: Readonly<Record<KeyRole, { readonly iv: Octets; readonly octets: ArrayBuffer }>>;
   /** As the custodian takes it (docs/formats/lease.md). */
@@ -101,7 +101,7 @@ async function makePair(role: KeyRole, wrapping: CryptoKey, custodian: string) {
 export async function openHandheld({
   name,
   keyId,
-  custodian = "",
+  custodian,
   passkey,
   wrapped,
   publicText,

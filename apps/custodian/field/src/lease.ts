@@ -64,7 +64,7 @@ interface Journal {
   readonly lease: string;
   readonly used: readonly { readonly meter: string; readonly next: number }[];
   /** Counters that meters had taken and this journal knew nothing of. */
-  readonly passed?: readonly { readonly meter: string; readonly first: number; readonly next: number }[];
+  readonly passed: readonly { readonly meter: string; readonly first: number; readonly next: number }[];
   readonly acts: readonly FieldAct[];
 }
 
@@ -90,10 +90,6 @@ export function termsOf(file: string): LeaseTerms {
  */
 export async function verifiedTerms({ custodian, name }: StoredHandheld, file: string): Promise<LeaseTerms> {
   const terms = termsOf(file);
-  if (custodian === undefined)
-    throw new FieldError(
-      "An older page made this handheld, which knows no custodian: save or hand in its journal, make its keys anew and have them enrolled.",
-    );
   const { terms: text, key, sealed, signed } = fileOf(file);
   await requireSignedBy(custodian, JSON.stringify({ terms: text, key, sealed }), signed);
   if (terms.handheld !== name) throw new FieldError(`This lease is for the handheld ${terms.handheld}.`);
@@ -114,7 +110,7 @@ export async function verifiedTerms({ custodian, name }: StoredHandheld, file: s
 
 /** What the journal has of a lease so far, to be shown. What is done follows {@link FieldJournal}, which verifies it. */
 export function journalOf({ file, journal }: StoredLease): Journal {
-  if (journal === undefined) return { lease: termsOf(file).lease, used: [], acts: [] };
+  if (journal === undefined) return { lease: termsOf(file).lease, used: [], passed: [], acts: [] };
   return JSON.parse((JSON.parse(journal) as { readonly text: string }).text) as Journal;
 }
 
@@ -177,7 +173,7 @@ export class FieldJournal {
     if (from >= end) throw new FieldError("The lease has no counters left for this meter: a new lease is needed.");
     await this.#write((journal) => ({
       ...withNext(journal, meter, end),
-      ...(from > known && { passed: [...(journal.passed ?? []), { meter, first: known, next: from }] }),
+      ...(from > known && { passed: [...journal.passed, { meter, first: known, next: from }] }),
     }));
     return { first: from, end };
   }

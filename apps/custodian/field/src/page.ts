@@ -31,17 +31,15 @@ export function notice(text: string): void {
 /** Draws everything anew, and leaves the focus where it was. */
 export function show({ handheld, lease, now, visit }: FieldView): void {
   const focused = document.activeElement?.id ?? "";
-  // One that an older page made knows no custodian: its keys are made anew.
-  element("enrol").hidden = handheld?.custodian !== undefined;
+  element("enrol").hidden = handheld !== undefined;
   element("known").hidden = handheld === undefined;
   element("lease").hidden = handheld === undefined;
   element("way").hidden = lease === undefined;
   element("meters").hidden = lease === undefined;
   if (handheld !== undefined) {
     element("known-text").textContent = `${handheld.name}, key ${handheld.keyId.slice(0, 16)}`;
-    const custodian = handheld.custodian?.match(/.{4}/g)?.join(" ");
-    element("custodian").textContent =
-      custodian === undefined ? "" : `It takes leases of this custodian alone: ${custodian}`;
+    const custodian = handheld.custodian.match(/.{4}/g)?.join(" ");
+    element("custodian").textContent = `It takes leases of this custodian alone: ${custodian}`;
   }
   element("journal-actions").hidden = lease === undefined;
   element("state").textContent = lease === undefined ? "" : stateOf(lease.terms, now);

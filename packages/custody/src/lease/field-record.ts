@@ -106,13 +106,11 @@ interface Said extends CounterRead, AnswersCounted, Dispute {
   readonly handheld: string;
   readonly lease: string;
   readonly terms: LeaseTerms;
-  /** Absent in entries from before they were kept. */
-  readonly visits?: readonly Visit[];
-  readonly isCut?: boolean;
+  readonly visits: readonly Visit[];
+  readonly isCut: boolean;
   readonly used: readonly { readonly meter: string; readonly next: number }[];
-  /** Of entries from before handhelds told. */
-  readonly passed?: readonly PassedCounters[];
-  readonly heard?: Readonly<Record<string, number>>;
+  readonly passed: readonly PassedCounters[];
+  readonly heard: Readonly<Record<string, number>>;
 }
 
 function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEntry): void {
@@ -127,7 +125,7 @@ function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEnt
       reads: new Map(),
       answers: new Map(),
       logs: new Map(),
-      heard: said.heard ?? {},
+      heard: said.heard,
       disputes: [],
     });
   else if (kind === FIELD_KINDS.lost) {
@@ -143,8 +141,8 @@ function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEnt
     else if (kind === FIELD_KINDS.disputed) lease.disputes.push(said);
     else {
       if (kind === FIELD_KINDS.returned) {
-        lease.journal = wordsOf(said.used, said.passed ?? []);
-        const { visits = [], isCut = said.visits === undefined } = said;
+        const { used, passed, visits, isCut } = said;
+        lease.journal = wordsOf(used, passed);
         lease.visits = { visits, isCut };
       }
       // A journal that comes late is better than none.

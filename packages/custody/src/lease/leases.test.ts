@@ -102,10 +102,16 @@ test("a lease that is returned, or is not in time, has its keys rotated, and is 
     const { terms } = opened(file, handheld);
     const used = terms.meters.map(({ meter, first }) => ({ meter, next: first + 10 }));
     const other = newHandheld("HH-8");
-    for (const bad of ["", "{}", journal(other, { lease, used }), journal(handheld, { lease: "00", used })])
+    for (const bad of [
+      "",
+      "{}",
+      journal(handheld, { lease, used }),
+      journal(other, { lease, used, passed: [] }),
+      journal(handheld, { lease: "00", used, passed: [] }),
+    ])
       await assert.rejects(custody.custody.service.returnLease({ journal: bad }, OPERATOR), { code: "lease-refused" });
     custody.now += 3_600_000;
-    await custody.custody.service.returnLease({ journal: journal(handheld, { lease, used }) }, OPERATOR);
+    await custody.custody.service.returnLease({ journal: journal(handheld, { lease, used, passed: [] }) }, OPERATOR);
     const open = await exposureOf(custody, { meter: titles[0] });
     assert.deepEqual(
       open.map(({ as, until }) => [as, until === undefined]),
@@ -123,7 +129,7 @@ test("a lease that is returned, or is not in time, has its keys rotated, and is 
     assert.equal(state?.state, "returned");
     assert.ok((state?.meterHours ?? 0) >= 2 && (state?.meterHours ?? 0) < 2.2, `${state?.meterHours}`);
     await assert.rejects(
-      custody.custody.service.returnLease({ journal: journal(handheld, { lease, used }) }, OPERATOR),
+      custody.custody.service.returnLease({ journal: journal(handheld, { lease, used, passed: [] }) }, OPERATOR),
       {
         code: "lease-refused",
       },
@@ -175,7 +181,7 @@ test("what is looked at every few seconds is leases that are open or whose meter
   return withField(async (custody, [first, second], handheld) => {
     const returned = async ({ lease }: { readonly lease: string }, of: TestMeter) =>
       custody.custody.service.returnLease(
-        { journal: journal(handheld, { lease, used: [{ meter: of.systemTitle, next: 0 }] }) },
+        { journal: journal(handheld, { lease, used: [{ meter: of.systemTitle, next: 0 }], passed: [] }) },
         OPERATOR,
       );
     await returned(await give(custody, { meters: [titles[0]] }), first);
@@ -296,7 +302,7 @@ test("killed at any commit of a lease's life, before or after, what was lent is 
       const used = (lease?.meters ?? []).map(({ meter }) => ({ meter, next: firstOf(custody, meter) }));
       const read = await Promise.all(used.map(async ({ meter, next }) => ({ meter, next: await next })));
       await custody.custody.service.returnLease(
-        { journal: journal(handheld, { lease: lease?.lease, used: read }) },
+        { journal: journal(handheld, { lease: lease?.lease, used: read, passed: [] }) },
         OPERATOR,
       );
     },

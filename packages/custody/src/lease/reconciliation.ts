@@ -43,8 +43,8 @@ export interface AnswersCounted {
   readonly meter: string;
   /** Absent where it has sealed more than can be told apart. */
   readonly unheard?: number;
-  /** How many it has sealed in all; absent in entries from before it was kept, which have the others. */
-  readonly sealed?: number;
+  /** How many it has sealed in all. */
+  readonly sealed: number;
   /** Counters of ours above the lease's by then, given out or skipped: of those that were sent the answers may have been lost. */
   readonly since: number;
 }
@@ -68,7 +68,7 @@ export function reconciled(compared: Compared): LeaseCount {
   const { outcome, sentence } = shown(compared);
   const { leased, journal, answers } = compared;
   if (journal === undefined || answers === undefined) return { outcome, sentence };
-  const { unheard, sealed = 0 } = answers;
+  const { unheard, sealed } = answers;
   if (unheard === undefined)
     return {
       outcome,

@@ -18,7 +18,7 @@ const MOST_PASSED = 1000;
 export function journalIn(signed: string, handheldFor: (lease: string) => Handheld | undefined): Journal {
   try {
     const { text, signature } = JSON.parse(signed) as { readonly text: string; readonly signature: string };
-    const { lease, used, passed = [] } = JSON.parse(text) as Omit<Journal, "passed"> & Partial<Pick<Journal, "passed">>;
+    const { lease, used, passed } = JSON.parse(text) as Journal;
     const handheld = handheldFor(lease);
     const isRight =
       used.every(({ meter, next }) => isTitle(meter) && Number.isSafeInteger(next)) &&
