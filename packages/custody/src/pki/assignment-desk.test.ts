@@ -10,7 +10,6 @@ import {
   PROFILES,
 } from "@meterkeep/pki";
 import { freshKey, issueMeter, type TestPki, testTitle, withTestPki } from "../testing/test-pki.ts";
-import type { BoundStore } from "./bound-store.ts";
 import { ANY_POLICY } from "./development-tree.ts";
 
 const code = (wanted: string) => (error: unknown) => error instanceof PkiError && error.code === wanted;
@@ -61,19 +60,6 @@ describe("the table of assignments", () => {
       },
       { isForgiving: true },
     ));
-
-  test("that is lost with its octets keeps everything closed, until another is signed", () =>
-    withTestPki(async (bench) => {
-      // As a journal of before the octets stood in it says it.
-      await (bench.pki.store as BoundStore).remember({ kind: "table", at: bench.now, number: 7 });
-      await bench.reopen();
-      await assert.rejects(issueMeter(bench, 1), code("assignment-refused"));
-      assert.equal((await bench.pki.assign(await rowsUpTo(bench, 5), "ceremony")).number, 8);
-      await issueMeter(bench, 1);
-      await bench.reopen();
-      await issueMeter(bench, 2);
-      await assert.rejects(issueMeter(bench, 6), code("assignment-violated"));
-    }));
 
   test("of the scheme before counts until the new scheme has signed one", () =>
     withTestPki(async (bench) => {

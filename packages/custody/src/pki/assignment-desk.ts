@@ -27,17 +27,12 @@ export class AssignmentDesk {
   async current() {
     if (this.#isRead) return this.#current;
     const stored = await this.#store.assignments.newest();
-    if ((stored?.number ?? 0) < this.#store.newestTable)
-      throw new PkiError(
-        "assignment-refused",
-        `table ${this.#store.newestTable} of assignments was signed and is not in the database: nothing is issued or believed until it is, or another is signed`,
-      );
     this.#current = stored && (await this.#opened(stored.octets, stored.number));
     this.#isRead = true;
     return this.#current;
   }
 
-  /** The number that the next table has: also where the newest one is lost, since another is the way out. By the journal, not by rows. */
+  /** The number that the next table has: by the journal, not by rows. */
   get nextNumber(): number {
     return this.#store.newestTable + 1;
   }

@@ -123,7 +123,7 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
   });
   return {
     get newestTable() {
-      return trust.table;
+      return trust.table?.number ?? 0;
     },
     remember: write,
     refuse,
@@ -146,7 +146,7 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
       // The row of the newest table may be missing: its process died before it wrote it, or the database is an older one.
       newest: async () => {
         const row = await assignments.newest();
-        const kept = trust.tableRecord;
+        const kept = trust.table;
         if (kept === undefined || (row !== undefined && isSameTable(row, kept))) return row;
         await refuse(
           row !== undefined && row.number > kept.number

@@ -49,7 +49,7 @@ export async function followLedger(parts: FollowingParts): Promise<void> {
     if (entry.kind === "assignments-signed")
       signed = Math.max(signed, (JSON.parse(entry.body) as Pick<AssignmentRecord, "number">).number);
   }
-  if (signed > trust.table) await followTable(signed, parts);
+  if (signed > (trust.table?.number ?? 0)) await followTable(signed, parts);
   await markFollowed(parts);
 }
 

@@ -37,9 +37,8 @@ export class Remembered {
   breaks = 0;
   /** When a plan was last put where it is. */
   readonly placedAt = new Map<string, number>();
-  table = 0;
-  /** The newest table with its octets, where its line has them. */
-  tableRecord: AssignmentRecord | undefined;
+  /** The newest table of assignments. */
+  table: AssignmentRecord | undefined;
   #cuts: IslandCut[] = [];
 
   get cuts(): readonly IslandCut[] {
@@ -126,12 +125,12 @@ export class Remembered {
         this.#cuts = this.#cuts.filter(({ plan }) => plan !== line.plan);
         return;
       case "table":
-        if (line.number < this.table) return;
-        this.table = line.number;
-        this.tableRecord =
-          line.octets === undefined
-            ? undefined
-            : { number: line.number, octets: new Uint8Array(Buffer.from(line.octets, "base64")), addedAt: line.at };
+        if (line.number < (this.table?.number ?? 0)) return;
+        this.table = {
+          number: line.number,
+          octets: new Uint8Array(Buffer.from(line.octets, "base64")),
+          addedAt: line.at,
+        };
         return;
       case "certified":
         for (const [at, serial] of line.serials.entries()) {

@@ -2,7 +2,7 @@ import type { IslandCut, JournaledRevocation, PlanState, RevocationPlan, Revocat
 import { type AuthenticJournal, openAuthenticJournal } from "../escrow/authentic-journal.ts";
 import type { Vault } from "../vault/vault.ts";
 
-/** Its name is from when revocations were all that it held. */
+/** Revocations are what most of it is. */
 const FILE = "revocations.jsonl";
 
 /** What nobody may take back by changing the database: a line each. */
@@ -17,8 +17,8 @@ export type TrustLine =
       readonly places: readonly Pick<IslandCut, "utility" | "island">[];
     }
   | { readonly kind: "lifted"; readonly at: number; readonly plan: string }
-  /** A table of assignments was signed: its octets, base64, so that it outlives its row. Lines of before 2026-11 lack them. */
-  | { readonly kind: "table"; readonly at: number; readonly number: number; readonly octets?: string }
+  /** A table of assignments was signed: its octets, base64, so that it outlives its row. */
+  | { readonly kind: "table"; readonly at: number; readonly number: number; readonly octets: string }
   /** Where a plan stands from here on. */
   | {
       readonly kind: "moved";
