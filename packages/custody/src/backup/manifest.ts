@@ -41,7 +41,7 @@ export interface BackupFacts {
   /** Entries of the ledger that are in it. */
   readonly ledgerSize: number;
   readonly recipients: readonly { readonly name: string; readonly keyId: string }[];
-  /** Which root key opens the vault in it, 16 hex digits; none where the vault is in tokens, and in backups from before it was said. */
+  /** Which root key opens the vault in it, 16 hex digits; none where the vault is in tokens. */
   readonly rootKey?: string;
   /** What of the ledger in it is not as it was written, as far as can be listed; absent where all is. */
   readonly faults?: ToldFaults;
@@ -61,8 +61,8 @@ export interface BackupManifest {
   /** Hex. */
   readonly proof: readonly string[];
   readonly checkpoint: string;
-  /** How each version of the keys after the first follows from the one before; absent from before there were any. */
-  readonly changes?: readonly KeyChange[];
+  /** How each version of the keys after the first follows from the one before. */
+  readonly changes: readonly KeyChange[];
 }
 
 /** The entry that announces new keys, in a checkpoint that the former ones have signed. */
@@ -176,7 +176,7 @@ export function verifyManifest(text: string, trusted?: readonly LedgerKeys[]): V
 }
 
 /** Keys and those that follow from them, one version after the other, as far as the manifest proves it. */
-function followed(own: readonly LedgerKeys[], { log, changes = [] }: BackupManifest): readonly LedgerKeys[] {
+function followed(own: readonly LedgerKeys[], { log, changes }: BackupManifest): readonly LedgerKeys[] {
   const keys = [...own];
   for (const change of changes) {
     const former = keys.at(-1);
@@ -224,7 +224,8 @@ export async function requireSealedFile(path: string, { sealed, octets }: Backup
 function parsed(text: string): BackupManifest {
   try {
     const value = JSON.parse(text) as BackupManifest;
-    if (value.format !== "meterkeep-backup-manifest-1" || !Array.isArray(value.keys) || !Array.isArray(value.proof))
+    const lists: readonly unknown[] = [value.keys, value.proof, value.changes];
+    if (value.format !== "meterkeep-backup-manifest-1" || !lists.every(Array.isArray))
       throw new Error("another format");
     return value;
   } catch (cause) {
