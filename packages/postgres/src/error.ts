@@ -6,6 +6,7 @@ export const POSTGRES_ERROR_CODES = [
   "postgres-start-failed",
   "data-of-other-version",
   "data-missing",
+  "superuser-password-missing",
   "already-running",
   "state-directory-unusable",
   "socket-path-too-long",

@@ -25,14 +25,15 @@ export interface DataDirectoryOptions {
  * that was killed leaves nothing that looks finished.
  *
  * @returns whether it was made now
- * @throws {PostgresError} `initdb-failed`, `data-of-other-version`
+ * @throws {PostgresError} `initdb-failed`, `data-of-other-version`, `superuser-password-missing`
  */
 export async function prepareDataDirectory(options: DataDirectoryOptions): Promise<boolean> {
   const { directory, owner, program, passwordFile } = options;
   const draft = `${directory}.new`;
   if (existsSync(directory)) {
     checkVersion(directory, program);
-    writeAuthentication(directory, owner, existsSync(passwordFile));
+    if (!owner.switches) requirePassword(passwordFile);
+    writeAuthentication(directory, owner);
     return false;
   }
   await stopInitdb(dirname(directory));
@@ -43,7 +44,7 @@ export async function prepareDataDirectory(options: DataDirectoryOptions): Promi
     writeFileSync(passwordFile, randomPassword(), { mode: 0o600 });
   }
   await initialise(options, draft);
-  writeAuthentication(draft, owner, !owner.switches);
+  writeAuthentication(draft, owner);
   renameSync(draft, directory);
   return true;
 }
@@ -55,6 +56,14 @@ function checkVersion(directory: string, program: PostgresProgram): void {
   throw new PostgresError(
     "data-of-other-version",
     `${directory} was made by PostgreSQL ${made}, and this is ${major}: start with the version that made it, or move the directory away and start anew`,
+  );
+}
+
+function requirePassword(passwordFile: string): void {
+  if (existsSync(passwordFile)) return;
+  throw new PostgresError(
+    "superuser-password-missing",
+    `${passwordFile} is gone, without which nobody is the superuser of the database beside it: put it back from a copy of the state directory`,
   );
 }
 
@@ -115,24 +124,20 @@ function runToEnd(
  * system says that it is root.
  *
  * Any other installer needs a password too: the head-end then runs as the same user, and must not become the superuser
- * by saying so, for that one reads files and runs programs. A directory that was made before there were passwords keeps
- * to the user's name.
+ * by saying so, for that one reads files and runs programs.
  */
-export function authenticationOf(
-  owner: Pick<DatabaseOwner, "name" | "switches">,
-  hasPassword: boolean,
-): Readonly<Record<"pg_hba.conf" | "pg_ident.conf", string>> {
-  const installer = owner.switches ? "root" : owner.name;
-  const byName = owner.switches || (!hasPassword && installer !== undefined);
-  const superuser = byName ? "peer map=installer" : "scram-sha-256";
+export function authenticationOf({
+  switches,
+}: Pick<DatabaseOwner, "switches">): Readonly<Record<"pg_hba.conf" | "pg_ident.conf", string>> {
+  const superuser = switches ? "peer map=installer" : "scram-sha-256";
   return {
     "pg_hba.conf": `local all ${SUPERUSER} ${superuser}\nlocal all all scram-sha-256\n`,
-    "pg_ident.conf": byName ? `installer "${installer}" ${SUPERUSER}\n` : "",
+    "pg_ident.conf": switches ? `installer "root" ${SUPERUSER}\n` : "",
   };
 }
 
-function writeAuthentication(directory: string, owner: DatabaseOwner, hasPassword: boolean): void {
-  for (const [name, text] of Object.entries(authenticationOf(owner, hasPassword))) {
+function writeAuthentication(directory: string, owner: DatabaseOwner): void {
+  for (const [name, text] of Object.entries(authenticationOf(owner))) {
     const path = `${directory}/${name}`;
     writeFileSync(path, text, { mode: 0o600 });
     if (owner.switches) chownSync(path, owner.uid, owner.gid);

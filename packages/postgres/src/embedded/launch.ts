@@ -70,7 +70,7 @@ const FAST_STOP_MS = 20_000;
  * takes connections. A server that was left behind in the directory is stopped first.
  *
  * @throws {PostgresError} `already-running`, `embedded-not-installed`, `no-unprivileged-user`, `initdb-failed`, `data-missing`,
- * `data-of-other-version`, `socket-path-too-long`, `postgres-start-failed`
+ * `data-of-other-version`, `superuser-password-missing`, `socket-path-too-long`, `postgres-start-failed`
  */
 export async function launchEmbedded(options: LaunchOptions): Promise<EmbeddedPostgres> {
   const { stateDirectory, durable = true, mayInitialise = true } = options;
@@ -97,7 +97,7 @@ export async function launchEmbedded(options: LaunchOptions): Promise<EmbeddedPo
     const guardian = guard(child.pid, directory, owner);
     void server.exited.then(() => guardian?.kill("SIGKILL"));
     await server.ready(directory);
-    const password = !owner.switches && existsSync(passwordFile) ? readFileSync(passwordFile, "utf8") : undefined;
+    const password = owner.switches ? undefined : readFileSync(passwordFile, "utf8");
     return {
       adminUrl: connectionUrl({
         host: sockets.path,
