@@ -121,7 +121,7 @@ export function keepHouse(ports: HouseholdPorts): Household {
   loop(STORM_MILLISECONDS, async () => intake.lookAtStorms());
   loop(THIN_OUT_MILLISECONDS, () => thinOut(pool, scope, now()));
   loop(NOTE_LEDGER_MILLISECONDS, async () => {
-    // Stored levels of the tree that are missing, of a ledger from before there was one, are made by the first head.
+    // Stored levels of the tree that are missing are made by the first head.
     await ledger.head();
     if (isTakenIn) await notedLedger.look();
   });
