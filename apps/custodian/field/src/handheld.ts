@@ -172,11 +172,20 @@ export async function openSealed(
 
 /** The text of a journal that this handheld has signed. @throws FieldError */
 export async function journalText({ verifying }: Pick<OpenHandheld, "verifying">, journal: string): Promise<string> {
-  const { text, signature } = JSON.parse(journal) as { readonly text: string; readonly signature: string };
-  const signed = utf8(JOURNAL_DOMAIN + text);
-  if (await crypto.subtle.verify(ROLES.signing.algorithm, verifying, fromBase64(signature), signed)) return text;
-  throw new FieldError(
+  try {
+    const { text, signature } = JSON.parse(journal) as { readonly text: string; readonly signature: string };
+    const signed = utf8(JOURNAL_DOMAIN + text);
+    if (await crypto.subtle.verify(ROLES.signing.algorithm, verifying, fromBase64(signature), signed)) return text;
+  } catch (cause) {
+    throw strangeJournal(cause);
+  }
+  throw strangeJournal();
+}
+
+function strangeJournal(cause?: unknown): FieldError {
+  return new FieldError(
     "The journal on this device is not what this handheld has signed: it says which counters are used. Report the device as lost, clear what this page has stored, and have the meters lent anew.",
+    { cause },
   );
 }
 

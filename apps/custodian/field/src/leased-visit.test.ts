@@ -115,6 +115,19 @@ test("a phone that is put back within its lease uses no counter again: the meter
   assert.ok((journal().used[0]?.next ?? 0) > second);
 });
 
+test("a journal that is torn, or that the handheld has not signed, is told as such, and no counter is used", async () => {
+  const meter = new TestMeter({ systemTitle: TITLE });
+  const { storage, visit } = await phone(meter);
+  assert.match(await visit(), LET_IN);
+  const { journal = "" } = storage.lease;
+  const used = meter.lowestCounter;
+  for (const strange of ["", "no JSON", "null", "{}", journal.slice(1), journal.replace("00ff", "00fe")]) {
+    storage.lease = { ...storage.lease, journal: strange };
+    assert.match(await visit(), /not what this handheld has signed/, strange);
+  }
+  assert.equal(meter.lowestCounter, used);
+});
+
 test("a meter that shows nobody its counter is visited by the journal alone", async () => {
   const meter = new TestMeter({ systemTitle: TITLE });
   const { visit, journal } = await phone(meter);
