@@ -120,7 +120,7 @@ export type ToToken =
       readonly pin: string;
       readonly sessions: number;
       /** A person has said that the PIN is to be tried though it may be the last time. */
-      readonly isLastTry: boolean;
+      readonly allowsLastTry: boolean;
     }
   | { readonly kind: "do"; readonly id: number; readonly operation: OperationName; readonly args: readonly unknown[] };
 

@@ -16,7 +16,7 @@ export interface TokenOptions {
   /** How long an operation may take before the process is killed and started anew, in milliseconds; 5 000 unless given. */
   readonly deadlineMs?: number;
   /** A person has said that the first login is to be tried though one more wrong PIN may lock the token. */
-  readonly isLastTry?: boolean;
+  readonly allowsLastTry?: boolean;
   /** Counted for as long as this object lives unless given: then a start that is tried again and again tries the PIN twice at most. */
   readonly refusals?: PinRefusals;
   /** Added to the environment of the token's process, as vendors' libraries want it. */
@@ -97,7 +97,7 @@ export class Token implements AsyncDisposable {
 
   constructor(options: TokenOptions) {
     this.#options = options;
-    void this.#start(options.isLastTry ?? false);
+    void this.#start(options.allowsLastTry ?? false);
   }
 
   get label(): string {
@@ -134,10 +134,10 @@ export class Token implements AsyncDisposable {
    * Tries a PIN again after `pin-refused`: a person has seen to it.
    *
    * Where one more wrong PIN may lock the token, which it says itself, or which two refusals in a row let us fear of one that
-   * says nothing, it is tried only if the person says so as well (`isLastTry`); calls end with `hsm-pin-last-try` otherwise.
+   * says nothing, it is tried only if the person says so as well (`allowsLastTry`); calls end with `hsm-pin-last-try` otherwise.
    */
-  retryPin(isLastTry = false): void {
-    if (this.#state.kind === "pin-refused") void this.#start(isLastTry);
+  retryPin(allowsLastTry = false): void {
+    if (this.#state.kind === "pin-refused") void this.#start(allowsLastTry);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -170,10 +170,10 @@ export class Token implements AsyncDisposable {
     return this.#options.deadlineMs ?? 5_000;
   }
 
-  async #start(isLastTry: boolean): Promise<void> {
+  async #start(allowsLastTry: boolean): Promise<void> {
     const { library, label, sessions = 8, env, refusals } = this.#options;
     const refused = Math.max(this.#refusals, refusals?.read() ?? 0);
-    if (refused >= MOST_REFUSALS && !isLastTry) {
+    if (refused >= MOST_REFUSALS && !allowsLastTry) {
       const where = refusals === undefined ? "" : ` (counted in ${refusals.where})`;
       this.#latch("hsm-pin-last-try", `it has refused its PIN ${refused} times in a row${where}: none was tried`);
       return;
@@ -222,7 +222,7 @@ export class Token implements AsyncDisposable {
       clearTimeout(starting);
       if (this.#child === child) this.#gone(why || `its process ended with ${signal ?? code}`);
     });
-    child.send({ kind: "begin", library, label, pin, sessions, isLastTry } satisfies ToToken, () => undefined);
+    child.send({ kind: "begin", library, label, pin, sessions, allowsLastTry } satisfies ToToken, () => undefined);
   }
 
   #give(call: Call): void {

@@ -34,7 +34,7 @@ export async function probe(
     pin: () => pin,
     sessions: 1,
     deadlineMs: PATIENCE_MS,
-    isLastTry: lastTry,
+    allowsLastTry: lastTry,
     env: environment(terminal),
   });
   const description = await token.calls.describe();

@@ -23,7 +23,7 @@ export async function retryPin(
   terminal: Terminal,
 ): Promise<void> {
   const { answer } = await asOperator(state, terminal, (custodian) =>
-    custodian.retryPin({ token, isLastTry: lastTry }),
+    custodian.retryPin({ token, allowsLastTry: lastTry }),
   );
   await write(
     terminal.stdout,

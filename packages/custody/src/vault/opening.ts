@@ -16,7 +16,7 @@ export interface Opening {
   /** Works out a change of the root key; of a vault in software. */
   readonly rewrap?: (next: RootKeySource) => Promise<Rewrap>;
   /** Lets a token whose PIN was refused be tried again, of a vault in tokens; undefined where it has none of that label. */
-  readonly retryPin?: (label: string, isLastTry: boolean) => PinRetry | undefined;
+  readonly retryPin?: (label: string, allowsLastTry: boolean) => PinRetry | undefined;
   tend(): Promise<void>;
   close(): Promise<void>;
 }

@@ -71,7 +71,7 @@ test("a token whose PIN was refused is tried again once somebody says so, and by
       committer: { submit: async (change) => void entries.push(...(change.entries ?? [])) },
       now: () => 1,
     });
-    const retry = (token: string, isLastTry = false) => service.retryPin({ token, isLastTry }, OPERATOR);
+    const retry = (token: string, allowsLastTry = false) => service.retryPin({ token, allowsLastTry }, OPERATOR);
     await assert.rejects(retry("three"), { code: "request-malformed" });
     assert.deepEqual(await retry("one"), { answer: "not-latched" });
     assert.deepEqual(await retry("two"), { answer: "refused" });
@@ -87,8 +87,8 @@ test("a token whose PIN was refused is tried again once somebody says so, and by
     });
     assert.deepEqual(await retry("two", true), { answer: "opened" });
     assert.deepEqual(JSON.parse(readFileSync(refused, "utf8")), { two: 0 });
-    const told = (isLastTry: boolean, answer: string) => [
-      ["token-pin-retried", OPERATOR.name, { token: "two", isLastTry }],
+    const told = (allowsLastTry: boolean, answer: string) => [
+      ["token-pin-retried", OPERATOR.name, { token: "two", allowsLastTry }],
       ["token-pin-answered", OPERATOR.name, { token: "two", answer }],
     ];
     assert.deepEqual(

@@ -51,15 +51,15 @@ export class VaultService implements VaultMethods {
   };
 
   /** @throws CallRefusal `request-malformed` where the vault has no such token */
-  retryPin: VaultMethods["retryPin"] = async ({ token, isLastTry }, caller) => {
+  retryPin: VaultMethods["retryPin"] = async ({ token, allowsLastTry }, caller) => {
     const { opened, committer, now } = this.#dependencies;
-    const latched = opened.retryPin?.(token, isLastTry);
+    const latched = opened.retryPin?.(token, allowsLastTry);
     if (latched === undefined) throw new CallRefusal("request-malformed", `the vault has no token labelled ${token}`);
     if (latched === "not-latched") return { answer: latched };
     const say = (kind: string, body: object) =>
       committer.submit({ entries: [installationEntry(now(), kind, caller.name, { token, ...body })] });
     // A token counts wrong PINs and locks for good: whoever lets one be tried is named before it is.
-    await say("token-pin-retried", { isLastTry });
+    await say("token-pin-retried", { allowsLastTry });
     const answer = await latched();
     await say("token-pin-answered", { answer });
     return { answer };

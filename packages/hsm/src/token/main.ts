@@ -50,13 +50,13 @@ process.on("message", (message: ToToken) => {
   }
 });
 
-function begin({ library: path, label, pin, sessions, isLastTry }: ToToken & { readonly kind: "begin" }): void {
+function begin({ library: path, label, pin, sessions, allowsLastTry }: ToToken & { readonly kind: "begin" }): void {
   try {
     const cryptoki = loadCryptoki(path);
     const { library, ck } = cryptoki;
     library.C_Initialize({ flags: ck.CKF_OS_LOCKING_OK });
     const slot = findSlot(cryptoki, label);
-    requireTries(cryptoki, slot, isLastTry);
+    requireTries(cryptoki, slot, allowsLastTry);
     const session = library.C_OpenSession(slot, ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION);
     library.C_Login(session, ck.CKU_USER, pin);
   } catch (error) {
@@ -75,11 +75,11 @@ function begin({ library: path, label, pin, sessions, isLastTry }: ToToken & { r
  *
  * @throws HsmError `hsm-pin-refused` where it is locked, `hsm-pin-last-try`
  */
-function requireTries({ library, ck }: Cryptoki, slot: Handle, isLastTry: boolean): void {
+function requireTries({ library, ck }: Cryptoki, slot: Handle, allowsLastTry: boolean): void {
   const { flags } = library.C_GetTokenInfo(slot);
   if ((flags & ck.CKF_USER_PIN_LOCKED) !== 0)
     throw new HsmError("hsm-pin-refused", "it says that its PIN is locked: its security officer unlocks it");
-  if ((flags & ck.CKF_USER_PIN_FINAL_TRY) !== 0 && !isLastTry)
+  if ((flags & ck.CKF_USER_PIN_FINAL_TRY) !== 0 && !allowsLastTry)
     throw new HsmError("hsm-pin-last-try", "it says that one more wrong PIN locks it: none was tried");
 }
 

@@ -48,7 +48,7 @@ export async function openTokenVault(records: VaultSecretRecords, source: Tokens
     parameters: JSON.stringify({ tokens: set.labels }),
     created: before.length === 0,
     signing: set,
-    retryPin: (label: string, isLastTry: boolean) => set.retryPin(label, isLastTry),
+    retryPin: (label: string, allowsLastTry: boolean) => set.retryPin(label, allowsLastTry),
     tend: async (): Promise<void> => {
       if (!isBehind) return;
       // Set again by a token that fails meanwhile, and where this comes to an end before its end.

@@ -90,15 +90,15 @@ export class TokenSet implements SigningTokens {
   }
 
   /**
-   * Lets a token whose PIN was refused be tried once more, and with `isLastTry` also where it may lock at that; undefined where
+   * Lets a token whose PIN was refused be tried once more, and with `allowsLastTry` also where it may lock at that; undefined where
    * there is no token of that label.
    */
-  retryPin(label: string, isLastTry: boolean): PinRetry | undefined {
+  retryPin(label: string, allowsLastTry: boolean): PinRetry | undefined {
     const token = this.#tokens.find((one) => one.label === label);
     if (token === undefined) return undefined;
     if (token.state.kind !== "pin-refused") return "not-latched";
     return async () => {
-      token.retryPin(isLastTry);
+      token.retryPin(allowsLastTry);
       try {
         await token.calls.describe();
         return "opened";
