@@ -1,11 +1,12 @@
 import { type Dispute, journalWord, loggedWord, type RecordedLease } from "./field-record.ts";
-import type { LeasedMeter } from "./lease-file.ts";
-import type { Visit, Visits } from "./local-sessions.ts";
+import type { LeasedMeter, LeaseTerms } from "./lease-file.ts";
+import { CLOCK_TOLERANCE_MILLISECONDS, type Visit, type Visits } from "./local-sessions.ts";
 import { reconciled } from "./reconciliation.ts";
 import type { Journal } from "./signed-journal.ts";
 
-/** Visits of one lease that the ledger keeps: a journal has room for many more. */
+/** Visits of one lease that the ledger keeps, in equal parts for its meters: a journal has room for many more. */
 const MOST_VISITS = 1000;
+const FEWEST_OF_A_METER = 8;
 /** How handhelds write down a device of their own, and that a visit came to its end. */
 const DEVICE = "serial";
 const DONE = "done";
@@ -52,16 +53,52 @@ export function disputeLines({ terms: { technician, handheld }, disputes }: Reco
   return disputes.map(({ of, why }) => `${technician} (${handheld})${of === undefined ? "" : `, meter ${of}`}: ${why}`);
 }
 
-/** When its meters were visited, as the handheld says: what their logs of local sessions are compared with. */
-export function visitsIn(text: string): Visits {
+/**
+ * When its meters were visited, as the handheld says: what their logs of local sessions are compared with. Of meters that were not lent,
+ * and of times when they were not, nothing is kept; and nothing that says no more than what is kept beside it.
+ */
+export function visitsIn(text: string, { meters, from }: Pick<LeaseTerms, "meters" | "from">, now: number): Visits {
   const { acts } = JSON.parse(text) as { readonly acts?: unknown };
   if (!Array.isArray(acts)) return { visits: [], isCut: false };
-  const visits = acts.flatMap(
-    (act: Partial<Record<"meter" | "at" | "address" | "outcome", unknown>> | null): Visit[] => {
-      if (typeof act?.meter !== "string" || !Number.isSafeInteger(act.at)) return [];
-      const isLocal = typeof act.address === "string" && act.address.startsWith(DEVICE) && act.outcome === DONE;
-      return [{ meter: act.meter.slice(0, 16), at: Number(act.at), ...(isLocal && { isLocal }) }];
-    },
-  );
-  return { visits: visits.slice(0, MOST_VISITS), isCut: visits.length > MOST_VISITS };
+  const byMeter = new Map(meters.map(({ meter }) => [meter, [] as Visit[]]));
+  for (const act of acts as readonly (Act | null)[]) {
+    const { meter, at } = act ?? {};
+    const own = typeof meter === "string" ? byMeter.get(meter) : undefined;
+    if (own === undefined || !Number.isSafeInteger(at)) continue;
+    if (Number(at) < from - CLOCK_TOLERANCE_MILLISECONDS || Number(at) > now + CLOCK_TOLERANCE_MILLISECONDS) continue;
+    const isDone = act?.outcome === DONE;
+    const isOwn = typeof act?.address === "string" && act.address.startsWith(DEVICE);
+    const how = isOwn ? (isDone ? { isLocal: true } : { how: "failed" as const }) : { how: "network" as const };
+    own.push({ meter: meter as string, at: Number(at), ...how });
+  }
+  const visited = [...byMeter].filter(([, visits]) => visits.length > 0);
+  const share = Math.max(FEWEST_OF_A_METER, Math.floor(MOST_VISITS / Math.max(1, visited.length)));
+  const cuts: Record<string, number> = {};
+  const visits = visited.flatMap(([meter, all]) => {
+    const own = telling(all);
+    const cut = own[share];
+    if (cut !== undefined) cuts[meter] = cut.at;
+    return own.slice(0, share);
+  });
+  return { visits, isCut: false, ...(Object.keys(cuts).length > 0 && { cuts }) };
+}
+
+/** An act as a handheld may write it. */
+type Act = Partial<Record<"meter" | "at" | "address" | "outcome", unknown>>;
+
+/** Visits in the order of time, without those between two of their kind that explain whatever they do. */
+function telling(visits: readonly Visit[]): readonly Visit[] {
+  const kinds = Map.groupBy(visits, ({ how }) => how);
+  const kept = [...kinds.values()].flatMap((kind) => {
+    const own: Visit[] = [];
+    const all = kind.toSorted((one, other) => one.at - other.at);
+    for (const [nth, visit] of all.entries()) {
+      const [before, next] = [own.at(-1), all[nth + 1]];
+      const isBetween =
+        before !== undefined && next !== undefined && next.at - before.at <= CLOCK_TOLERANCE_MILLISECONDS;
+      if (!isBetween) own.push(visit);
+    }
+    return own;
+  });
+  return kept.toSorted((one, other) => one.at - other.at);
 }

@@ -108,6 +108,7 @@ interface Said extends CounterRead, AnswersCounted, Dispute {
   readonly terms: LeaseTerms;
   readonly visits: readonly Visit[];
   readonly isCut: boolean;
+  readonly cuts?: Visits["cuts"];
   readonly used: readonly { readonly meter: string; readonly next: number }[];
   readonly passed: readonly PassedCounters[];
   readonly heard: Readonly<Record<string, number>>;
@@ -141,9 +142,9 @@ function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEnt
     else if (kind === FIELD_KINDS.disputed) lease.disputes.push(said);
     else {
       if (kind === FIELD_KINDS.returned) {
-        const { used, passed, visits, isCut } = said;
+        const { used, passed, visits, isCut, cuts } = said;
         lease.journal = wordsOf(used, passed);
-        lease.visits = { visits, isCut };
+        lease.visits = { visits, isCut, ...(cuts !== undefined && { cuts }) };
       }
       // A journal that comes late is better than none.
       end(lease, kind === FIELD_KINDS.returned ? "returned" : "expired", at);

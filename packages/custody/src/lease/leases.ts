@@ -218,7 +218,7 @@ export class Leases {
     if (lease === undefined || lease.state === "returned")
       throw new CallRefusal("lease-refused", `the lease ${said.lease} is ${lease?.state ?? "unknown"}`);
     const { used, passed, text } = said;
-    const visits = visitsIn(text);
+    const visits = visitsIn(text, lease.terms, this.#dependencies.now());
     const body = { lease: said.lease, used, passed, journal: textHash(text), ...visits };
     const returned = this.#entry(FIELD_KINDS.returned, caller, body);
     const told = { ...lease, journal: wordsOf(used, passed), visits };

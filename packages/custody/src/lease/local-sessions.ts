@@ -20,6 +20,8 @@ export interface LogRead {
   readonly since?: number;
   /** Whether its clock was moved since the lease began, by more than is allowed for, or may have been: its times are not ours then. */
   readonly isMoved?: boolean;
+  /** Rows that cannot be read, of that time as far as their neighbours say: a clock that is lost shows none. */
+  readonly undated?: number;
   /** When the lent keys had gone: what it says of later is not of the lease. */
   readonly rotatedAt: number;
 }
@@ -31,12 +33,17 @@ export interface Visit {
   readonly at: number;
   /** Over a device of the handheld's own, such as an optical probe, and done: the meter's log has to tell of it. */
   readonly isLocal?: boolean;
+  /** It was over a network, where the meter sees somebody from afar, or it failed. Absent in entries from before that was kept. */
+  readonly how?: "network" | "failed";
 }
 
 /** The visits of a journal, and whether there were more than are kept. */
 export interface Visits {
   readonly visits: readonly Visit[];
+  /** Of which meters is not known: in entries from before that was kept. */
   readonly isCut: boolean;
+  /** Of meters of which there were more, by system title: from when on. */
+  readonly cuts?: Readonly<Record<string, number>>;
 }
 
 /** What is compared. */
@@ -62,7 +69,7 @@ export const CLOCK_TOLERANCE_MILLISECONDS = 300_000;
 export function localSessionsCompared(compared: LogCompared): LeaseCount {
   const { read, standing, journal, from, lostAt } = compared;
   if (read === undefined) return UNREAD[standing];
-  const { sessions, isMoved = false, rotatedAt } = read;
+  const { sessions, isMoved = false, undated = 0, rotatedAt } = read;
   if (sessions === undefined) return untold("the meter gave no log of local sessions, or no time of its own");
   const own = sessions.filter((session) => beginOf(session) <= rotatedAt && endOf(session) >= from);
   const reach = reachOf(read, from);
@@ -78,6 +85,10 @@ export function localSessionsCompared(compared: LogCompared): LeaseCount {
   }
   const visits = journal.visits.filter(({ meter }) => meter === compared.meter);
   const unexplained = own.filter((session) => !visits.some((visit) => isAt(session, visit)));
+  const doubtful = own.filter(
+    (session) =>
+      !unexplained.includes(session) && !visits.some((visit) => isAt(session, visit) && explains(visit, session)),
+  );
   const unlogged = visits.filter(
     (visit) => visit.isLocal === true && !sessions.some((session) => isAt(session, visit)),
   );
@@ -91,6 +102,12 @@ export function localSessionsCompared(compared: LogCompared): LeaseCount {
     return untold(
       `${found === "" ? "what it tells agrees with the journal" : found}; its clock was moved meanwhile, or it does not say that it was not, so that its times say little`,
     );
+  if (found === "" && doubtful.length > 0)
+    return untold(
+      `its log tells of ${list(doubtful)}, the journal then of a visit over a network, or of one that failed${reach}`,
+    );
+  if (found === "" && undated > 0)
+    return untold(`what can be read of its log agrees with the journal; ${undated} of its rows cannot be read`);
   if (found === "" && reach !== "") return untold(`what is left of its log agrees with the journal${reach}`);
   if (found === "")
     return {
@@ -100,11 +117,19 @@ export function localSessionsCompared(compared: LogCompared): LeaseCount {
           ? "its log tells of no local session"
           : `its log tells of ${list(own)}, the journal of visits then`,
     };
-  if (journal.isCut && unexplained.length > 0) return untold(`${found}; the journal has more visits than are kept`);
+  const cutAt = journal.cuts?.[compared.meter] ?? (journal.isCut ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
+  const isCut = (session: LocalSession) => endOf(session) + CLOCK_TOLERANCE_MILLISECONDS >= cutAt;
+  const certain = unexplained.filter((session) => !isCut(session));
+  if (certain.length === 0 && unlogged.length === 0)
+    return untold(`${found}; the journal has more visits than are kept`);
   // A log that no longer has the time of a visit does not say that there was none.
   const isLost =
-    unexplained.length === 0 && unlogged.every(({ at }) => (read.since ?? from) > at - CLOCK_TOLERANCE_MILLISECONDS);
-  return isLost ? untold(`${found}${reach}`) : finding(found);
+    certain.length === 0 && unlogged.every(({ at }) => (read.since ?? from) > at - CLOCK_TOLERANCE_MILLISECONDS);
+  if (isLost) return untold(`${found}${reach}`);
+  // A visit may be in a row whose time cannot be read; a session whose time can is one without a visit all the same.
+  return certain.length === 0 && undated > 0
+    ? untold(`${found}; ${undated} of its rows cannot be read`)
+    : finding(found);
 }
 
 const UNREAD: Readonly<Record<LogCompared["standing"], LeaseCount>> = {
@@ -116,6 +141,11 @@ const UNREAD: Readonly<Record<LogCompared["standing"], LeaseCount>> = {
 /** Whether a visit was at the begin or the end of a session: a technician may have set the clock in between. */
 function isAt({ from, until }: LocalSession, { at }: Visit): boolean {
   return [from, until].some((time) => time !== undefined && Math.abs(time - at) <= CLOCK_TOLERANCE_MILLISECONDS);
+}
+
+/** Whether a visit then is all that there is to say of it: who came over a network was not on the spot, and who failed left no session. */
+function explains({ how }: Visit, { until }: LocalSession): boolean {
+  return how === undefined || (how === "failed" && until === undefined);
 }
 
 /** When a session began, as far as its log tells. */

@@ -4,12 +4,12 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import type { Caller } from "../calls/caller.ts";
 import { carryTakeover, HEAD_END, type TestCustody } from "../testing/test-custody.ts";
 import {
-  countersFrom,
+  entriesOf,
   give,
   type Handheld,
   journal,
+  lent,
   OPERATOR,
-  opened,
   reportOf,
   TITLES,
   titles,
@@ -49,12 +49,9 @@ function withRound(body: (round: Round) => Promise<void>, aheadMilliseconds = 0)
     function row(at: number, code: number) {
       return { at: at + aheadMilliseconds, code };
     }
-    const { file } = await give(custody);
-    const lease = opened(file, handheld);
-    const leased = lease.terms.meters.find((one) => one.meter === meter.systemTitle) as LeasedMeter;
+    const { lease, leased, counters } = await lent(custody, handheld, meter);
     custody.now += 60 * MINUTE;
     const at = custody.now;
-    const counters = countersFrom(leased.first);
     await visit(meter, lease, counters);
     custody.now += 60 * MINUTE;
     const act = { meter: leased.meter, at, operation: "read", address: "serial:/dev/optical", outcome: "done" };
@@ -80,8 +77,6 @@ const stateOf = async (custody: TestCustody) => {
   const [lease] = (await reportOf(custody)).leases;
   return { lease, logged: lease?.meters.find(({ meter }) => meter === TITLES[0])?.logged };
 };
-const kindsOf = async ({ store }: TestCustody, kind: string) =>
-  (await store.ledger.read(0, 10_000)).filter((entry) => entry.kind === kind);
 const dueFor = async ({ custody }: TestCustody, caller: Caller) =>
   (await custody.service.contactsDue({ limit: 10 }, caller)).meters.map((title) =>
     Buffer.from(title).toString("hex").toUpperCase(),
@@ -106,9 +101,11 @@ test("a meter's log is read after its keys have changed, under the new ones, and
       /^its log tells of a local session at 2026-[\d-]+T[\d:]+Z, the journal of visits then$/,
     );
     assert.deepEqual([lease?.state, lease?.disputes], ["returned", []]);
-    const [entry, ...others] = await kindsOf(custody, "lease-log-read");
+    const [entry, ...others] = await entriesOf(custody, "lease-log-read");
     assert.deepEqual([entry?.meter, others.length], [TITLES[0], 0]);
-    const { GUEK } = JSON.parse((await kindsOf(custody, "lease-contact-opened"))[0]?.body ?? "{}") as { GUEK: number };
+    const { GUEK } = JSON.parse((await entriesOf(custody, "lease-contact-opened"))[0]?.body ?? "{}") as {
+      GUEK: number;
+    };
     assert.ok(GUEK > leased.GUEK, "the lent key opens it no more");
     await custody.restart();
     assert.equal((await stateOf(custody)).logged?.outcome, "agrees", "it is in the ledger");
@@ -130,7 +127,7 @@ test("a local session of which the journal does not tell disputes the lease, in 
       custody.custody.disputedLeases()[0] ?? "",
       /^Ada \(HH-7\), meter \w+: its log tells of a local session/,
     );
-    const [entry, ...others] = await kindsOf(custody, "lease-disputed");
+    const [entry, ...others] = await entriesOf(custody, "lease-disputed");
     assert.deepEqual([entry?.meter, others.length], [TITLES[0], 0]);
     const { states } = await custody.custody.service.rotationStates(
       { meters: [titles[1] as (typeof titles)[0]], filter: "all", after: undefined },
@@ -178,7 +175,7 @@ test("a clock that is two hours off is reckoned with, by what it showed when the
     await handIn();
     await carryTakeover(custody, meters[0]);
     assert.equal((await stateOf(custody)).logged?.outcome, "agrees");
-    const { ahead } = JSON.parse((await kindsOf(custody, "lease-log-read"))[0]?.body ?? "{}") as { ahead: number };
+    const { ahead } = JSON.parse((await entriesOf(custody, "lease-log-read"))[0]?.body ?? "{}") as { ahead: number };
     assert.ok(Math.abs(ahead + 120 * MINUTE) < 1000, String(ahead));
   }, -120 * MINUTE));
 
@@ -323,11 +320,46 @@ test("a head-end that alters, replays, delays or withholds answers brings nothin
       assert.equal((await custody.custody.service.nextContact({ meter: first }, by)).kind, "nothing", "it rests");
       assert.ok(!(await dueFor(custody, by)).includes(TITLES[0]));
     }
-    assert.deepEqual(await kindsOf(custody, "lease-log-read"), []);
+    assert.deepEqual(await entriesOf(custody, "lease-log-read"), []);
     assert.equal((await stateOf(custody)).logged?.outcome, "awaited");
     assert.ok((await dueFor(custody, HEAD_END)).includes(TITLES[0]), "for others its turn is what it was");
     await carryLog(custody, meter, HEAD_END, async (answer) => answer);
     assert.equal((await stateOf(custody)).logged?.outcome, "finding");
+  }));
+
+test("who is interrupted in its reading by another's session rests no longer each time, and the ledger says what it was", () =>
+  withRound(async ({ custody, meters, at, handIn, write }) => {
+    write(SECURITY, visitRows(at));
+    await handIn();
+    await carryRotationOnly(custody, meters[0]);
+    custody.now += 60 * MINUTE;
+    const { service } = custody.custody;
+    const interrupted = async (answer: Uint8Array, nth: number) => {
+      if (nth === 3) await service.openSession({ meter: first, purpose: "read" }, OTHER);
+      return answer;
+    };
+    for (let time = 0; time < 3; time += 1) {
+      const ended = await carryLog(custody, meters[0], HEAD_END, interrupted);
+      assert.deepEqual([ended.kind, "milliseconds" in ended && ended.milliseconds], ["close", MINUTE / 2]);
+      custody.now += MINUTE / 2;
+    }
+    // It has lost one line before.
+    const lost = await carryLog(custody, meters[0], HEAD_END, async () => undefined);
+    assert.deepEqual([lost.kind, "milliseconds" in lost && lost.milliseconds], ["close", MINUTE]);
+    custody.now += MINUTE;
+    await carryLog(custody, meters[0], HEAD_END, async (answer) => answer);
+    assert.equal((await stateOf(custody)).logged?.outcome, "agrees");
+    const closings = (await entriesOf(custody, "lease-contact-closed")).map(({ body }) => JSON.parse(body));
+    assert.deepEqual(
+      closings.slice(-5).map(({ isInterrupted, isRead }) => [isInterrupted, isRead]),
+      [
+        [true, false],
+        [true, false],
+        [true, false],
+        [undefined, false],
+        [undefined, true],
+      ],
+    );
   }));
 
 test("two that would read a log at once do not end each other's contact, and one that is left begins anew later", () =>
@@ -400,7 +432,7 @@ test("a meter that is lent anew is left alone until it is back, and its log then
     custody.now += 9 * 60 * MINUTE;
     await custody.custody.sweep();
     await carryTakeover(custody, meters[0]);
-    assert.equal((await kindsOf(custody, "lease-log-read")).length, 2);
+    assert.equal((await entriesOf(custody, "lease-log-read")).length, 2);
     const outcomes = (await reportOf(custody)).leases.map(
       ({ meters: all }) => all.find(({ meter }) => meter === TITLES[0])?.logged?.outcome,
     );

@@ -250,10 +250,12 @@ export class LogContacts {
   async #end(live: LiveRead): Promise<ContactAdvance> {
     const { committer, files, now } = this.#dependencies;
     const { systemTitle } = live.file.meter;
-    const { isRead, evidence, caller } = live;
-    const closed = { step: STEP, isRead, ...evidence.summary() };
+    const { isRead, evidence, caller, association, line } = live;
+    // Whoever takes a counter of the meter meanwhile ends the reading: no answer is for certain to what was asked.
+    const isInterrupted = !isRead && association.established && !line.isAlone;
+    const closed = { step: STEP, isRead, ...(isInterrupted && { isInterrupted }), ...evidence.summary() };
     await committer.submit({ entries: [entry(live, now(), "lease-contact-closed", closed)] });
-    const milliseconds = isRead ? 0 : this.#again(systemTitle, caller);
+    const milliseconds = isRead ? 0 : this.#again(systemTitle, caller, isInterrupted);
     this.#contacts.end(live, "over");
     const file = (await files.load(systemTitle)) ?? live.file;
     const next = isRead ? "done" : "wait";
@@ -261,10 +263,11 @@ export class LogContacts {
   }
 
   /** @returns after how many milliseconds this caller may ask again: for others its turn is what it was. */
-  #again(title: string, { name }: Caller): number {
+  #again(title: string, { name }: Caller, isInterrupted = false): number {
     const callers = this.#lost.get(title) ?? new RestingCallers();
     this.#lost.set(title, callers);
-    return callers.lost(name, this.#dependencies.now());
+    const now = this.#dependencies.now();
+    return isInterrupted ? callers.interrupted(name, now) : callers.lost(name, now);
   }
 }
 

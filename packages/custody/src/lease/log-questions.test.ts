@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { apdu, type Data, data, dateTimeAt, dateTimeOctets, decode, encode } from "@meterkeep/dlms";
 import { meterFacts } from "../protocol/meter-facts.ts";
-import { localSessionsCompared } from "./local-sessions.ts";
+import { visitsIn } from "./disputes.ts";
+import { localSessionsCompared, type Visits } from "./local-sessions.ts";
 import { LogQuestions } from "./log-questions.ts";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
@@ -154,6 +155,112 @@ test("of more sessions than are kept the newest are, and the log goes back to th
   };
   assert.deepEqual(comparedWith(199), ["finding", "agrees", 200]);
   assert.deepEqual(comparedWith(250), ["finding", "untold", 200]);
+});
+
+test("a row that cannot be read is told of where its neighbours say that it may be of the lease's time, and nothing agrees then", () => {
+  const lost: Data = { type: "octet-string", value: new Uint8Array(12).fill(0xff) };
+  const rowOf = ([at, code]: readonly [number | undefined, number]): Data => ({
+    type: "structure",
+    value: [at === undefined ? lost : time(at), { type: "long-unsigned", value: code }],
+  });
+  const from = NOW - 60 * MINUTE;
+  const read = (rows: readonly (readonly [number | undefined, number])[], moves: Data = log()) => {
+    const asked = questions();
+    answer(asked, time(NOW));
+    answer(asked, { type: "array", value: rows.map(rowOf) });
+    answer(asked, log());
+    answer(asked, moves);
+    return { lease: "a", meter: "m", ...asked.facts(from, NOW), rotatedAt: NOW };
+  };
+  const [visit, before] = [NOW - 30 * MINUTE, [NOW - 90 * MINUTE, 48]] as const;
+  const told = [[visit, 28] as const, [visit + MINUTE, 29] as const];
+  const compared = (of: ReturnType<typeof read>, ...visits: readonly number[]) =>
+    localSessionsCompared({
+      ...{ meter: "m", read: of, standing: "awaited", lostAt: undefined, from },
+      journal: { isCut: false, visits: visits.map((at) => ({ meter: "m", at, isLocal: true })) },
+    });
+  const hidden = [[undefined, 28] as const, [undefined, 29] as const];
+  const within = read([before, ...hidden, ...told]);
+  assert.equal(within.undated, 2);
+  assert.equal(compared(within, visit).outcome, "untold");
+  assert.match(compared(within, visit).sentence, /; 2 of its rows cannot be read$/);
+  assert.equal(compared(within).outcome, "finding", "a session that can be read has no visit all the same");
+  assert.equal(compared(within, visit, visit + 20 * MINUTE).outcome, "untold", "a visit may be in one that cannot");
+  assert.equal(compared(read([before, ...told]), visit, visit + 20 * MINUTE).outcome, "finding");
+  const earlier = read([...hidden, [NOW - 80 * MINUTE, 47], ...told]);
+  assert.deepEqual([earlier.undated, compared(earlier, visit).outcome], [undefined, "agrees"]);
+  const others = read([before, [undefined, 46], ...told]);
+  assert.deepEqual([others.undated, compared(others, visit).outcome], [undefined, "agrees"]);
+  assert.equal(read([before, ...told], { type: "array", value: [rowOf([undefined, 5])] }).isMoved, true);
+});
+
+test("a visit over a network, or one that failed, is not all that there is to say of a local session", () => {
+  const from = NOW - 60 * MINUTE;
+  const at = NOW - 30 * MINUTE;
+  const compared = (session: object, how?: "network" | "failed") =>
+    localSessionsCompared({
+      ...{ meter: "m", standing: "awaited", lostAt: undefined, from },
+      read: { lease: "a", meter: "m", sessions: [{ from: at, ...session }], since: 0, rotatedAt: NOW },
+      journal: { isCut: false, visits: [{ meter: "m", at, ...(how && { how }) }] },
+    });
+  const whole = { until: at + MINUTE };
+  assert.equal(compared(whole).outcome, "agrees");
+  for (const how of ["network", "failed"] as const) {
+    assert.equal(compared(whole, how).outcome, "untold");
+    assert.match(
+      compared(whole, how).sentence,
+      /^its log tells of a local session at .*Z, the journal then of a visit over a network/,
+    );
+  }
+  assert.equal(compared({}, "failed").outcome, "agrees", "an attempt is what a visit that failed leaves");
+});
+
+test("however many acts a journal has, each meter's own are held against its log, up to what is kept of it", () => {
+  const lent = { meter: "5453540000000801" };
+  const terms = { from: NOW - 8 * 60 * MINUTE, meters: [lent, { meter: "5453540000000802" }] } as never;
+  const act = (at: number, change: object = {}) => ({
+    ...lent,
+    at,
+    address: "serial:/dev/probe",
+    outcome: "done",
+    ...change,
+  });
+  const kept = (acts: readonly object[]) => visitsIn(JSON.stringify({ acts }), terms, NOW);
+  const honest = act(NOW - 30 * MINUTE);
+  const filling = Array.from({ length: 5000 }, (_, nth) => nth);
+  // Of other meters, of other times, and of what says nothing new.
+  const acts = [
+    ...filling.map((nth) =>
+      act(NOW - 30 * MINUTE, { meter: `54535400000F${nth.toString(16).toUpperCase().padStart(4, "0")}` }),
+    ),
+    ...filling.map((nth) => act(NOW - 30 * 24 * 60 * MINUTE + nth * MINUTE)),
+    ...filling.map((nth) => act(NOW - 2 * 60 * MINUTE + nth, { outcome: "no answer" })),
+    ...filling.map((nth) => act(NOW - 4 * 60 * MINUTE + nth * 2000, { meter: "5453540000000802" })),
+    honest,
+  ];
+  const all = kept(acts);
+  assert.equal(all.cuts, undefined);
+  assert.ok(all.visits.length < 100, String(all.visits.length));
+  const compared = (journal: Visits, ...at: readonly number[]) =>
+    localSessionsCompared({
+      ...{ ...lent, standing: "awaited", lostAt: undefined, from: 0, journal },
+      read: { lease: "a", ...lent, sessions: at.map((one) => ({ from: one })), since: 0, rotatedAt: NOW },
+    }).outcome;
+  assert.equal(compared(all, honest.at), "agrees");
+  assert.equal(compared(all, honest.at, NOW - 6 * 60 * MINUTE), "finding");
+  // What explains an attempt explains it whatever was left out.
+  const failed = { outcome: "no answer" };
+  const dense = kept(filling.map((nth) => act(NOW - 3 * 60 * MINUTE + nth * 1000, failed)));
+  for (let at = NOW - 3 * 60 * MINUTE; at < NOW - 100 * MINUTE; at += 7 * MINUTE)
+    assert.equal(compared(dense, at), "agrees");
+  // One that comes back after months may name more than is kept: what came before that is judged all the same.
+  const began = NOW - 90 * 24 * 60 * MINUTE;
+  const many = filling.map((nth) => act(began + 60 * MINUTE + nth * 6 * MINUTE, failed));
+  const cut = visitsIn(JSON.stringify({ acts: many }), { ...(terms as object), from: began } as never, NOW);
+  const cutAt = cut.cuts?.[lent.meter] ?? 0;
+  assert.equal(cut.visits.length, 1000);
+  assert.equal(compared(cut, began + 60 * MINUTE, cutAt + 60 * MINUTE), "untold");
+  assert.equal(compared(cut, began + 30 * MINUTE, cutAt + 60 * MINUTE), "finding");
 });
 
 test("half a move of the clock counts as a move, and one from before the lease does not", () => {

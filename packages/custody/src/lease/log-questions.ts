@@ -15,14 +15,21 @@ const MOST_SESSIONS = 200;
 /** The meter's time is believed to half of what its answer took: whoever carries it must not make more of it. */
 const MOST_CLOCK_MILLISECONDS = 60_000;
 
-/** One row of a log: the meter's time, and the code. */
+/** One row of a log: a time, and the code. */
 interface Row {
   readonly at: number;
   readonly code: number;
 }
 
+/** A log by the meter's time, oldest first. */
+interface Log {
+  readonly rows: readonly Row[];
+  /** Rows that cannot be read: after which and before which of the others they stand. */
+  readonly undated: readonly { readonly after: number; readonly before: number; readonly code: unknown }[];
+}
+
 /** What a meter's logs tell of its local interface, for a time. */
-export type LocalLogFacts = Pick<LogRead, "sessions" | "ahead" | "since" | "isMoved">;
+export type LocalLogFacts = Pick<LogRead, "sessions" | "ahead" | "since" | "isMoved" | "undated">;
 
 /**
  * The questions to a meter for its time and its logs, one after the other, each answered whole or in blocks, and what came of them. The
@@ -86,10 +93,20 @@ export class LogQuestions {
 
   /** What came of them all, of the time of a lease: from its begin until its keys had gone. */
   facts(from: number, until: number): LocalLogFacts {
-    const [, sessions, attempts, moves] = this.#values.map(rowsOf);
+    const [, sessionLog, attemptLog, moveLog] = this.#values.map(logOf);
     const ahead = this.#ahead;
-    if (ahead === undefined || sessions === undefined) return {};
+    if (ahead === undefined || sessionLog === undefined) return {};
     const { started, ended } = this.#logs.sessions;
+    const { old, moved } = this.#logs.clockMoves;
+    const [sessions, attempts, moves] = [sessionLog.rows, attemptLog?.rows, moveLog?.rows];
+    const undatedOf = (log: Log | undefined, ...codes: readonly number[]): number => {
+      const isMeant = ({ after, before, code }: Log["undated"][number]) =>
+        (typeof code !== "number" || codes.includes(code)) &&
+        before - ahead >= from - CLOCK_TOLERANCE_MILLISECONDS &&
+        after - ahead <= until + CLOCK_TOLERANCE_MILLISECONDS;
+      return log?.undated.filter(isMeant).length ?? 0;
+    };
+    const undated = undatedOf(sessionLog, started, ended) + undatedOf(attemptLog, this.#logs.attempts.attempted);
     const ours = (rows: readonly Row[] = []): readonly Row[] => rows.map(({ at, code }) => ({ at: at - ahead, code }));
     const all = [
       ...paired(ours(sessions), started, ended),
@@ -105,7 +122,9 @@ export class LogQuestions {
       ahead,
       sessions: kept,
       ...(oldest !== undefined && { since: oldest }),
-      isMoved: moves === undefined || wasMoved(ours(moves), this.#logs.clockMoves, from),
+      isMoved:
+        moves === undefined || undatedOf(moveLog, old, moved) > 0 || wasMoved(ours(moves), this.#logs.clockMoves, from),
+      ...(undated > 0 && { undated }),
     };
   }
 
@@ -153,19 +172,31 @@ function isWithin({ from, until }: LocalSession, first: number, last: number): b
 }
 
 /** The rows of a log, oldest first: some meters give the newest first. Undefined where there is no log. */
-function rowsOf(value: Data | undefined): readonly Row[] | undefined {
+function logOf(value: Data | undefined): Log | undefined {
   if (value?.type !== "array") return undefined;
   const last: { at?: number | undefined; code?: unknown } = {};
-  const rows = (value.value as readonly Data[]).flatMap((row): Row[] => {
-    const [clock, code] = row.type === "structure" ? (row.value as readonly Data[]) : [];
-    // In a profile null-data stands for what the row sent before it has.
-    if (clock?.type !== "null-data") last.at = momentOf(clock);
-    if (code?.type !== "null-data") last.code = code?.value;
-    const { at, code: said } = last;
-    return at === undefined || typeof said !== "number" ? [] : [{ at, code: said }];
-  });
-  const isNewestFirst = (rows[0]?.at ?? 0) > (rows.at(-1)?.at ?? 0);
-  return isNewestFirst ? rows.reverse() : rows;
+  const all = (value.value as readonly Data[]).map(
+    (row): { readonly at: number | undefined; readonly code: unknown } => {
+      const [clock, code] = row.type === "structure" ? (row.value as readonly Data[]) : [];
+      // In a profile null-data stands for what the row sent before it has.
+      if (clock?.type !== "null-data") last.at = momentOf(clock);
+      if (code?.type !== "null-data") last.code = code?.value;
+      return { at: last.at, code: last.code };
+    },
+  );
+  const isRow = (row: (typeof all)[number]): row is Row => row.at !== undefined && typeof row.code === "number";
+  const dated = all.filter(isRow);
+  if ((dated[0]?.at ?? 0) > (dated.at(-1)?.at ?? 0)) all.reverse();
+  const undated = all.flatMap((row, nth) =>
+    isRow(row)
+      ? []
+      : {
+          code: row.code,
+          after: all.slice(0, nth).findLast(isRow)?.at ?? Number.NEGATIVE_INFINITY,
+          before: all.slice(nth + 1).find(isRow)?.at ?? Number.POSITIVE_INFINITY,
+        },
+  );
+  return { rows: all.filter(isRow), undated };
 }
 
 /** The moment of a date-time that says how far it is from UTC. */

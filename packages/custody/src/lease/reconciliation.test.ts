@@ -5,12 +5,12 @@ import { systemTitleText } from "@meterkeep/dlms";
 import { carryTakeover, HEAD_END, type TestCustody } from "../testing/test-custody.ts";
 import {
   countersFrom,
+  entriesOf,
   exposureOf,
-  give,
   type Handheld,
   journal,
+  lent,
   OPERATOR,
-  opened,
   reportOf,
   TITLES,
   titles,
@@ -18,7 +18,6 @@ import {
   withField,
 } from "../testing/test-field.ts";
 import type { TestMeter } from "../testing/test-meter.ts";
-import type { LeasedMeter } from "./lease-file.ts";
 
 /** Another head-end with the same rights. */
 const OTHER = { name: "head-end-2", role: "head-end" } as const;
@@ -26,10 +25,7 @@ const [first, second] = titles as [(typeof titles)[0], (typeof titles)[0]];
 
 /** Lends both meters, has the first visited, and gives what a handheld would hand in. */
 async function visited(custody: TestCustody, [meter]: readonly [TestMeter, TestMeter], handheld: Handheld) {
-  const { file } = await give(custody);
-  const lease = opened(file, handheld);
-  const leased = lease.terms.meters.find((one) => one.meter === meter.systemTitle) as LeasedMeter;
-  const counters = countersFrom(leased.first);
+  const { lease, leased, counters } = await lent(custody, handheld, meter);
   await visit(meter, lease, counters);
   const { lease: id } = lease.terms;
   const handIn = (used: readonly object[], passed: readonly object[] = []) =>
@@ -49,8 +45,6 @@ const rotationOf = async ({ custody }: TestCustody, meter: (typeof titles)[0]) =
   );
   return states[0];
 };
-const kindsOf = async ({ store }: TestCustody, kind: string) =>
-  (await store.ledger.read(0, 10_000)).filter((entry) => entry.kind === kind);
 const compromisedOf = async ({ store }: TestCustody, title: string) =>
   (await store.load(title))?.keys.filter(({ state }) => state === "compromised").map(({ purpose }) => purpose);
 
@@ -78,8 +72,8 @@ test("a meter that has counted what the journal says is asked first, by anybody'
     );
     const [lease] = (await reportOf(custody)).leases;
     assert.deepEqual([lease?.state, lease?.disputes], ["returned", []]);
-    assert.equal((await kindsOf(custody, "lease-counter-read")).length, 2);
-    assert.deepEqual(JSON.parse((await kindsOf(custody, "lease-returned"))[0]?.body ?? "{}").visits.length, 1);
+    assert.equal((await entriesOf(custody, "lease-counter-read")).length, 2);
+    assert.deepEqual(JSON.parse((await entriesOf(custody, "lease-returned"))[0]?.body ?? "{}").visits.length, 1);
     await reading();
   }));
 
@@ -109,7 +103,7 @@ test("a meter that has taken more than the journal says disputes its lease: its 
     assert.equal(state?.state, "disputed");
     assert.match(state?.disputes[0] ?? "", new RegExp(`^${TITLES[0]}: it has taken counter`));
     assert.match(custody.custody.disputedLeases()[0] ?? "", /^Ada \(HH-7\), meter \w+: it has taken counter/);
-    const [entry, ...others] = await kindsOf(custody, "lease-disputed");
+    const [entry, ...others] = await entriesOf(custody, "lease-disputed");
     assert.deepEqual([entry?.meter, others.length], [TITLES[0], 0]);
     assert.deepEqual(await compromisedOf(custody, TITLES[0]), [0, 2]);
     assert.deepEqual(
@@ -123,9 +117,13 @@ test("a meter that has taken more than the journal says disputes its lease: its 
     assert.match(technician?.why ?? "", /disputed: it has taken counter/);
     await custody.restart();
     assert.equal((await reportOf(custody)).leases[0]?.state, "disputed", "the ledger is what remembers");
-    const planned = (await kindsOf(custody, "rotations-planned")).length;
+    const planned = (await entriesOf(custody, "rotations-planned")).length;
     for (let round = 0; round < 3; round += 1) await custody.custody.sweep();
-    assert.equal((await kindsOf(custody, "rotations-planned")).length, planned, "what is planned is not planned again");
+    assert.equal(
+      (await entriesOf(custody, "rotations-planned")).length,
+      planned,
+      "what is planned is not planned again",
+    );
     await carryTakeover(custody, meters[1]);
   }));
 
@@ -201,7 +199,7 @@ for (const [why, visits, sentence] of [
       const count = await countOf(custody, TITLES[0]);
       assert.equal(count?.outcome, "agrees");
       assert.match(count?.sentence ?? "", sentence);
-      const [answered] = await kindsOf(custody, "lease-answers-counted");
+      const [answered] = await entriesOf(custody, "lease-answers-counted");
       assert.ok(JSON.parse(answered?.body ?? "{}").sealed >= visits * 5);
     }));
 
@@ -223,7 +221,7 @@ for (const [why, visits, burnt] of [
       }
       liar(meters[0], honest);
       await carryTakeover(custody, meters[0]);
-      const [answered] = await kindsOf(custody, "lease-answers-counted");
+      const [answered] = await entriesOf(custody, "lease-answers-counted");
       const { unheard, since } = JSON.parse(answered?.body ?? "{}") as { unheard: number; since: number };
       assert.ok(since > 0 && unheard >= visits * 5);
       const used = unheard - (honest - leased.first);

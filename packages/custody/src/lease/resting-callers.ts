@@ -18,4 +18,10 @@ export class RestingCallers {
     this.#callers.set(name, { lines: lines + 1, until: now + milliseconds });
     return milliseconds;
   }
+
+  /** A caller was interrupted by somebody else: it rests, and no longer each time. @returns after how many milliseconds it may ask again */
+  interrupted(name: string, now: number): number {
+    this.#callers.set(name, { lines: this.#callers.get(name)?.lines ?? 0, until: now + AGAIN_MILLISECONDS });
+    return AGAIN_MILLISECONDS;
+  }
 }

@@ -7,7 +7,7 @@ import { memoryCustodyStore } from "../store/memory-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { TestCertificates } from "../testing/test-certificates.ts";
 import { type CarriedMeter, caller, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
-import { countersFrom, give, journal, opened, titles, visit, withField } from "../testing/test-field.ts";
+import { journal, lent, titles, visit, withField } from "../testing/test-field.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 
 const OPERATOR = caller("operator");
@@ -74,11 +74,8 @@ function withLentMeter(body: Body): Promise<void> {
   const held = heldStore();
   return withField(async (custody, [meter], handheld) => {
     meter.clock = { nowMilliseconds: () => custody.now, aheadMilliseconds: 0 };
-    const { file } = await give(custody);
-    const lease = opened(file, handheld);
+    const { lease, counters } = await lent(custody, handheld, meter);
     const { lease: id, meters } = lease.terms;
-    const first = meters.find((one) => one.meter === meter.systemTitle)?.first as number;
-    const counters = countersFrom(first);
     await visit(meter, lease, counters);
     custody.now += 60 * MINUTE;
     const used = meters.map((one) => ({

@@ -15,7 +15,7 @@ import {
   recoveryPrivateKey,
   unwrapContentKey,
 } from "../backup/recovery-key.ts";
-import type { LeaseTerms, LentKeys } from "../lease/lease-file.ts";
+import type { LeasedMeter, LeaseTerms, LentKeys } from "../lease/lease-file.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { caller, carryTakeover, type TestCustody, withTestCustody } from "./test-custody.ts";
 import { TestMeter } from "./test-meter.ts";
@@ -92,6 +92,21 @@ export const exposureOf = async ({ custody }: TestCustody, request: object) =>
     (await custody.service.exposure({ meter: undefined, person: undefined, from: undefined, ...request }, OPERATOR))
       .exposures,
   ) as Exposure[];
+
+/** Lends both meters: the lease, what it says of one of them, and its counters. */
+export async function lent(
+  custody: TestCustody,
+  handheld: Handheld,
+  { systemTitle: title }: Pick<TestMeter, "systemTitle">,
+) {
+  const lease = opened((await give(custody)).file, handheld);
+  const leased = lease.terms.meters.find(({ meter }) => meter === title) as LeasedMeter;
+  return { lease, leased, counters: countersFrom(leased.first) };
+}
+
+/** The ledger's entries of a kind. */
+export const entriesOf = async ({ store }: Pick<TestCustody, "store">, kind: string) =>
+  (await store.ledger.read(0, 10_000)).filter((entry) => entry.kind === kind);
 
 /** What a technician does at a meter, or whoever has the same file: an association under the lease's keys, and a read. */
 export async function visit(
