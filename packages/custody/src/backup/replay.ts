@@ -154,9 +154,11 @@ class Replay implements Disposable {
       const sequence = from.size + 1 + at;
       return others.get(sequence) ?? entryOf(sequence, JSON.parse(line) as LedgerDraft);
     });
+    // What somebody else had written before them has none.
+    const foreign = Array.from({ length: lines.length - (macs?.entries.length ?? 0) }, () => undefined);
     const growth = {
       ...growthBy(edge, entries),
-      macs: macs && { ...macs, entries: macs.entries.map((mac) => mac ?? undefined) },
+      macs: macs && { ...macs, entries: [...foreign, ...macs.entries.map((mac) => mac ?? undefined)] },
     };
     const holds =
       edge.frontier.size === from.size &&
