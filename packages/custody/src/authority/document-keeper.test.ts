@@ -273,6 +273,27 @@ test("a row that could not be put right at once is put right by the next look", 
     assert.equal(bench.row?.revision, 2);
   }));
 
+test("what a place has that cannot be read at a start is kept aside before another is written there, and so it is told", () =>
+  withThree(async (bench) => {
+    const { second } = bench;
+    const path = join(second, KEPT_FILE);
+    const unread = readFileSync(path, "utf8").replace('"revision":3', '"revision":"3"');
+    writeFileSync(path, unread);
+    bench.row = undefined;
+    const keeper = await bench.start();
+    assert.deepEqual([sinceOf(keeper), bench.row], [3, bench.written[2]?.stored], "by what the state folder has");
+    assert.equal(readFileSync(`${path}.aside`, "utf8"), unread);
+    const [first, then, ...more] = bench.complaints;
+    assert.match(first ?? "", /was not written by this custodian/);
+    assert.match(then ?? "", /is kept as .*authority\.json\.aside: look at it/);
+    assert.deepEqual(more, []);
+    bench.complaints.length = 0;
+    await bench.freeze(keeper, 4);
+    rmSync(join(bench.state, KEPT_FILE));
+    bench.row = undefined;
+    assert.deepEqual([sinceOf(await bench.start()), bench.complaints], [4, []], "and second storage has it again");
+  }));
+
 test("a place that cannot be written is told of once a document, and tried again", () =>
   withThree(async (bench) => {
     const keeper = await bench.start();

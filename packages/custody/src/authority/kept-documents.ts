@@ -25,13 +25,16 @@ export interface KeptDocumentsPlace {
  * storage for whoever has another state folder. Either is whole or not there, under the MAC that the document has in the database; an
  * older one than the other is not read.
  *
- * States: *kept* (both places have the newest), *behind* (a place does not take it: each `keep` tries again).
+ * States: *kept* (both places have the newest), *behind* (a place does not take it: each `keep` tries again). What a place had that could
+ * not be read is never overwritten: it may be the newest there is, and gets another name before the next one is written.
  */
 export class KeptDocuments {
   readonly #places: readonly { readonly folder: string; readonly note: StateNote<Kept> }[];
   readonly #onFailure: KeptDocumentsPlace["onFailure"];
   /** What each place has, as far as this process knows. */
   readonly #has = new Map<StateNote<Kept>, string>();
+  /** Places that have something which could not be read. */
+  readonly #unread = new Set<StateNote<Kept>>();
   /** Said once of each document. */
   #complainedOf: string | undefined;
 
@@ -42,7 +45,7 @@ export class KeptDocuments {
       note: stateNote<Kept>({
         path: join(folder, KEPT_FILE),
         domain: DOCUMENT_DOMAIN,
-        fields: ["revision", "document"],
+        fields: { revision: "integer", document: "string" },
         vault,
       }),
     }));
@@ -62,6 +65,7 @@ export class KeptDocuments {
     for (const { note } of this.#places) {
       if (this.#has.get(note) === name) continue;
       try {
+        if (this.#unread.has(note)) await this.#setAside(note);
         await note.keep({ revision, document });
         this.#has.set(note, name);
       } catch (error) {
@@ -70,6 +74,16 @@ export class KeptDocuments {
         this.#has.delete(note);
       }
     }
+  }
+
+  async #setAside(note: StateNote<Kept>): Promise<void> {
+    const aside = await note.setAside().catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+    this.#unread.delete(note);
+    if (aside === undefined) return;
+    const words = `what could not be read of the authority's document at the start is kept as ${aside}: look at it, and who put it there`;
+    this.#onFailure(new CustodyError("record-not-authentic", words));
   }
 
   async #read({
@@ -86,6 +100,7 @@ export class KeptDocuments {
       if (found !== undefined) this.#has.set(note, nameOf(found));
       return found;
     } catch (error) {
+      this.#unread.add(note);
       this.#onFailure(error);
       return undefined;
     }

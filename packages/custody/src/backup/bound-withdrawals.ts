@@ -384,10 +384,10 @@ export class BoundWithdrawals {
 const MOST_BREAKS = 100;
 
 function noteOf({ stateFolder, vault }: Pick<BoundDependencies, "stateFolder" | "vault">): StateNote<JournalHead> {
-  return stateNote({
+  return stateNote<JournalHead>({
     path: join(stateFolder, HEAD_FILE),
     domain: "meterkeep-withdrawal-head-1",
-    fields: ["lines", "link", "from"],
+    fields: { lines: "integer", link: "string", from: "integer" },
     vault,
   });
 }

@@ -78,7 +78,7 @@ function namedWitnesses(
   const note = stateNote<{ readonly names: string }>({
     path,
     domain: "meterkeep-ledger-witnesses-1",
-    fields: ["names"],
+    fields: { names: "string" },
     vault,
   });
   return {
