@@ -28,6 +28,23 @@ test("a pool outlives its connections", () =>
     }
   }));
 
+for (const staysOpen of [true, false])
+  test(`a connection that nobody has asked for anything for an hour ${staysOpen ? "is still there where it was to stay" : "is closed otherwise"}`, (context) =>
+    withTestDatabase({}, async ({ url }) => {
+      context.mock.timers.enable({ apis: ["setTimeout"] });
+      const pool = createPool(url, { applicationName: "stays", maxConnections: 1, staysOpen });
+      try {
+        const process = async (): Promise<number> =>
+          (await pool.query<{ pid: number }>("select pg_backend_pid() as pid")).rows[0]?.pid ?? 0;
+        const first = await process();
+        context.mock.timers.tick(3_600_000);
+        assert.equal((await process()) === first, staysOpen);
+      } finally {
+        context.mock.timers.reset();
+        await pool.end();
+      }
+    }));
+
 test("a connection over TLS agrees on the hybrid group with a server that has it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-pool-"));
   const [cert, key] = ["cert.pem", "key.pem"].map((name) => join(folder, name)) as [string, string];

@@ -2,12 +2,20 @@ import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { prepareStatements } from "./prepared.ts";
 
+/** A connection that nobody has asked for anything for so long is closed. */
+const IDLE_MILLISECONDS = 60_000;
+
 /** What a pool needs to know beyond its connection string. */
 export interface PoolOptions {
   /** Shown by PostgreSQL as the name of the client. */
   readonly applicationName: string;
   /** Connections at most. Default 8. */
   readonly maxConnections?: number;
+  /**
+   * What was opened stays open until the pool ends, however long nobody asks it for anything: for who cannot log in again, as an
+   * owner whose password `prepareSchema` has used up. Otherwise a connection that is idle for a minute is closed.
+   */
+  readonly staysOpen?: boolean;
   /** Is told of a connection that broke while it was idle. The pool itself goes on with a new one. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -22,7 +30,7 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
     application_name: options.applicationName,
     max: options.maxConnections ?? 8,
     connectionTimeoutMillis: 10_000,
-    idleTimeoutMillis: 60_000,
+    idleTimeoutMillis: options.staysOpen === true ? 0 : IDLE_MILLISECONDS,
     keepAlive: true,
   });
   const onIdleError = options.onIdleError ?? ((): void => undefined);

@@ -61,7 +61,8 @@ export interface Restored {
 export async function restoreDatabase(options: RestoreOptions): Promise<Restored> {
   const { file, key, feedFolder, database, ownerDatabase, version, now } = options;
   const { backup, createdAt } = await backupHeader(createReadStream(file));
-  const owner = createPool(ownerDatabase, { applicationName: "meterkeep-restore", maxConnections: 1 });
+  // Its password is void once the schema is there, and it has the last word after the feed, which takes as long as it takes.
+  const owner = createPool(ownerDatabase, { applicationName: "meterkeep-restore", maxConnections: 1, staysOpen: true });
   const pool = createPool(database, { applicationName: "meterkeep-restore" });
   try {
     const restoredAt = now();
