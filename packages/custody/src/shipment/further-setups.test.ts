@@ -8,6 +8,7 @@ import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-stor
 import type { CustodyStore } from "../store/store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
 import { sold, type TestUtility } from "../testing/meter-sale.ts";
+import { asOwner } from "../testing/owned-database.ts";
 import {
   fileOf,
   type TestMeter as ShippedTestMeter,
@@ -278,3 +279,26 @@ test("a meter that is sold and given back takes the keys of each of its security
   await there();
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));
 });
+
+test("a meter of which a key of one security setup is gone does not leave with the others, and stays", () =>
+  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool, adminUrl }) =>
+    withUtility(
+      "Old Utility",
+      "OLD",
+      async (first) => {
+        const meter = new TestMeter({ systemTitle: "5453540000000602", secondSetup: true });
+        const lines = writeShipment(maker, publicKeysOf(first.custody), [shipped(meter)]);
+        const outcome = await first.world.agreed(() => first.world.offer(fileOf(lines)));
+        assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
+        assert.equal((await carryTakeover(first.custody, meter, { by: DEPOT })).state.verdict, "proven");
+        const title = fromHex(meter.systemTitle);
+        const gone = "delete from meter_keys where system_title = $1 and setup = 1 and purpose = 2";
+        const { rowCount } = await asOwner(adminUrl, (owner) => owner.query(gone, [title]));
+        assert.equal(rowCount, 1);
+        const to = { name: "New Utility", custody: first.custody, trusted: [] };
+        await assert.rejects(sold(systemTitle(title), first, to), { code: "vault-key-unknown" });
+        assert.equal((await first.custody.store.load(meter.systemTitle))?.meter.standing, undefined);
+      },
+      postgresCustodyStore(pool),
+    ),
+  ));
