@@ -26,6 +26,7 @@ import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
 import {
   CHILD,
+  FIRST_SETUP,
   isNamed,
   type KeyRecord,
   type MeterFile,
@@ -253,7 +254,9 @@ export class Rotations {
       const why = secret && weakness(secret, key.purpose);
       const purpose = purposeName(key.purpose);
       const meter = systemTitle(fromHex(key.systemTitle));
-      return why === undefined ? [] : [{ meter, purpose, version: key.version, message: `The ${purpose} ${why}.` }];
+      return why === undefined
+        ? []
+        : [{ meter, purpose, version: key.version, message: `The ${purpose}${ofFurther(key)} ${why}.` }];
     });
     const next = last === undefined ? {} : { next: systemTitle(fromHex(last)) };
     return { findings: findings.slice(0, 1000), ...next };
@@ -321,6 +324,11 @@ export class Rotations {
     this.#policy ??= (await this.#dependencies.store.rotations.policy()) ?? DEFAULT_KEY_POLICY;
     return this.#policy;
   }
+}
+
+/** Which security setup a key is of, where that is not the first. */
+function ofFurther({ purpose, setup }: KeyRecord): string {
+  return purpose <= PURPOSE.KEK && setup !== FIRST_SETUP ? ` of security setup ${setup}` : "";
 }
 
 /** Whether a key may be on its meter, or was there when the change began that is under way. */

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { Exposure } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { DAY_MILLISECONDS } from "../day.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
@@ -93,6 +94,9 @@ test("keys of one security setup never pass for those of another, nor a half of 
   await refused(meter, incomplete, /security setup 1 after security setup 2/, back);
   await refused(meter, incomplete, /security setup 0 after/, block(section(0, one.keys)));
   await refused(meter, incomplete, /security setup 9 after/, block(section(9, one.keys)));
+  const empty = block(section(1, one.keys), section(2, two.keys), section(3, []));
+  await refused(meter, incomplete, /security setup 3 has no keys/, empty);
+  await refused(meter, incomplete, /security setup 1 has no keys/, block(section(1, []), section(2, two.keys)));
   const wide = block(Buffer.of(253, 2, 0, 1));
   await refused(meter, incomplete, /number of a security setup has 2 octets/, wide);
   const secret = block(section(1, one.keys), Buffer.of(5, 3, 34, 65, 66));
@@ -109,11 +113,14 @@ test("keys of one security setup never pass for those of another, nor a half of 
 });
 
 test("keys of a further security setup do not come with a single meter that somebody adds by hand", () => {
-  const meter = withSetups(1);
-  const keys = { 0: meter.keys[0] as Uint8Array, 253: Uint8Array.of(1) };
-  const sealed = sealMeterKeys(recipient.publicKeys, meter.systemTitle, keys);
-  // A number alone is nothing, and a key under it is refused.
-  assert.equal(openSealedKeys(sealed, meter.systemTitle, recipient).keys.length, 1);
+  const { systemTitle: title, keys } = withSetups();
+  // In the order of their writing: 00 is no index, so that a second GUEK comes behind the number of the setup.
+  const further = { 0: keys[0], 253: Uint8Array.of(1), "00": fresh()[0] } as unknown as Record<number, Uint8Array>;
+  const sealed = sealMeterKeys(recipient.publicKeys, title, further);
+  assert.throws(() => openSealedKeys(sealed, title, recipient), {
+    code: "meter-keys-incomplete",
+    message: /come in a shipment alone/,
+  });
 });
 
 const publicKeysOf = ({ custody }: TestCustody) => custody.recipient;
@@ -264,6 +271,10 @@ test("a meter that is sold and given back takes the keys of each of its security
               ])
               .sort(),
           );
+          // What a meter left behind is destroyed in time, of each setup.
+          second.custody.now += 401 * DAY_MILLISECONDS;
+          await second.custody.custody.sweep();
+          assert.deepEqual(await held(second.custody, meter.systemTitle), []);
           await first.custody.restart();
           assert.equal((await carryTakeover(first.custody, elsewhere.resold(), { by: DEPOT })).state.verdict, "proven");
           const asked = { meter: title, person: undefined, from: undefined };

@@ -60,7 +60,7 @@ export function readKeyBlock(block: SecretKey, keyBytes: number): readonly Block
       const [purpose, length = 0, first = 0] = [bytes[at] as number, bytes[at + 1], bytes[at + 2]];
       const wrong =
         purpose === SETUP_ENTRY
-          ? setupObjection(setup, length, first)
+          ? setupObjection(setup, last, length, first)
           : objection(last, setup, purpose, length, first, keyBytes);
       if (wrong !== undefined) return dropped(keys, wrong);
       if (at + 2 + length > bytes.length) return dropped(keys, "the block ends within a key");
@@ -77,11 +77,18 @@ export function readKeyBlock(block: SecretKey, keyBytes: number): readonly Block
           : { purpose, ...(setup !== undefined && { setup }), key: SecretKey.copy(octets) };
       keys.push(last);
     }
+    if (setup !== undefined && last === undefined) return dropped(keys, `security setup ${setup} has no keys`);
     return keys;
   });
 }
 
-function setupObjection(before: number | undefined, length: number, setup: number): string | undefined {
+function setupObjection(
+  before: number | undefined,
+  last: BlockKey | undefined,
+  length: number,
+  setup: number,
+): string | undefined {
+  if (before !== undefined && last === undefined) return `security setup ${before} has no keys`;
   if (length !== 1) return `the number of a security setup has ${length} octets`;
   return setup <= (before ?? 0) || setup > MOST_FURTHER_SETUPS
     ? `security setup ${setup} after security setup ${before ?? 0}`
