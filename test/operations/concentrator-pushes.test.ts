@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fromHex, toHex } from "@meterkeep/dlms";
+import { encodeWrapper, fromHex, toHex } from "@meterkeep/dlms";
 import { connectTls, listenForPushesTcp, type TlsIdentity } from "@meterkeep/dlms-node";
 import { Concentrators } from "@meterkeep/headend";
 import { createChannelCredential } from "@meterkeep/pki";
@@ -26,7 +28,7 @@ const credential = (name: string) =>
   });
 
 /** A concentrator with two meters behind it, the town's way out, and a head-end that has not connected yet. */
-async function bench() {
+async function bench(meterPort = 1) {
   await using stack = new AsyncDisposableStack();
   const [headEnd, own] = [credential("head-end"), credential("dc-1")];
   const authorities = headEnd.certificate + own.certificate;
@@ -38,7 +40,7 @@ async function bench() {
       ...own,
       authorities,
       headEnd: "head-end",
-      find: async (address) => (address === A || address === B ? { host: "127.0.0.1", port: 1 } : undefined),
+      find: async (address) => (address === A || address === B ? { host: "127.0.0.1", port: meterPort } : undefined),
     }),
   );
   const { port, pushPort } = await concentrator.listen();
@@ -69,14 +71,21 @@ async function bench() {
   );
   concentrators.place([told]);
   const wayOut = new WayOut(exchange);
-  const target = { clientSap: 1, serverSap: 1, gateway: { networkId: 0, physicalAddress: fromHex(A) } };
+  const targetOf = (title: string) => {
+    const gateway = { networkId: 0, physicalAddress: fromHex(title) };
+    return { clientSap: 1, serverSap: 1, responseTimeoutMilliseconds: 3_600_000, gateway };
+  };
   const running = stack.move();
   return {
     heard,
     wayOut,
     push: (systemTitle: string, hex: string) =>
       wayOut.send({ systemTitle, apdu: fromHex(hex), transport: "udp", destination: "127.0.0.1:9" }),
-    connect: async () => (await concentrators.open("dc-1", target, NEVER))[Symbol.asyncDispose](),
+    connect: async () => (await concentrators.open("dc-1", targetOf(A), NEVER))[Symbol.asyncDispose](),
+    ask: async (systemTitle: string, hex: string) => {
+      await using line = await concentrators.open("dc-1", targetOf(systemTitle), NEVER);
+      return toHex(await line.exchange(fromHex(hex), NEVER));
+    },
     misbehave: (kind: Mischief["kind"], times: number) =>
       concentrator.passage.tell({ kind, times, milliseconds: 0, to: "pushes" }),
     hasMisbehaved: (times: number) => until("it has misbehaved", () => concentrator.passage.done === times),
@@ -133,4 +142,28 @@ test("a meter that is behind no concentrator pushes to its own destination", asy
   const sent = { apdu: fromHex("db0801"), transport: "tcp", destination: `127.0.0.1:${port}` } as const;
   await at.wayOut.send({ systemTitle: "4D4B5600000000FF", ...sent });
   await until("it came", () => heard.length === 1);
+});
+
+test("who waits for a meter whose line breaks, or is not made, is told at once, and the next one asks anew", async () => {
+  let breaks = true;
+  const meter = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", () => {
+      if (breaks) socket.destroy();
+      else socket.write(encodeWrapper(1, 1, fromHex("c401")));
+    });
+  }).listen(0, "127.0.0.1");
+  await once(meter, "listening");
+  await using at = await bench((meter.address() as AddressInfo).port);
+  try {
+    for (let time = 0; time < 2; time += 1)
+      await assert.rejects(at.ask(A, "c001"), { code: "connection-closed", message: /cannot be reached/ });
+    breaks = false;
+    assert.equal(await at.ask(A, "c001"), "c401");
+  } finally {
+    meter.close();
+  }
+  await using away = await bench();
+  await assert.rejects(away.ask(B, "c001"), { code: "connection-closed", message: /cannot be reached/ });
+  assert.deepEqual(away.heard, []);
 });

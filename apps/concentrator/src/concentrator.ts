@@ -32,8 +32,18 @@ export interface ConcentratorOptions extends TlsIdentity {
   find(address: string): Promise<MeterPlace | undefined>;
 }
 
-/** Octets of a frame's answer that go back to whom asked. */
-type Reply = (frame: Pick<WrapperApdu, "source" | "destination">, apdu: Uint8Array) => void;
+type Saps = Pick<WrapperApdu, "source" | "destination">;
+
+/** What a line says to whom asked. */
+interface Asker {
+  /** Octets of a frame's answer. */
+  answer(saps: Saps, apdu: Uint8Array): void;
+  /** Nothing comes any more of what was asked between these two. */
+  lost(saps: Saps): void;
+}
+
+/** Behind the prefix of what answers for a meter whose line broke: no APDU of a meter is that. */
+const NO_APDU = new Uint8Array(0);
 
 const MOST_HEAD_ENDS = 4;
 /** Pushes that wait for a head-end to connect; beyond, the oldest is lost. */
@@ -148,39 +158,51 @@ export class Concentrator implements AsyncDisposable {
   #linkTo(stream: Duplex, meters: Map<string, MeterLink>, routed: GatewayApdu, address: string): MeterLink {
     const { networkId, physicalAddress } = routed;
     const own = Uint8Array.from(physicalAddress);
-    const reply: Reply = ({ source, destination }, answer) =>
-      pass(this.passage.toHeadEnd(address, answer), (apdu) => {
-        if (!stream.writable) return;
-        const response = encodeGateway({ kind: "response", networkId, physicalAddress: own, apdu });
-        stream.write(encodeWrapper(source, destination, response));
-      });
-    const link = new MeterLink(
+    const write = ({ source, destination }: Saps, apdu: Uint8Array): void => {
+      if (!stream.writable) return;
+      const response = encodeGateway({ kind: "response", networkId, physicalAddress: own, apdu });
+      stream.write(encodeWrapper(source, destination, response));
+    };
+    const asker: Asker = {
+      answer: (saps, answer) => pass(this.passage.toHeadEnd(address, answer), (apdu) => write(saps, apdu)),
+      lost: (saps) => write(saps, NO_APDU),
+    };
+    const link: MeterLink = new MeterLink(
       () => this.#options.find(address),
-      reply,
-      () => meters.delete(address),
+      asker,
+      () => {
+        if (meters.get(address) === link) meters.delete(address);
+      },
     );
     meters.set(address, link);
     return link;
   }
 }
 
-/** The line to one meter: made with the first APDU for it, and ended when nobody uses it any more. */
+/**
+ * The line to one meter: made with the first APDU for it, and ended when nobody uses it any more. Where it breaks, or is not
+ * made, whoever waits for an answer is told so at once: silence on such a line is waited for as long as a slow one takes.
+ */
 class MeterLink {
   readonly #find: () => Promise<MeterPlace | undefined>;
-  readonly #reply: Reply;
+  readonly #asker: Asker;
   readonly #ended: () => void;
   readonly #opening: Promise<Socket | undefined>;
   readonly #closing = new AbortController();
+  /** The ends of what was asked and not answered, by their access points, as an answer has them. */
+  readonly #waiting = new Map<string, Saps>();
 
-  constructor(find: () => Promise<MeterPlace | undefined>, reply: Reply, ended: () => void) {
+  constructor(find: () => Promise<MeterPlace | undefined>, asker: Asker, ended: () => void) {
     this.#find = find;
-    this.#reply = reply;
+    this.#asker = asker;
     this.#ended = ended;
     this.#opening = this.#open();
   }
 
   send({ source, destination }: WrapperApdu, apdu: Uint8Array): void {
     const octets = encodeWrapper(source, destination, apdu);
+    const saps = { source: destination, destination: source };
+    this.#waiting.set(keyOf(saps), saps);
     void this.#opening.then((socket) => {
       if (socket?.writable === true) socket.write(octets);
     });
@@ -192,7 +214,7 @@ class MeterLink {
     void this.#opening.then((socket) => socket?.destroy());
   }
 
-  /** A meter that is not there is silent, as it is behind any concentrator. */
+  /** A meter that nobody knows here is silent (Green Book 10.10). */
   async #open(): Promise<Socket | undefined> {
     try {
       const place = await this.#find();
@@ -203,11 +225,14 @@ class MeterLink {
       const socket = await connectTcp({ ...place, signal: this.#closing.signal });
       const frames = new WrapperFrames();
       socket.on("error", () => undefined);
-      socket.on("close", () => this.close());
+      socket.on("close", () => this.#broke());
       socket.setTimeout(IDLE_MILLISECONDS, () => socket.destroy());
       onOctets(socket, (chunk) => {
         try {
-          for (const frame of frames.push(chunk)) this.#reply(frame, frame.apdu);
+          for (const frame of frames.push(chunk)) {
+            this.#waiting.delete(keyOf(frame));
+            this.#asker.answer(frame, frame.apdu);
+          }
         } catch (error) {
           if (!(error instanceof TransportError)) throw error;
           socket.destroy();
@@ -216,10 +241,20 @@ class MeterLink {
       return socket;
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
-      this.#ended();
+      this.#broke();
       return undefined;
     }
   }
+
+  #broke(): void {
+    this.close();
+    for (const saps of this.#waiting.values()) this.#asker.lost(saps);
+    this.#waiting.clear();
+  }
+}
+
+function keyOf({ source, destination }: Saps): string {
+  return `${source} ${destination}`;
 }
 
 function pass({ apdus, delayMilliseconds }: Passed, send: (apdu: Uint8Array) => void): void {

@@ -53,6 +53,24 @@ test("a device that keeps silent ends its own conversation and no other; its lat
   assert.ok(trunk.isOpen);
 });
 
+test("a device that the other end has lost its line to ends its own conversation at once, and is nobody's traffic", async () => {
+  const unasked: string[] = [];
+  const { trunk, answer } = bench({ onUnsolicited: (apdu) => unasked.push(toHex(apdu)) });
+  const [a, b] = [trunk.open(behind("0a")), trunk.open(behind("0b"))];
+  const lost = assert.rejects(a.exchange(fromHex("c0"), NEVER), {
+    code: "connection-closed",
+    message: /device 0a cannot be reached/,
+  });
+  const answered = b.exchange(fromHex("c0"), NEVER);
+  answer("0a", "");
+  answer("0f", "");
+  answer("0b", "c4");
+  await lost;
+  assert.equal(toHex(await answered), "c4");
+  assert.deepEqual([unasked, trunk.lines], [[], 1]);
+  assert.ok(trunk.open(behind("0a")));
+});
+
 test("a stream that is lost fails every conversation on it, once, and every later one", async () => {
   const reasons: string[] = [];
   const { trunk, near } = bench({ onClose: ({ code }) => reasons.push(code) });

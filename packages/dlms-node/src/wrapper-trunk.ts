@@ -119,7 +119,10 @@ export class WrapperTrunk implements AsyncDisposable {
     if (routed === "unreadable" || routed?.kind === "request") return;
     const line = this.#lines.get(lineKey(source, destination, routed));
     const plain = routed?.apdu ?? apdu;
-    if (line === undefined) this.#settings.onUnsolicited?.(plain, routed);
+    // A prefix with nothing behind it: the other end has lost its line to the device, and no answer comes.
+    if (plain.length === 0)
+      line?.end(new TransportError("connection-closed", `${line.name} cannot be reached any more`));
+    else if (line === undefined) this.#settings.onUnsolicited?.(plain, routed);
     else line.deliver(plain, (unasked) => this.#settings.onUnsolicited?.(unasked, routed));
   }
 
@@ -141,15 +144,17 @@ interface TrunkEnd {
 
 /** One conversation on a trunk. */
 class TrunkLine implements ApduConnection {
+  /** Whom messages speak of. */
+  readonly name: string;
   readonly #answers: AnswerQueue;
   readonly #send: (apdu: Uint8Array) => void;
   #unasked: ((apdu: Uint8Array) => void) | undefined;
 
   constructor(target: TrunkTarget, { where }: WrapperTrunkSettings, trunk: TrunkEnd) {
     const { clientSap, serverSap, gateway } = target;
-    const name = gateway === undefined ? where : `${where}, device ${toHex(gateway.physicalAddress)}`;
+    this.name = gateway === undefined ? where : `${where}, device ${toHex(gateway.physicalAddress)}`;
     const settings = { ...target, onUnsolicited: (apdu: Uint8Array) => this.#unasked?.(apdu) };
-    this.#answers = new AnswerQueue(settings, name, trunk.ended);
+    this.#answers = new AnswerQueue(settings, this.name, trunk.ended);
     const route = gatewayRoute(target);
     this.#send = (apdu) => trunk.write(wrapped(clientSap, serverSap, route.outward(apdu)));
   }
