@@ -2,9 +2,10 @@
  * `npm test`: installs what the tests need, checks, and runs every test. `npm test -- packages/dlms test/system` runs just
  * the groups whose name starts so. The last line is `N passed, N failed`.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { memoryDirectory } from "../packages/postgres/src/testing/memory-directory.ts";
@@ -23,8 +24,15 @@ interface Group {
 const HANGING_MS = 600_000;
 /** For a part that hangs where no test does: while a file is loaded, or behind its last test. */
 const PART_MS = 900_000;
-/** What is free in memory where temporary folders are there. */
-const MEMORY_NEEDED_BYTES = 2_000_000_000;
+/**
+ * What has to be free in memory for the temporary folders of parts that start installations, each with a database of some
+ * hundred megabytes, and of those that start none.
+ */
+const MEMORY_NEEDED_BYTES = { starting: 8_000_000_000, computing: 2_000_000_000 };
+/** What parts have started may still be on its way out of the directory. */
+const GUARDIAN = `
+  read -r _
+  for i in $(seq 60); do rm -rf "$1" 2>/dev/null && break; sleep 1; done`;
 /** Files that take longer are named with what they take. */
 const LONG_MS = 10_000;
 /** As many files as a lane takes at a time, of those that start no installations: the others it takes one by one. */
@@ -56,7 +64,13 @@ process.env["NODE_COMPILE_CACHE"] = `${ROOT}/var/compile-cache`;
 
 const wanted = process.argv.slice(2);
 const counts = { passed: 0, failed: 0, skipped: 0 };
-const fast = fastDirectory();
+let begunParts = 0;
+const bases = {
+  starting: scratchBase(MEMORY_NEEDED_BYTES.starting),
+  computing: scratchBase(MEMORY_NEEDED_BYTES.computing),
+};
+// What the first installation has built and compiled the others link to: that takes one file system.
+process.env["WARM_STATE"] = join(bases.starting, "warm");
 
 if (!existsSync(`${ROOT}/node_modules`)) throw new Error("run `npm ci` first");
 if (wanted.length === 0) add({ skipped: 0, ...(await check()) });
@@ -127,9 +141,8 @@ function ordered(queue: readonly Group[]): Group[] {
 }
 
 async function runGroup({ name, files, starts }: Group): Promise<typeof counts> {
-  const directory = mkdtempSync(join(starts ? tmpdir() : fast, "mk-"));
-  const report = join(directory, "totals.json");
-  const scratch = scratchIn(directory);
+  const scratch = scratchIn(starts ? bases.starting : bases.computing);
+  const report = `${scratch}.json`;
   console.log(`# ${name} begins`);
   const begun = performance.now();
   try {
@@ -170,42 +183,55 @@ async function runGroup({ name, files, starts }: Group): Promise<typeof counts> 
       if (milliseconds > LONG_MS) console.log(`  ${relative(ROOT, file)}: ${Math.round(milliseconds / 1_000)} s`);
     return { passed: result.passed ?? 0, failed, skipped: result.skipped ?? 0 };
   } finally {
-    await clear(directory);
+    await clear(scratch);
   }
 }
 
 /**
- * Where parts that start no installation have their temporary folders: in memory, where programs may run there. They write
- * thousands of files that have to be durable, and on a disk each is waited for.
+ * A directory for temporary folders, which is removed when this process is gone: in memory where there is room, and programs may
+ * run there. Tests write tens of gigabytes in thousands of files that have to be durable, and on a disk each is waited for.
  */
-function fastDirectory(): string {
-  const memory = memoryDirectory(MEMORY_NEEDED_BYTES);
-  if (memory === undefined) return tmpdir();
-  const directory = mkdtempSync(join(memory, "mk-"));
-  try {
-    writeFileSync(join(directory, "run"), "#!/bin/sh\n", { mode: 0o700 });
-    return spawnSync(join(directory, "run")).status === 0 ? memory : tmpdir();
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+function scratchBase(neededBytes: number): string {
+  const memory = memoryDirectory(neededBytes);
+  const base = mkdtempSync(join(memory !== undefined && runsPrograms(memory) ? memory : tmpdir(), "mk-"));
+  chmodSync(base, 0o755);
+  const guardian = spawn("/bin/sh", ["-c", GUARDIAN, "guardian", base], {
+    cwd: "/",
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  guardian.unref();
+  (guardian.stdin as Socket).unref();
+  return base;
 }
 
-/** Removes a part's folder with what its tests have left there. What they have started may be on its way out of it. */
-async function clear(directory: string): Promise<void> {
+/** Many systems forbid it for what lies in memory. */
+function runsPrograms(directory: string): boolean {
+  const own = mkdtempSync(join(directory, "mk-"));
   try {
-    await rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-  } catch (error) {
-    console.log(`${directory} could not be removed: ${String(error)}`);
+    writeFileSync(join(own, "program"), "#!/bin/sh\n", { mode: 0o700 });
+    return spawnSync(join(own, "program")).status === 0;
+  } finally {
+    rmSync(own, { recursive: true });
   }
 }
 
 /** The temporary folder of a part: for every user, as `/tmp` is, and with a short path, since sockets are in it. */
-function scratchIn(directory: string): string {
-  const scratch = join(directory, "t");
-  chmodSync(directory, 0o755);
+function scratchIn(base: string): string {
+  begunParts += 1;
+  const scratch = join(base, String(begunParts));
   mkdirSync(scratch);
   chmodSync(scratch, 0o1777);
   return scratch;
+}
+
+/** Removes a part's folder with what its tests have left there. What they have started may be on its way out of it. */
+async function clear(scratch: string): Promise<void> {
+  try {
+    await rm(scratch, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  } catch (error) {
+    console.log(`${scratch} could not be removed: ${String(error)}`);
+  }
 }
 
 /** What a part came to; nothing of one that died before it could say. */

@@ -3,7 +3,7 @@ import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync,
 import { fileURLToPath } from "node:url";
 
 /** What was built and compiled by the first Meterkeep that a test started, for all those that start after it. */
-const WARM = fileURLToPath(new URL("../../var/warm", import.meta.url));
+const WARM = process.env["WARM_STATE"] ?? fileURLToPath(new URL("../../var/warm", import.meta.url));
 const COMPILED = "*/compile-cache";
 /** A page first, and then the stamp that says it is whole. */
 const PAGES = ["console", "console.stamp"];

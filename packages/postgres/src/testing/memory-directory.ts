@@ -1,4 +1,5 @@
 import { accessSync, constants, statfsSync } from "node:fs";
+import { freemem } from "node:os";
 
 const MEMORY = "/dev/shm";
 
@@ -7,7 +8,8 @@ export function memoryDirectory(neededBytes: number): string | undefined {
   try {
     accessSync(MEMORY, constants.W_OK | constants.X_OK);
     const { bavail, bsize } = statfsSync(MEMORY);
-    return bavail * bsize > neededBytes ? MEMORY : undefined;
+    // What it may take is not always there.
+    return Math.min(bavail * bsize, freemem()) > neededBytes ? MEMORY : undefined;
   } catch {
     return undefined;
   }
