@@ -161,6 +161,7 @@ export {
 } from "./http/plausibility.ts";
 export { HTTP_PROBLEM_CODES, HTTP_PROBLEMS, type HttpProblemCode, Problem } from "./http/problem.ts";
 export {
+  EventExportQuery,
   EvidenceView,
   EXPORT_FORMATS,
   type ExportFormat,
@@ -177,6 +178,7 @@ export {
   RegisterReading,
   STANDINGS,
   type Standing,
+  type TableFormat,
   TRUST_FILTERS,
 } from "./http/reading.ts";
 export { ROLE_NAMES, ROLES, Role, type RoleName, rolesApart, scopesOfRoles } from "./http/role.ts";

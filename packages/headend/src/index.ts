@@ -18,8 +18,8 @@ export { type RecordSettled, type SettledMeter, settleDisputes } from "./dispute
 export { codeOf, HEADEND_ERROR_CODES, HeadEndError, type HeadEndErrorCode } from "./errors.ts";
 export { ChangedMeters } from "./event/changed-meters.ts";
 export { EventHub, type EventLine, type EventSink, type EventWatcher, type SentEvent } from "./event/event-hub.ts";
-export { exportAs } from "./export/export.ts";
-export type { ExportableValue, ExportKind } from "./export/export-kind.ts";
+export { EVENTS } from "./export/events.ts";
+export { exportAs, exportAsTable } from "./export/export.ts";
 export { type ExportWindow, exportedMeters } from "./export/exported-meter.ts";
 export { INTERVALS } from "./export/intervals.ts";
 export { REGISTERS } from "./export/registers.ts";

@@ -8,9 +8,10 @@ export function registerExport(program: Command, terminal: Terminal): void {
     .command("export")
     .summary("write what meters said into a file for other programs")
     .description("Write what meters said into a file for other programs: by default only what decisions may use.");
-  for (const [what, words] of [
-    ["intervals", "write the intervals of load profiles"],
-    ["registers", "write registers and daily values"],
+  for (const [what, words, formats] of [
+    ["intervals", "write the intervals of load profiles", "csv, parquet, or cim (IEC 61968-9 XML)"],
+    ["registers", "write registers and daily values", "csv, parquet, or cim (IEC 61968-9 XML)"],
+    ["events", "write what meters wrote into their event logs", "csv or parquet"],
   ] as const)
     parent
       .command(what)
@@ -18,7 +19,7 @@ export function registerExport(program: Command, terminal: Terminal): void {
       .description(`${words.charAt(0).toUpperCase()}${words.slice(1)}.`)
       .requiredOption("--from <time>", "from this time at the source on, RFC 3339")
       .requiredOption("--to <time>", "up to this time, RFC 3339")
-      .option("--format <form>", "csv, parquet, or cim (IEC 61968-9 XML)", "csv")
+      .option("--format <form>", formats, "csv")
       .option("--meter <system-title>", "of one meter")
       .option(
         "--trust <which>",

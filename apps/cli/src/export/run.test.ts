@@ -63,13 +63,15 @@ test("an export goes octet for octet into a new file, and one that is there is n
   assert.deepEqual(readFileSync(out), OCTETS);
 });
 
-test("without a file an export goes to standard output, of intervals too", async () => {
+test("without a file an export goes to standard output, of intervals and events too", async () => {
   await using served = await headEnd();
   const terminal = scratchTerminal();
   assert.equal(await run(terminal, ["export", "intervals", ...WINDOW, "--state", served.state]), 0);
   assert.equal(terminal.out(), "meter,obis\r\n");
   assert.equal(served.asked[0]?.pathname, "/api/v1/export/intervals");
   assert.equal(served.asked[0]?.searchParams.get("trust"), "trusted");
+  assert.equal(await run(scratchTerminal(), ["export", "events", ...WINDOW, "--state", served.state]), 0);
+  assert.equal(served.asked[1]?.pathname, "/api/v1/export/events");
 });
 
 test("an export that breaks off leaves no file that could be taken for a whole one, and a refusal makes none", async () => {

@@ -14,7 +14,7 @@ export interface ExportOptions {
   readonly state?: string;
 }
 
-const ROUTES = { intervals: "exportIntervals", registers: "exportRegisters" } as const;
+const ROUTES = { intervals: "exportIntervals", registers: "exportRegisters", events: "exportEvents" } as const;
 
 /** `meterkeep export`: the octets go on as they come. A file that is not whole is taken away. */
 export async function exportReadings(

@@ -105,3 +105,16 @@ test("a settlement of nothing, of no time or of too much is refused in words", a
   assert.deepEqual(await refusal({ to: SPAN.from }), [400, "body-invalid"]);
   assert.deepEqual(await refusal({ from: "1970-01-01T00:00:00Z" }), [400, "body-invalid"]);
 });
+
+test("an export is answered as a file of its kind and form; events have no form in CIM", async () => {
+  const { cookie } = await server.person("Eva", ["operator"]);
+  const asked = async (what: string, format: string) => {
+    const query = `format=${format}&from=${SPAN.from}&to=${SPAN.to}&trust=all`;
+    const answer = await server.get(`/api/v1/export/${what}?${query}`, { cookie });
+    const [first = ""] = (await answer.text()).split("\r\n");
+    return [answer.status, answer.headers.get("content-disposition") ?? "", first.split(",").slice(0, 3).join()];
+  };
+  assert.deepEqual(await asked("registers", "csv"), [200, 'attachment; filename="registers.csv"', "meter,obis,unit"]);
+  assert.deepEqual(await asked("events", "csv"), [200, 'attachment; filename="events.csv"', "meter,time,log"]);
+  assert.equal((await asked("events", "cim"))[0], 400);
+});

@@ -1,10 +1,11 @@
 import { Readable } from "node:stream";
 import { EXPORT_FORMATS, type ExportQuery, type MeterEventQuery, type ReadingWindow } from "@meterkeep/api";
 import {
-  type ExportableValue,
-  type ExportKind,
+  EVENTS,
+  type ExportWindow,
   evidenceView,
   exportAs,
+  exportAsTable,
   INTERVALS,
   loggedEvents,
   profileReadings,
@@ -30,7 +31,8 @@ type Served =
   | "evidence"
   | "pushSources"
   | "exportIntervals"
-  | "exportRegisters";
+  | "exportRegisters"
+  | "exportEvents";
 
 /** Readings, what they rest on, and who pushes. */
 export function readingHandlers(context: Context): Pick<Handlers, Served> {
@@ -52,8 +54,12 @@ export function readingHandlers(context: Context): Pick<Handlers, Served> {
         to: timeOf("to", to),
         limit: limit ?? DEFAULT_LIMIT,
       }),
-    exportIntervals: async ({ query, reply }) => exports.answer("intervals", INTERVALS, query, reply),
-    exportRegisters: async ({ query, reply }) => exports.answer("registers", REGISTERS, query, reply),
+    exportIntervals: async ({ query, reply }) =>
+      exports.answer("intervals", query, reply, (window) => exportAs(query.format, INTERVALS, pool, scope, window)),
+    exportRegisters: async ({ query, reply }) =>
+      exports.answer("registers", query, reply, (window) => exportAs(query.format, REGISTERS, pool, scope, window)),
+    exportEvents: async ({ query, reply }) =>
+      exports.answer("events", query, reply, (window) => exportAsTable(query.format, EVENTS, pool, scope, window)),
     evidence: async ({ params }) => {
       const found = await evidenceView(pool, scope, params.hash);
       if (found === undefined) throw new ProblemError("evidence-unknown", `no reading rests on ${params.hash}`);
@@ -67,21 +73,21 @@ const MOST_EXPORTS = 2;
 
 /** Exports under way: each reads the whole island, so there are few at once. */
 class Exports {
-  readonly #context: Pick<Context, "pool" | "scope" | "inventory">;
+  readonly #context: Pick<Context, "inventory">;
   #running = 0;
 
-  constructor(context: Pick<Context, "pool" | "scope" | "inventory">) {
+  constructor(context: Pick<Context, "inventory">) {
     this.#context = context;
   }
 
   /** Answers with a stream that ends with the export, or with the caller's patience. */
-  async answer<Value extends ExportableValue>(
+  async answer(
     name: string,
-    kind: ExportKind<Value>,
     { format, from, to, trust, meter }: ExportQuery,
     reply: FastifyReply,
+    begin: (window: ExportWindow) => AsyncIterable<string | Uint8Array>,
   ): Promise<void> {
-    const { pool, scope, inventory } = this.#context;
+    const { inventory } = this.#context;
     const window = {
       from: requiredTime("from", from).getTime(),
       to: requiredTime("to", to).getTime(),
@@ -92,7 +98,7 @@ class Exports {
     if (this.#running >= MOST_EXPORTS)
       throw new ProblemError("too-many-exports", `${MOST_EXPORTS} exports are running; try again when one has ended`);
     this.#running += 1;
-    const octets = Readable.from(exportAs(format, kind, pool, scope, window), { objectMode: false });
+    const octets = Readable.from(begin(window), { objectMode: false });
     octets.once("close", () => {
       this.#running -= 1;
     });

@@ -52,6 +52,8 @@ export const EXPORT_FORMATS = {
   cim: "application/xml; charset=utf-8",
 } as const;
 export type ExportFormat = keyof typeof EXPORT_FORMATS;
+/** Those that are tables. */
+export type TableFormat = Exclude<ExportFormat, "cim">;
 
 export const ExportQuery = Type.Object(
   {
@@ -72,6 +74,21 @@ export const ExportQuery = Type.Object(
   { additionalProperties: false },
 );
 export type ExportQuery = Static<typeof ExportQuery>;
+
+export const EventExportQuery = Type.Object(
+  {
+    ...ExportQuery.properties,
+    format: words(["csv", "parquet"] satisfies TableFormat[], "csv: RFC 4180; parquet: Apache Parquet"),
+    trust: Type.Optional(
+      words(
+        TRUST_FILTERS,
+        "trusted, unless given: only of meters that are trusted, then and now, and as they proved it",
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type EventExportQuery = Static<typeof EventExportQuery>;
 
 export const ReadingList = Type.Object({
   meter: SystemTitleText,

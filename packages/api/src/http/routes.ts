@@ -26,6 +26,7 @@ import {
 } from "./pki.ts";
 import { DisputeSettlement, PlausibilityQuery, PlausibilityView, SettledDisputes } from "./plausibility.ts";
 import {
+  EventExportQuery,
   EvidenceView,
   EXPORT_FORMATS,
   ExportQuery,
@@ -249,6 +250,17 @@ export const HTTP_ROUTES = {
       "Export every meter's registers and daily values of a time as CSV, Parquet or IEC CIM XML; by default only what decisions may use",
     query: ExportQuery,
     media: Object.values(EXPORT_FORMATS),
+  },
+  exportEvents: {
+    method: "GET",
+    path: "/export/events",
+    access: "anyone",
+    scope: "read",
+    tag: "readings",
+    status: 200,
+    summary: "Export what every meter wrote into its event logs in a time as CSV or Parquet",
+    query: EventExportQuery,
+    media: [EXPORT_FORMATS.csv, EXPORT_FORMATS.parquet],
   },
   plausibility: {
     method: "GET",

@@ -1,6 +1,6 @@
 import type { Standing } from "@meterkeep/api";
 import { isSettledFor } from "../dispute/standing.ts";
-import type { ExportableValue, Exported, ExportedChannel, ExportedMeter, ExportKind } from "./export-kind.ts";
+import type { ExportableValue, Exported, ExportedChannel, ExportedMeter, ReadingKind } from "./export-kind.ts";
 
 const OPENING = `<?xml version="1.0" encoding="UTF-8"?>
 <MeterReadings xmlns="http://iec.ch/TC57/2011/MeterReadings#">
@@ -12,7 +12,7 @@ const OPENING = `<?xml version="1.0" encoding="UTF-8"?>
  * schema, which is a sequence. What the type's table has no number for keeps its OBIS code as the reference.
  */
 export async function* asCim<Value extends ExportableValue>(
-  { cim }: Pick<ExportKind<Value>, "cim">,
+  { cim }: Pick<ReadingKind<Value>, "cim">,
   meters: AsyncIterable<ExportedMeter<Value>>,
 ): AsyncGenerator<string> {
   yield OPENING;

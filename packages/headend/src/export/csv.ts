@@ -19,12 +19,10 @@ export async function* asCsv<Value extends ExportableValue>(
 }
 
 const FORMULA = /^[=+\-@'\t]/;
+const QUOTED = /[",\r\n]/;
 
 function fieldOf(cell: Cell, isForeign: true | undefined): string {
-  return fieldText(isForeign === true && typeof cell === "string" && FORMULA.test(cell) ? `'${cell}` : cell);
-}
-
-function fieldText(cell: Cell): string {
-  const text = cell === null ? "" : cell instanceof Date ? cell.toISOString() : String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  if (typeof cell !== "string") return cell === null ? "" : cell instanceof Date ? cell.toISOString() : String(cell);
+  const text = isForeign === true && FORMULA.test(cell) ? `'${cell}` : cell;
+  return QUOTED.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

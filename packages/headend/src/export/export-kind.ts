@@ -62,6 +62,12 @@ export interface ExportKind<Value extends ExportableValue> {
   /** Opens it at the moment of the export. */
   readonly open: (sql: Sql, scope: Scope) => Promise<ReadChannels<Value>>;
   readonly columns: readonly ExportColumn<Value>[];
+  /** Of several values of one quantity and moment decisions use the first that they may. */
+  readonly isOneAMoment?: true;
+}
+
+/** What is exported as CIM as well. */
+export interface ReadingKind<Value extends ExportableValue> extends ExportKind<Value> {
   /** The elements of a CIM MeterReading that its values are in, and what one has beside its time, value and quality. */
   readonly cim:
     | { readonly element: "IntervalBlocks" }

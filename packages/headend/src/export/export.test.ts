@@ -10,14 +10,15 @@ import { dayRow } from "../reading/day/day-row.ts";
 import { ensureMonths, insertDays } from "../reading/day/day-store.ts";
 import { packDays } from "../reading/day/pack-days.ts";
 import type { QualifiedInterval } from "../reading/held-intervals.ts";
-import { NOTHING_READ, type RegisterRecord } from "../reading/result.ts";
+import { type EvidenceRecord, NOTHING_READ, type ReadResult, type RegisterRecord } from "../reading/result.ts";
 import { writeReadings } from "../reading/write.ts";
 import { writeIntervals } from "../reading/write-intervals.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
 import { registerReadings } from "../view/readings.ts";
 import { asCim, readingType } from "./cim.ts";
-import { exportAs } from "./export.ts";
+import { EVENTS } from "./events.ts";
+import { exportAs, exportAsTable } from "./export.ts";
 import type { ExportedMeter } from "./export-kind.ts";
 import { type ExportWindow, exportedMeters } from "./exported-meter.ts";
 import { INTERVALS } from "./intervals.ts";
@@ -381,6 +382,60 @@ test("an export of registers has daily values and texts, each with its evidence,
     trust_now: "trusted",
     decisive: true,
   });
+});
+
+test("an export of events has what every log says in the words of the meter's profile, each line though they are of one moment", async () => {
+  await using database = await openHeadEndDatabase(2);
+  const { pool, scope, meters } = database;
+  await rows(pool, "update trust set state = 'trusted'");
+  const octets = Buffer.from("a log");
+  const answer = (protection: "authenticated" | "none"): EvidenceRecord => ({
+    ...{
+      hash: evidenceHash(Buffer.from(protection)),
+      octets,
+      plain: octets,
+      protection,
+      receivedAt: START + 90_000_000,
+    },
+  });
+  const [authenticated, none] = [answer("authenticated"), answer("none")];
+  const event = (log: string, code: number, at: number, evidence = authenticated) => ({
+    ...{ log, code, category: "power" as const, severity: 1, at, evidence },
+  });
+  const log = async (meter: number, events: NonNullable<ReadResult["events"]>) =>
+    inTransaction(pool, (sql) =>
+      writeReadings(sql, scope, new ChannelTable(pool, scope), [
+        {
+          meter: meters[meter]!.id,
+          trustHistory: [{ effective: 0, state: "trusted" }],
+          read: { ...NOTHING_READ, events },
+        },
+      ]),
+    );
+  await log(0, [event("standard", 2, START + 60_000), event("standard", 1, START + 60_000)]);
+  await log(1, [event("nobody's", 77, START), event("standard", 1, WINDOW.to + 1), event("standard", 1, START, none)]);
+  const csv = async (trust: ExportWindow["trust"]) =>
+    (await textOf(exportAsTable("csv", EVENTS, pool, scope, { ...WINDOW, trust }))).trimEnd().split("\r\n");
+  const hash = (protection: string) => Buffer.from(evidenceHash(Buffer.from(protection))).toString("hex");
+  const said = (protection: string, isDecisive: boolean) =>
+    `power,1,2026-11-21T01:00:00.000Z,${hash(protection)},${protection},trusted,trusted,${isDecisive}`;
+  const [proven, plain] = [said("authenticated", true), said("none", false)];
+  const trusted = await csv("trusted");
+  assert.deepEqual(trusted, [
+    "meter,time,log,code,words,category,severity,received,evidence,protection,trust_at_capture,trust_now,decisive",
+    `4D4B560000000000,2026-11-20T00:01:00.000Z,standard,1,power down,${proven}`,
+    `4D4B560000000000,2026-11-20T00:01:00.000Z,standard,2,power up,${proven}`,
+    `4D4B560000000001,2026-11-20T00:00:00.000Z,nobody's,77,event 77,${proven}`,
+  ]);
+  assert.deepEqual(
+    (await csv("all")).filter((line) => !trusted.includes(line)),
+    [`4D4B560000000001,2026-11-20T00:00:00.000Z,standard,1,power down,${plain}`],
+  );
+  const found = await rowsOf(exportAsTable("parquet", EVENTS, pool, scope, { ...WINDOW, meter: meters[1]!.id }));
+  assert.deepEqual(
+    found.map((row) => [row["time"], row["code"], row["severity"], row["words"]]),
+    [[new Date(START), 77n, 1n, "event 77"]],
+  );
 });
 
 test("what a meter says cannot become a formula in a spreadsheet, and is said in full; numbers are numbers", async () => {

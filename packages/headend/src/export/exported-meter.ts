@@ -30,7 +30,7 @@ const MOST_IDLE_MINUTES = 10;
  * parts, one after the other.
  */
 export async function* exportedMeters<Value extends ExportableValue>(
-  kind: Pick<ExportKind<Value>, "open">,
+  kind: Pick<ExportKind<Value>, "open" | "isOneAMoment">,
   pool: Pick<SqlPool, "connect">,
   scope: Scope,
   window: ExportWindow,
@@ -51,7 +51,7 @@ export async function* exportedMeters<Value extends ExportableValue>(
 }
 
 async function* metersOf<Value extends ExportableValue>(
-  kind: Pick<ExportKind<Value>, "open">,
+  kind: Pick<ExportKind<Value>, "open" | "isOneAMoment">,
   sql: Sql,
   scope: Scope,
   window: ExportWindow,
@@ -69,7 +69,7 @@ async function* metersOf<Value extends ExportableValue>(
     for (const part of parts) {
       const held = await channelsOf(ids, part);
       for (const row of page) {
-        const meter = exportedMeter(row, held.get(row.meter_id as MeterId) ?? [], window);
+        const meter = exportedMeter(row, held.get(row.meter_id as MeterId) ?? [], window, kind);
         if (meter.channels.length > 0) yield meter;
       }
     }
@@ -89,11 +89,12 @@ function exportedMeter<Value extends ExportableValue>(
   row: MeterRow,
   held: readonly ExportedChannel<Value>[],
   { trust }: ExportWindow,
+  kind: Pick<ExportKind<Value>, "isOneAMoment">,
 ): ExportedMeter<Value> {
   const channels = held.map(({ obis, unit, values }) => ({
     obis,
     unit,
-    values: judged(values, row.state, trust),
+    values: judged(values, row.state, trust, kind),
   }));
   return {
     systemTitle: row.title,
@@ -109,12 +110,13 @@ function judged<Value extends ExportableValue>(
   values: readonly Value[],
   trustNow: TrustStateName,
   trust: ExportWindow["trust"],
+  { isOneAMoment }: Pick<ExportKind<Value>, "isOneAMoment">,
 ): readonly Exported<Value>[] {
   const kept: Exported<Value>[] = [];
   let usedAt: number | undefined;
   for (const one of values) {
     const decisive = one.at !== usedAt && isDecisive(one.trustAtCapture, trustNow, one.protection, one.standing);
-    if (decisive) usedAt = one.at;
+    if (decisive && isOneAMoment === true) usedAt = one.at;
     if (decisive || trust === "all") kept.push({ ...one, decisive });
   }
   return kept;

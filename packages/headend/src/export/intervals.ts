@@ -1,9 +1,9 @@
 import { rows } from "../database/sql.ts";
 import { heldIntervals, type QualifiedInterval } from "../reading/held-intervals.ts";
-import { type ExportKind, FIRST_COLUMNS, LAST_COLUMNS } from "./export-kind.ts";
+import { FIRST_COLUMNS, LAST_COLUMNS, type ReadingKind } from "./export-kind.ts";
 
 /** Intervals of load profiles, a channel behind the other; times are their ends. */
-export const INTERVALS: ExportKind<QualifiedInterval> = {
+export const INTERVALS: ReadingKind<QualifiedInterval> = {
   open: async (sql, scope) => {
     const channels = await rows<ChannelRow>(sql, SELECT_CHANNELS, [...scope.place]);
     const names = new Map(channels.map((row) => [row.channel_id, row]));

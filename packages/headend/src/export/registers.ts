@@ -2,7 +2,7 @@ import type { ProtectionGrade, TrustStateName } from "@meterkeep/api";
 import { rows } from "../database/sql.ts";
 import { standingsOf } from "../dispute/standings-of.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { type ExportableValue, type ExportKind, FIRST_COLUMNS, LAST_COLUMNS } from "./export-kind.ts";
+import { type ExportableValue, FIRST_COLUMNS, LAST_COLUMNS, type ReadingKind } from "./export-kind.ts";
 
 /** A register's value, of a day's end or of the moment in which it was read. */
 export interface ExportableRegister extends ExportableValue {
@@ -15,7 +15,7 @@ export interface ExportableRegister extends ExportableValue {
 }
 
 /** Registers and daily values, one behind the other. Of what a meter has said otherwise of one moment decisions use the first that they may; all is there with `trust=all`. */
-export const REGISTERS: ExportKind<ExportableRegister> = {
+export const REGISTERS: ReadingKind<ExportableRegister> = {
   open:
     async (sql, scope) =>
     async (meters, { from, to }) => {
@@ -68,6 +68,7 @@ export const REGISTERS: ExportKind<ExportableRegister> = {
     { name: "evidence", type: "STRING", cell: ({ evidence }) => evidence },
     ...LAST_COLUMNS,
   ],
+  isOneAMoment: true,
   cim: { element: "Readings", reportedAt: ({ receivedAt }) => receivedAt },
 };
 

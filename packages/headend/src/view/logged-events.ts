@@ -2,8 +2,7 @@ import type { EventCategory, LoggedEvent, ProtectionGrade, TrustStateName } from
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
-import { eventFacts } from "../profile/event-codes.ts";
-import { findMeterProfile } from "../profile/meter-profile.ts";
+import { eventWords } from "../profile/event-words.ts";
 import { timeText } from "./time-text.ts";
 
 /** Which events. */
@@ -35,7 +34,7 @@ export async function loggedEvents(sql: Sql, scope: Scope, filter: EventFilter):
     label: row.label,
     log: row.log,
     code: row.code,
-    words: wordsOf(row),
+    words: eventWords(row),
     category: row.category,
     severity: row.severity,
     time: timeText(row.at),
@@ -44,11 +43,6 @@ export async function loggedEvents(sql: Sql, scope: Scope, filter: EventFilter):
     protection: row.protection,
     trustAtCapture: row.trust_at_capture,
   }));
-}
-
-function wordsOf({ profile, log, code }: EventRow): string {
-  const codes = findMeterProfile(profile)?.eventLogs.find(({ name }) => name === log)?.codes;
-  return eventFacts(codes ?? {}, code).words;
 }
 
 interface EventRow {
