@@ -1,5 +1,5 @@
 import { isUnique } from "../keys/purposes.ts";
-import { type KeyRecord, PURPOSE } from "../store/records.ts";
+import { FIRST_SETUP, type KeyRecord, PURPOSE } from "../store/records.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 
 /**
@@ -14,6 +14,8 @@ export function requireOwnKeys(
   keys: readonly Pick<KeyRecord, "purpose" | "setup">[],
   checkValues: readonly Uint8Array[],
 ): void {
+  // Nearly all meters have one.
+  if (keys.every(({ purpose, setup }) => purpose > PURPOSE.KEK || setup === FIRST_SETUP)) return;
   const setups = new Map<string, number>();
   for (const [at, { purpose, setup }] of keys.filter((key) => isUnique(key.purpose)).entries()) {
     if (purpose > PURPOSE.KEK) continue;
