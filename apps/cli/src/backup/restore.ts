@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createPool } from "@meterkeep/postgres";
+import { CliError } from "../error.ts";
 import { type AtRestOptions, withInstallationAtRest } from "../start/at-rest.ts";
 import { escrowFolder, writePrivate } from "../start/directories.ts";
 import { type Terminal, write } from "../terminal.ts";
@@ -32,12 +33,12 @@ interface Restored {
 export async function restore(folder: string, options: RestoreOptions, terminal: Terminal): Promise<void> {
   const restored = await withInstallationAtRest(options, terminal, async (installation) => {
     const { config, directories, users, record, adminUrl, provision } = installation;
+    const feedFolder = feedFolderIn(config.escrowDirectory);
     if (options.rootKey !== undefined)
       writePrivate(`${directories.custodian}/root.key`, readFileSync(options.rootKey, "utf8"), users.custodian);
     if (options.replace === true) await setAside(adminUrl, `meterkeep_custodian${config.databaseSuffix ?? ""}`);
     const custodian = await provision();
     record.note("made");
-    const feedFolder = config.escrowDirectory === undefined ? undefined : escrowFolder(resolve(config.escrowDirectory));
     return inRecoveryProcess<Restored>({
       action: "restore",
       ...filesOf(folder),
@@ -54,6 +55,21 @@ export async function restore(folder: string, options: RestoreOptions, terminal:
       : `The change feed gave ${entries - backupEntries} entries more${replayed.broken === undefined ? "" : `, and then broke off: ${replayed.broken}`}.`;
   const text = `Backup ${backup} is restored, as of ${new Date(knownUntil).toISOString()}, ledger up to entry ${entries}. ${after}${ledgerWords(faults)}\nStart with \`npx meterkeep start\` and the same options: it adopts the escrow and leaves out counters first. Where people are enrolled it starts frozen, and mostly doubts its clock: \`npx meterkeep approvers list\` says so, two people end it by \`npx meterkeep kill-switch thaw\` and \`npx meterkeep clock trust\` (docs/guides/resilience.md).\n`;
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(restored)}\n` : text);
+}
+
+/**
+ * Where the change feed lies, where an escrow directory was named.
+ *
+ * @throws {CliError} `option-invalid` where it is not there: a restore that looked for it last had filled a database by then
+ */
+export function feedFolderIn(escrowDirectory: string | undefined): string | undefined {
+  if (escrowDirectory === undefined) return undefined;
+  const folder = escrowFolder(resolve(escrowDirectory));
+  if (existsSync(folder)) return folder;
+  throw new CliError(
+    "option-invalid",
+    `${folder} is not there, where escrow and change feed are to lie: name the directory that Meterkeep was started with (--escrow-directory), copy custodian/escrow of the former state directory there under that name, or leave the option out`,
+  );
 }
 
 /** Keeps the database that is there under another name: nothing that opens a meter is deleted. */
