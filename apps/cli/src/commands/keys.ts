@@ -124,13 +124,14 @@ export function registerKeys(program: Command, terminal: Terminal): void {
       .argument("<purpose>", "GUEK, GBEK, GAK, KEK, LLS or HLS")
       .argument("<version>", "as in `meterkeep meter show`")
       .option("--client <number>", "whose secret it is, of LLS and HLS")
+      .option("--setup <number>", "the further security setup whose key it is, where a meter has several")
       .requiredOption("--reason <text>", "why, for the ledger")
       .action(
         async (
           meter: string,
           purpose: string,
           version: string,
-          options: OperatorOptions & { reason: string; client?: string },
+          options: OperatorOptions & { reason: string; client?: string; setup?: string },
         ) => {
           const { changeState } = await import("../keys/run.ts");
           await changeState(name, { meter, purpose, version }, options, terminal);

@@ -193,18 +193,20 @@ export async function policy(options: PolicyOptions, terminal: Terminal): Promis
 export async function changeState(
   command: "suspend" | "resume" | "compromise" | "destroy",
   key: { readonly meter: string; readonly purpose: string; readonly version: string },
-  options: OperatorOptions & { readonly reason: string; readonly client?: string },
+  options: OperatorOptions & { readonly reason: string; readonly client?: string; readonly setup?: string },
   terminal: Terminal,
 ): Promise<void> {
   const named = KEY_PURPOSES.find((name) => name.toUpperCase() === key.purpose.toUpperCase());
   const purpose = oneOf(KEY_PURPOSES, named ?? key.purpose, "the purpose");
   const client = numberOf(options.client, "--client");
+  const setup = numberOf(options.setup, "--setup");
   const version = numberOf(key.version, "the version") as number;
   const { reason } = options;
   await asOperator(options.state, terminal, (custodian) =>
-    custodian.changeKeyState({ meter: titleOf(key.meter), purpose, version, client, command, reason }),
+    custodian.changeKeyState({ meter: titleOf(key.meter), purpose, version, client, setup, command, reason }),
   );
-  const next = command === "compromise" ? " Its successor is planned: npx meterkeep keys status" : "";
+  const isRotated = command === "compromise" && (setup ?? 0) === 0;
+  const next = isRotated ? " Its successor is planned: npx meterkeep keys status" : "";
   await print(terminal, options, { changed: true }, `Done; the ledger says so.${next}\n`);
 }
 

@@ -187,6 +187,8 @@ export const changeKeyStateRequest = record({
   version: c.unsigned32,
   /** Whose secret it is, where a meter has several clients with one of that purpose. */
   client: c.optional(c.unsigned16),
+  /** The further security setup whose key it is; absent for the first, and for secrets of clients. */
+  setup: c.optional(c.unsigned8),
   command: oneOf(KEY_COMMANDS),
   reason: shortText,
 });

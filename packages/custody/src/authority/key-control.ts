@@ -67,8 +67,14 @@ export class KeyControl {
   }
 
   /** @throws CallRefusal `approval-required` to resume or to destroy, and beyond what one may do in a day. */
-  state({ meter, purpose, version, client, command, reason }: ChangeKeyState, caller: Caller): Promise<void> {
-    const key = { meter: systemTitleText(meter), purpose, version, ...(client !== undefined && { client }) };
+  state({ meter, purpose, version, client, setup, command, reason }: ChangeKeyState, caller: Caller): Promise<void> {
+    const key = {
+      meter: systemTitleText(meter),
+      purpose,
+      version,
+      ...(client !== undefined && { client }),
+      ...(setup !== undefined && { setup }),
+    };
     return this.#turn.run(async () => {
       const { changes } = this.#dependencies;
       if (command === "destroy") await changes.require("destroy-keys", key, caller, reason);

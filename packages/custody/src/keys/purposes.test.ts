@@ -15,7 +15,7 @@ import { PURPOSES, purposeName } from "./purposes.ts";
 const TITLE = "5453540000000701";
 /** Not on the meter as far as its journal knows: a version that nothing else has. */
 const VERSION = 90;
-/** A setup, client or channel that it has nothing at. */
+/** A security setup, client or channel that it has nothing at. */
 const SETUP = 77;
 
 test("every purpose is a row, found by the number that the database keeps", () => {
@@ -47,11 +47,11 @@ test("a key of any purpose is kept, and goes through the states of NIST SP 800-5
           (await service.describeKeys({ meter: systemTitle(fromHex(TITLE)) }, HEAD_END)).keys.find(
             (one) => one.purpose === purpose && one.version === VERSION,
           )?.state;
-        // Keys of a setup are those of the first unless their place is said.
-        const client = PURPOSES[purpose].scope === "security setup" ? SETUP : undefined;
+        // Keys of a setup are those of the first unless theirs is said.
+        const setup = PURPOSES[purpose].scope === "security setup" ? SETUP : undefined;
         const change = async (command: (typeof KEY_COMMANDS)[number]) => {
           const request = { meter: systemTitle(fromHex(TITLE)), purpose, version: VERSION, command, reason: "a test" };
-          const ask = () => service.changeKeyState({ ...request, client }, OPERATOR);
+          const ask = () => service.changeKeyState({ ...request, setup }, OPERATOR);
           const takesTwo = command === "resume" || command === "destroy";
           await ask().catch(async (error: { readonly code?: string }) => {
             if (!takesTwo || error.code !== "approval-required") throw error;
@@ -59,6 +59,15 @@ test("a key of any purpose is kept, and goes through the states of NIST SP 800-5
           });
           return stateNow();
         };
+        const elsewhere = { purpose, version: VERSION, command: "suspend", reason: "a test" } as const;
+        await assert.rejects(
+          service.changeKeyState(
+            { ...elsewhere, meter: systemTitle(fromHex(TITLE)), setup: setup === undefined ? SETUP : undefined },
+            OPERATOR,
+          ),
+          { code: "key-unknown" },
+          "no key of a setup is one of another, and no secret of a client is one of a setup",
+        );
         assert.equal(await change("suspend"), "suspended", purpose);
         assert.equal(await change("resume"), "active", purpose);
         assert.equal(await change("compromise"), "compromised", purpose);

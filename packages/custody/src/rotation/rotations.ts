@@ -189,7 +189,7 @@ export class Rotations {
    * gets a successor by itself.
    */
   async change(
-    { meter, purpose, version, client, command, reason }: ChangeKeyState,
+    { meter, purpose, version, client, setup, command, reason }: ChangeKeyState,
     caller: Caller,
     agreed: () => Promise<void>,
   ): Promise<void> {
@@ -198,12 +198,18 @@ export class Rotations {
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     const number = KEY_PURPOSES.indexOf(purpose);
-    const fitting = file.keys.filter((one) => isNamed(one, { purpose: number as PurposeNumber, version, client }));
+    if (setup !== undefined && number > PURPOSE.KEK)
+      throw new CallRefusal("key-unknown", `a ${purpose} is of a client or a device, and of no security setup`);
+    const name = { purpose: number as PurposeNumber, version, client, setup };
+    const fitting = file.keys.filter((one) => isNamed(one, name));
     if (fitting.length > 1)
       throw new CallRefusal("key-unknown", `meter ${title} has several clients with a ${purpose}: name the client`);
     const [key] = fitting;
     if (key === undefined)
-      throw new CallRefusal("key-unknown", `meter ${title} has no ${purpose} of version ${version}`);
+      throw new CallRefusal(
+        "key-unknown",
+        `meter ${title} has no ${purpose} of version ${version}${setup === undefined ? "" : ` in security setup ${setup}`}`,
+      );
     const to = stateAfter(command, key.state);
     if (!mayBecome(key.state, to))
       throw new CallRefusal("key-transition-refused", `a key that is ${key.state} does not become ${to}`);
@@ -217,6 +223,8 @@ export class Rotations {
     });
     keyCache.forget(title);
     if (command !== "compromise" || !isBelieved(file, key)) return;
+    // No takeover replaces the keys of a further setup yet (ADR 0075), and those of the first are no worse for it.
+    if (number <= PURPOSE.KEK && key.setup !== FIRST_SETUP) return;
     // A master has carried the others; these, in the wrong hands, do not open it, and it stays beyond doubt.
     const purposes = number === PURPOSE.KEK ? TRANSFERABLE_PURPOSES : [];
     await this.plan({ meters: [meter], madeBefore: undefined, purposes, cause: "compromise", reason }, caller);
