@@ -23,6 +23,7 @@ const MOST_TRIES = 3;
  * is read or changed. The counters are ones that the meter's custodian has set aside for this.
  *
  * @returns the versions that opened it, or undefined
+ * @throws Error where the line could not be had or broke off: nothing is proven by that
  */
 export async function proveMeter(
   parts: {
@@ -58,7 +59,7 @@ async function associate(association: Association, line: MeterLine, counter: num
   let effect = association.take({ kind: "associate", invocationCounter: counter });
   while (effect?.kind === "send") {
     const answer = await line.exchange(effect.apdu);
-    if (answer === undefined) return false;
+    if (answer === undefined) throw new Error("it did not answer");
     effect = association.take({ kind: "received", apdu: answer });
   }
   return effect?.kind === "established";

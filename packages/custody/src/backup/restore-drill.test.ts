@@ -10,6 +10,7 @@ import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
 import { openSite } from "../testing/custody-site.ts";
 import { caller, carryTakeover } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
+import { openSession } from "../testing/test-session.ts";
 import { generateRecoveryKey, recoveryPrivateKey, recoveryRecipient } from "./recovery-key.ts";
 import { drillRestore } from "./restore-drill.ts";
 
@@ -67,6 +68,7 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
     await service.changeKeyState(lost, OPERATOR);
     await site.custody.ledger.checkpoint();
     const steps: string[] = [];
+    const rounds = new Map<TestMeter, number>();
     const findings = await drillRestore({
       file,
       key: recoveryPrivateKey(recovery.privateText),
@@ -91,9 +93,14 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
       meters: meters.map((meter) => ({
         title: meter.systemTitle,
         connect: async (clientSap, serverSap) => {
+          rounds.set(meter, (rounds.get(meter) ?? 0) + 1);
+          // The head-end reads this one just before the drill speaks to it: the drill's counters are too low then.
+          if (meter === meters[2] && rounds.get(meter) === 1) await openSession(site, meter);
           const line = meter.connect(clientSap, serverSap);
+          // It has hung up on this one, since somebody else has its line.
+          const isTaken = meter === meters[1] && rounds.get(meter) === 1;
           return {
-            exchange: async (apdu) => line.exchange(apdu),
+            exchange: async (apdu) => (isTaken ? undefined : line.exchange(apdu)),
             [Symbol.asyncDispose]: async () => undefined,
           };
         },
@@ -108,6 +115,7 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
     );
     assert.equal(findings.length, 7, steps.join("\n"));
     assert.match(steps.join("\n"), /associated with 3 meters/);
+    assert.deepEqual([...rounds.values()], [1, 2, 2]);
     // The custodian goes on: what the drill used of its counters it had set aside.
     const session = await service.openSession({ meter: title(meters[2]), purpose: "read" }, caller("head-end"));
     const line = meters[2].connect(session.clientSap, session.serverSap);

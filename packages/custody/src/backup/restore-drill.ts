@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Custodian, MeterHolding } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import { type Approver, approveChange } from "@meterkeep/ledger";
@@ -17,6 +18,11 @@ import { type Restored, restoreDatabase } from "./restore-database.ts";
 
 const DRILL: Caller = { name: "drill", role: "operator" };
 const COUNTERS_AT_ONCE = 64;
+/** So often a meter is asked that its head-end was speaking with each time. */
+const MOST_ROUNDS = 10;
+const LINE_PAUSE_MS = 1_000;
+
+type SetAside = Awaited<ReturnType<Custodian["drillCounters"]>>["counters"][number];
 
 /** An empty database, as the role at run time and as its owner. */
 export interface ScratchDatabase {
@@ -277,13 +283,11 @@ async function openMeters(
         failed.push(`${title} is not in the backup`);
         continue;
       }
-      const { counters } = await live.drillCounters({ meters: [titleOf(title)] });
-      const counter = counters[0];
-      if (counter === undefined) continue;
       const parts = { vault: opened.vault, recipientKeyId: custody.recipient.keyId, connect };
-      const proven = await proveMeter(parts, file, counter).catch(() => undefined);
-      if (proven === undefined) failed.push(title);
-      else associated += 1;
+      const countersNow = async () => (await live.drillCounters({ meters: [titleOf(title)] })).counters[0];
+      const why = await openMeter((counters) => proveMeter(parts, file, counters), countersNow);
+      if (why === undefined) associated += 1;
+      else failed.push(`${title} (${why})`);
     }
   } finally {
     await opened.close();
@@ -294,6 +298,34 @@ async function openMeters(
     failed.length === 0,
     failed.length === 0 ? `associated with ${associated} meters` : `not with ${failed.slice(0, 5).join(", ")}`,
   );
+}
+
+/**
+ * The head-end goes on reading its meters while the drill runs, and a meter has one line. Where that was taken, or the head-end
+ * took counters between ours and our word to the meter so that ours are too low by now, nothing is proven: it is asked again.
+ * One that refuses although nobody came between is not, since meters lock up after a few refusals.
+ *
+ * @returns why it does not open; undefined where it does
+ */
+async function openMeter(
+  prove: (counters: SetAside) => Promise<unknown>,
+  countersNow: () => Promise<SetAside | undefined>,
+): Promise<string | undefined> {
+  for (let round = 1, counters = await countersNow(); ; round += 1) {
+    if (counters === undefined || counters.count === 0) return "the custodian sets no counters of it aside";
+    let why: string | undefined;
+    try {
+      if ((await prove(counters)) !== undefined) return undefined;
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error);
+      await sleep(LINE_PAUSE_MS);
+    }
+    const next = await countersNow();
+    const isOvertaken = next !== undefined && next.first !== counters.first + counters.count;
+    if (why === undefined && !isOvertaken) return "it refused them";
+    if (round === MOST_ROUNDS) return why ?? "it refused them, each time after somebody else had come between";
+    counters = next;
+  }
 }
 
 function titleOf(text: string): MeterHolding["meter"] {

@@ -29,7 +29,7 @@ export async function withSession(
 
 /** Opens a session with a meter that is taken over. */
 export async function openSession(
-  custody: TestCustody,
+  custody: Pick<TestCustody, "custody">,
   meter: TestMeter,
   purpose: CustodianRequest<"openSession">["purpose"] = "read",
 ) {
