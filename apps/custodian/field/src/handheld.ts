@@ -182,7 +182,8 @@ export async function journalText({ verifying }: Pick<OpenHandheld, "verifying">
   throw strangeJournal();
 }
 
-function strangeJournal(cause?: unknown): FieldError {
+/** What is told of a journal that is torn, or was written by somebody else. */
+export function strangeJournal(cause?: unknown): FieldError {
   return new FieldError(
     "The journal on this device is not what this handheld has signed: it says which counters are used. Report the device as lost, clear what this page has stored, and have the meters lent anew.",
     { cause },

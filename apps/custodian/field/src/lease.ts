@@ -6,6 +6,7 @@ import {
   openSealed,
   type StoredHandheld,
   signedJournal,
+  strangeJournal,
   type WrappedContentKey,
 } from "./handheld.ts";
 import type { FieldMemory, StoredLease } from "./memory.ts";
@@ -108,10 +109,20 @@ export async function verifiedTerms({ custodian, name }: StoredHandheld, file: s
   return terms;
 }
 
-/** What the journal has of a lease so far, to be shown. What is done follows {@link FieldJournal}, which verifies it. */
+/**
+ * What the journal has of a lease so far, to be shown. What is done follows {@link FieldJournal}, which verifies it.
+ *
+ * @throws FieldError where it cannot be read
+ */
 export function journalOf({ file, journal }: StoredLease): Journal {
   if (journal === undefined) return { lease: termsOf(file).lease, used: [], passed: [], acts: [] };
-  return JSON.parse((JSON.parse(journal) as { readonly text: string }).text) as Journal;
+  try {
+    const shown = JSON.parse((JSON.parse(journal) as { readonly text: string }).text) as Journal;
+    if (Array.isArray(shown.acts)) return shown;
+  } catch (cause) {
+    throw strangeJournal(cause);
+  }
+  throw strangeJournal();
 }
 
 /** Why an operation is not allowed now; undefined where it is. */

@@ -10,6 +10,9 @@ interface Visiting {
   visitLeased(visit: object, operation: "set-clock", meter: object): Promise<unknown>;
 }
 const { visitLeased } = (await import(new URL("leased-visit.ts", import.meta.url).href)) as Visiting;
+const { journalOf } = (await import(new URL("lease.ts", import.meta.url).href)) as {
+  journalOf(stored: Kept): { readonly acts: readonly unknown[] };
+};
 
 /** What the page keeps of a lease, as far as a visit goes. */
 interface Kept {
@@ -126,6 +129,19 @@ test("a journal that is torn, or that the handheld has not signed, is told as su
     assert.match(await visit(), /not what this handheld has signed/, strange);
   }
   assert.equal(meter.lowestCounter, used);
+});
+
+test("a journal that cannot be read is told as such where it is shown, too", async () => {
+  const { storage, visit } = await phone(new TestMeter({ systemTitle: TITLE }));
+  await visit();
+  const { file, journal = "" } = storage.lease;
+  assert.equal(journalOf({ file, journal }).acts.length, 1);
+  assert.deepEqual(journalOf({ file, journal: undefined }).acts, []);
+  for (const torn of ["", "no JSON", "null", "{}", '{"text":"{}"}', journal.slice(1), journal.slice(0, -40)])
+    assert.throws(() => journalOf({ file, journal: torn }), {
+      name: "FieldError",
+      message: /have the meters lent anew/,
+    });
 });
 
 test("a meter that shows nobody its counter is visited by the journal alone", async () => {

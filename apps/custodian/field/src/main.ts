@@ -2,6 +2,7 @@ import { servingCustodian } from "./custodian.ts";
 import { FieldError } from "./field-error.ts";
 import { makeHandheld, openHandheld } from "./handheld.ts";
 import {
+  type FieldAct,
   FieldJournal,
   type FieldOperation,
   journalOf,
@@ -15,7 +16,7 @@ import { visitLeased } from "./leased-visit.ts";
 import { openBridge } from "./line/bridge.ts";
 import type { ByteLine } from "./line/byte-line.ts";
 import { hasWebSerial, openOpticalHead } from "./line/web-serial.ts";
-import { FieldMemory } from "./memory.ts";
+import { FieldMemory, type StoredLease } from "./memory.ts";
 import type { MeterReading } from "./meter-reading.ts";
 import { element, type FieldView, notice, save, show } from "./page.ts";
 
@@ -27,10 +28,21 @@ async function view(): Promise<FieldView> {
   const [handheld, stored] = [await memory.get("handheld"), await memory.get("lease")];
   return {
     handheld,
-    lease: stored && { terms: termsOf(stored.file), journal: journalOf(stored), stored },
+    lease: stored && { terms: termsOf(stored.file), acts: actsIn(stored), stored },
     now: Date.now(),
     visit: (meter, operation) => void act(() => visit(meter, operation)),
   };
+}
+
+/** Undefined where the journal cannot be read: that is said, and the rest of the page is drawn all the same. */
+function actsIn(stored: StoredLease): readonly FieldAct[] | undefined {
+  try {
+    return journalOf(stored).acts;
+  } catch (error) {
+    if (!(error instanceof FieldError)) throw error;
+    notice(error.message);
+    return undefined;
+  }
 }
 
 async function act(what: () => Promise<string>): Promise<void> {

@@ -8,7 +8,8 @@ export interface FieldView {
   readonly lease:
     | {
         readonly terms: LeaseTerms;
-        readonly journal: { readonly acts: readonly FieldAct[] };
+        /** Undefined where the journal cannot be read. */
+        readonly acts: readonly FieldAct[] | undefined;
         readonly stored: StoredLease;
       }
     | undefined;
@@ -44,10 +45,10 @@ export function show({ handheld, lease, now, visit }: FieldView): void {
   element("journal-actions").hidden = lease === undefined;
   element("state").textContent = lease === undefined ? "" : stateOf(lease.terms, now);
   if (lease !== undefined) {
-    const { terms, journal, stored } = lease;
+    const { terms, acts, stored } = lease;
     element("lease-text").textContent = `${terms.technician}, ${terms.meters.length} meters, ${stateOf(terms, now)}`;
     element("journal").hidden = stored.journal === undefined;
-    element("list").replaceChildren(...terms.meters.map((meter) => cardOf(meter, terms, journal.acts, stored, visit)));
+    element("list").replaceChildren(...terms.meters.map((meter) => cardOf(meter, terms, acts, stored, visit)));
   }
   if (focused !== "") document.getElementById(focused)?.focus();
 }
@@ -61,13 +62,14 @@ function stateOf({ from, until }: LeaseTerms, now: number): string {
 function cardOf(
   meter: LeasedMeter,
   { operations }: LeaseTerms,
-  acts: readonly FieldAct[],
+  acts: readonly FieldAct[] | undefined,
   { readings }: StoredLease,
   visit: FieldView["visit"],
 ): HTMLLIElement {
   const [item, card, title] = [made("li", ""), made("article", ""), made("h3", meter.label)];
-  const last = acts.findLast((act) => act.meter === meter.meter);
-  const done = last === undefined ? "Not visited yet" : `${new Date(last.at).toLocaleTimeString()}: ${last.outcome}`;
+  const last = acts?.findLast((act) => act.meter === meter.meter);
+  const unvisited = acts === undefined ? "Whether it was visited cannot be told" : "Not visited yet";
+  const done = last === undefined ? unvisited : `${new Date(last.at).toLocaleTimeString()}: ${last.outcome}`;
   card.append(title, made("p", `${meter.meter}. ${done}`));
   for (const operation of operations) {
     const button = made("button", WORDS[operation] === "Read" ? "Read" : "Set its clock");
@@ -83,7 +85,7 @@ function cardOf(
     if (reading.clock !== undefined) list.append(made("dt", "Its clock"), made("dd", reading.clock));
     for (const { name, value } of reading.registers) list.append(made("dt", name), made("dd", value));
     const details = made("details", "");
-    details.open = last?.meter === acts.at(-1)?.meter;
+    details.open = last?.meter === acts?.at(-1)?.meter;
     details.append(made("summary", `${reading.registers.length} registers`), list);
     card.append(details);
   }
