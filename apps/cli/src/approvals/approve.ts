@@ -1,6 +1,6 @@
-import type { ChangeStateView } from "@meterkeep/api/custodian";
+import { type ChangeStateView, CustodianCallError } from "@meterkeep/api/custodian";
 import type { CustodianClient } from "@meterkeep/api/custodian-channel";
-import { CliError } from "../error.ts";
+import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
 import { type Terminal, write } from "../terminal.ts";
 import type { SignOptions } from "./options.ts";
@@ -23,13 +23,22 @@ export async function approve(hash: string, options: SignOptions, terminal: Term
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(outcome)}\n` : text);
 }
 
-async function described(custodian: CustodianClient, hash: string): Promise<string> {
+/** What a hash stands for, as the custodian holds it. @throws CliError `custodian-refused` where it holds nothing of that hash */
+export async function described(
+  custodian: Pick<CustodianClient, "changes" | "manifest">,
+  hash: string,
+): Promise<string> {
   const { changes } = await custodian.changes({ limit: 100 });
   const change = changes.find((one: ChangeStateView) => one.hash === hash);
   if (change !== undefined) return changeText(change);
   try {
     return manifestText(await custodian.manifest({ hash }));
   } catch (cause) {
-    throw new CliError("option-invalid", `the custodian has no manifest or open change ${hash}`, { cause });
+    if (!(cause instanceof CustodianCallError) || cause.code !== "manifest-refused") throw cause;
+    throw new CliError(
+      "custodian-refused",
+      `the custodian has no manifest or change of the hash ${hash}: \`npx meterkeep manifest list\` and \`npx meterkeep change list\` show those that there are`,
+      { cause, exitStatus: EXIT.refused },
+    );
   }
 }
