@@ -74,6 +74,18 @@ test("without a file an export goes to standard output, of intervals and events 
   assert.equal(served.asked[1]?.pathname, "/api/v1/export/events");
 });
 
+test("octets that are no text are not written to a terminal, and nobody is asked for them", async () => {
+  await using served = await headEnd();
+  const args = ["export", "registers", ...WINDOW, "--state", served.state, "--format"];
+  const terminal = scratchTerminal();
+  Object.assign(terminal.stdout, { isTTY: true });
+  assert.equal(await run(terminal, [...args, "parquet"]), 2);
+  assert.match(terminal.err(), /--out.*\[option-invalid\]/);
+  assert.deepEqual(served.asked, []);
+  assert.equal(await run(terminal, [...args, "csv"]), 0);
+  assert.equal(terminal.out(), "meter,obis\r\n");
+});
+
 test("an export that breaks off leaves no file that could be taken for a whole one, and a refusal makes none", async () => {
   await using served = await headEnd();
   for (const [format, words] of [

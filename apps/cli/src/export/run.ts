@@ -22,6 +22,8 @@ export async function exportReadings(
   { from, to, format, trust, meter, out, state }: ExportOptions,
   terminal: Terminal,
 ): Promise<void> {
+  if (out === undefined && format === "parquet" && terminal.stdout.isTTY === true)
+    throw new CliError("option-invalid", "Parquet is not for a terminal: name a file with --out, or pipe it on");
   const query = { format, from, to, trust, ...(meter === undefined ? {} : { meter: meter.toUpperCase() }) };
   const octets = await runningServerOctets(state, terminal, ROUTES[what], { query });
   const { interrupted: signal } = terminal;
