@@ -3,6 +3,7 @@ export const CLI_ERROR_CODES = [
   "input-unreadable",
   "input-not-hex",
   "input-too-large",
+  "file-not-private",
   "key-not-hex",
   "key-file-invalid",
   "layout-file-invalid",

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import {
   DEFAULT_COMMAND_RULES,
   delayOf,
@@ -18,6 +17,7 @@ import {
 } from "@meterkeep/guard";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileOctets } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import type { MakeOptions } from "./options.ts";
@@ -45,7 +45,7 @@ export async function submitManifest(
   { state, json }: OperatorOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const octets = readFileSync(file);
+  const octets = fileOctets(file);
   const end = octets.indexOf(0x0a);
   const place = parseJson(octets.subarray(0, end < 0 ? 0 : end).toString("utf8")) as Record<string, unknown>;
   const { utility, island } = place;

@@ -1,8 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { approval, parseJson, writeCanonical } from "@meterkeep/guard";
 import { Token } from "@meterkeep/hsm";
 import { CliError } from "../error.ts";
+import { fileContent, secretText } from "../named-file.ts";
 import type { Terminal } from "../terminal.ts";
 import type { KeyChoice } from "./options.ts";
 
@@ -17,13 +17,13 @@ export interface UserKey extends AsyncDisposable {
 const HASHES: Readonly<Record<string, string>> = { prime256v1: "sha256", secp384r1: "sha384" };
 const PATIENCE_MS = 60_000;
 
-/** Opens the user key that the options name. @throws CliError `option-invalid`, HsmError. */
+/** Opens the user key that the options name. @throws CliError `option-invalid`, `input-unreadable`, `file-not-private`; HsmError */
 export async function openUserKey(options: KeyChoice, { env }: Pick<Terminal, "env">): Promise<UserKey> {
   if (options.key !== undefined) return keyInFile(options.key);
   const { pkcs11: library, token: label, keyLabel, pinFile } = options;
   if (library === undefined || label === undefined || keyLabel === undefined || pinFile === undefined)
     throw new CliError("option-invalid", "name a --key file, or --pkcs11, --token, --key-label and --pin-file");
-  const pin = readFileSync(pinFile, "utf8").trimEnd();
+  const pin = secretText(pinFile).trimEnd();
   const environment = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
   const token = new Token({
     library,
@@ -45,7 +45,7 @@ export async function openUserKey(options: KeyChoice, { env }: Pick<Terminal, "e
 }
 
 function keyInFile(path: string): UserKey {
-  const key = createPrivateKey(readFileSync(path));
+  const key = fileContent(path, "holds no private key", (pem) => createPrivateKey(pem));
   const publicKey = new Uint8Array(createPublicKey(key).export({ format: "der", type: "spki" }));
   const hash = HASHES[key.asymmetricKeyDetails?.namedCurve ?? ""];
   if (hash === undefined) throw new CliError("option-invalid", "the user key is no EC key on P-256 or P-384");

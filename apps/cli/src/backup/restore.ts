@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { createPool } from "@meterkeep/postgres";
 import { CliError } from "../error.ts";
+import { fileText } from "../named-file.ts";
 import { type AtRestOptions, withInstallationAtRest } from "../start/at-rest.ts";
 import { escrowFolder, writePrivate } from "../start/directories.ts";
 import { type Terminal, write } from "../terminal.ts";
@@ -31,18 +32,19 @@ interface Restored {
  * escrow. Meterkeep must not run in the state directory; `meterkeep start` goes on from there.
  */
 export async function restore(folder: string, options: RestoreOptions, terminal: Terminal): Promise<void> {
+  // First: what cannot be read is to be said before a database is put aside.
+  const rootKey = options.rootKey === undefined ? undefined : fileText(options.rootKey);
+  const given = { ...filesOf(folder), recoveryKey: fileText(options.recoveryKey) };
   const restored = await withInstallationAtRest(options, terminal, async (installation) => {
     const { config, directories, users, record, adminUrl, provision } = installation;
     const feedFolder = feedFolderIn(config.escrowDirectory);
-    if (options.rootKey !== undefined)
-      writePrivate(`${directories.custodian}/root.key`, readFileSync(options.rootKey, "utf8"), users.custodian);
+    if (rootKey !== undefined) writePrivate(`${directories.custodian}/root.key`, rootKey, users.custodian);
     if (options.replace === true) await setAside(adminUrl, `meterkeep_custodian${config.databaseSuffix ?? ""}`);
     const custodian = await provision();
     record.note("made");
     return inRecoveryProcess<Restored>({
       action: "restore",
-      ...filesOf(folder),
-      recoveryKey: readFileSync(options.recoveryKey, "utf8"),
+      ...given,
       database: custodian.role,
       ownerDatabase: custodian.owner,
       ...(feedFolder !== undefined && { feedFolder }),

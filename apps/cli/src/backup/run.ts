@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { simulatedHomes } from "../drill/targets.ts";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileText, writeNew } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { operatorConfig } from "../operator/server.ts";
 import { checkoutDirectory } from "../start/checkout.ts";
@@ -27,7 +28,7 @@ export async function makeKey(
     readonly privateText: string;
     readonly publicText: string;
   }>({ action: "key", name });
-  writeFileSync(options.out, privateText, { mode: 0o600, flag: "wx" });
+  await writeNew(options.out, privateText, 0o600);
   const file = join(stateOf(options, terminal), RECOVERY_FILE);
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as unknown[]) : [];
   writeFileSync(file, `${JSON.stringify([...known, JSON.parse(publicText)], undefined, 2)}\n`);
@@ -102,8 +103,8 @@ export async function verifyBackup(
   }>({
     action: "verify",
     ...filesOf(folder),
-    ...(options.keys !== undefined && { ledgerKeys: readFileSync(options.keys, "utf8") }),
-    ...(options.recoveryKey !== undefined && { recoveryKey: readFileSync(options.recoveryKey, "utf8") }),
+    ...(options.keys !== undefined && { ledgerKeys: fileText(options.keys) }),
+    ...(options.recoveryKey !== undefined && { recoveryKey: fileText(options.recoveryKey) }),
   });
   const { facts, log, keysGiven, lines } = verified;
   const compare = keysGiven ? "" : " (compare the name with `npx meterkeep ledger keys`)";
@@ -130,7 +131,7 @@ export async function drillRestore(
     {
       action: "drill",
       ...filesOf(options.backup),
-      recoveryKey: readFileSync(options.recoveryKey, "utf8"),
+      recoveryKey: fileText(options.recoveryKey),
       custodian: join(stateOf(options, terminal), "custodian", "config.json"),
       channel,
       meters: (await simulatedHomes(exchangeDirectory)).slice(0, most),

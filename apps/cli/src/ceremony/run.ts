@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { acquireLock } from "@meterkeep/postgres";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileOctets } from "../named-file.ts";
 import { type Terminal, write } from "../terminal.ts";
 import {
   aborted,
@@ -43,7 +44,7 @@ export async function beginCeremony(secretFile: string, options: BeginOptions, t
   await mkdir(folder, { recursive: true, mode: 0o700 });
   using _ = alone(folder);
   if (existsSync(join(folder, FILE))) throw new CliError("option-invalid", `there is a ceremony in ${folder} already`);
-  const secret = readFileSync(secretFile);
+  const secret = fileOctets(secretFile);
   if (secret.length === 0 || secret.length > MOST_SECRET_BYTES)
     throw new CliError("input-unreadable", `${secretFile} has no secret of at most ${MOST_SECRET_BYTES} octets`);
   const [shares, threshold] = [Number(options.shares), Number(options.threshold)];

@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { type DepartedMeters, type Departure, MAX_DEPARTING_METERS } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileContent } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 
@@ -52,13 +53,11 @@ function recipientIn({ recipient, to, output }: DepartOptions) {
       "option-invalid",
       "--recipient, --to and --output say who gets the meters, and where the file goes",
     );
-  let keys: { readonly ecdhPublicKey?: unknown; readonly mlkemPublicKey?: unknown };
-  try {
-    keys = JSON.parse(readFileSync(recipient, "utf8")) as typeof keys;
-  } catch (cause) {
-    throw new CliError("input-unreadable", `${recipient} is no recipient.json`, { cause });
-  }
-  const { ecdhPublicKey, mlkemPublicKey } = keys;
+  const { ecdhPublicKey, mlkemPublicKey } = fileContent(
+    recipient,
+    "is no recipient.json",
+    (text) => JSON.parse(text) as { readonly ecdhPublicKey?: unknown; readonly mlkemPublicKey?: unknown },
+  );
   if (typeof ecdhPublicKey !== "string" || typeof mlkemPublicKey !== "string")
     throw new CliError("input-unreadable", `${recipient} lacks ecdhPublicKey or mlkemPublicKey`);
   const octets = (text: string) => new Uint8Array(Buffer.from(text, "base64url"));

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
 import {
   type CustodianRequest,
   type Exposure,
@@ -11,6 +10,7 @@ import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { parseMeterAddress } from "../access/meter-address.ts";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileText, writeGiven } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { startBridge } from "./bridge.ts";
@@ -60,7 +60,7 @@ export async function enrol(
   options: OperatorOptions & { readonly technician: string },
   terminal: Terminal,
 ): Promise<void> {
-  const publicKey = readFileSync(file, "utf8");
+  const publicKey = fileText(file);
   const { technician } = options;
   await asOperator(options.state, terminal, (custodian) => custodian.enrolHandheld({ publicKey, technician }));
   await print(terminal, options, { enrolled: true }, `Enrolled for ${technician}; the ledger says so.\n`);
@@ -87,10 +87,15 @@ export async function lend(
   if (!Number.isInteger(hours) || hours < 1 || hours > 255)
     throw new CliError("option-invalid", "--hours must be a whole number from 1 to 12");
   const { reason } = options;
-  const given = await asOperator(options.state, terminal, (custodian) =>
-    custodian.giveLease({ handheld, meters: meters.map(titleOf), operations, hours, reason }),
+  const titles = meters.map(titleOf);
+  const given = await writeGiven(
+    options.out,
+    () =>
+      asOperator(options.state, terminal, (custodian) =>
+        custodian.giveLease({ handheld, meters: titles, operations, hours, reason }),
+      ),
+    ({ file }) => file,
   );
-  writeFileSync(options.out, given.file, { mode: 0o600, flag: "wx" });
   const { signed } = JSON.parse(given.file) as LeaseFile;
   const custodian = signed && custodianId(signed.by);
   const whose =
@@ -107,7 +112,7 @@ export async function lend(
 
 /** `meterkeep field return` */
 export async function hand(file: string, options: OperatorOptions, terminal: Terminal): Promise<void> {
-  const journal = readFileSync(file, "utf8");
+  const journal = fileText(file);
   const { report } = await asOperator(options.state, terminal, (custodian) => custodian.returnLease({ journal }));
   await print(terminal, options, JSON.parse(report), reportText(JSON.parse(report) as FieldReport));
 }

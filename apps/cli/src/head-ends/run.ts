@@ -10,6 +10,7 @@ import {
 import { fromHex, type SystemTitle, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileText } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { runningServer } from "../operator/server.ts";
 import { type Terminal, write } from "../terminal.ts";
@@ -102,7 +103,7 @@ function purposesOf(text: string): HeadEndPurpose[] {
 }
 
 function metersOf(text: string | undefined): HeadEnd["grants"][number]["meters"] {
-  const said = text?.startsWith("@") === true ? readFileSync(text.slice(1), "utf8").replaceAll(/\s+/g, ",") : text;
+  const said = text?.startsWith("@") === true ? fileText(text.slice(1)).replaceAll(/\s+/g, ",") : text;
   return listOf(said).map((range) => {
     const [from = "", to = from] = range.split("-");
     return { from: titleOf(from), to: titleOf(to) };

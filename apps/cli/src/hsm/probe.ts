@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
 import { isCancel, password } from "@clack/prompts";
 import { listTokens, Token, type TokenDescription, type Trial } from "@meterkeep/hsm";
 import Table from "cli-table3";
 import { CliError } from "../error.ts";
+import { secretText } from "../named-file.ts";
 import { type Terminal, write } from "../terminal.ts";
 
 export interface ProbeOptions {
@@ -13,7 +13,6 @@ export interface ProbeOptions {
   readonly json?: true;
 }
 
-const OTHERS = 0o077;
 /** A trial of everything takes seconds on a slow token, and an RSA key pair more. */
 const PATIENCE_MS = 120_000;
 
@@ -77,9 +76,7 @@ function probeText(
 }
 
 function readPin(path: string): string {
-  if ((statSync(path).mode & OTHERS) !== 0)
-    throw new CliError("option-invalid", `others can read ${path}, which has a PIN: chmod 600 ${path}`);
-  return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+  return secretText(path).replace(/\r?\n$/, "");
 }
 
 async function askPin(label: string, { stdin, stderr }: Terminal): Promise<string> {

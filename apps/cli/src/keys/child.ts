@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
+import { secretText } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { sealChildKey } from "../operator/seal-keys.ts";
 import { type Terminal, write } from "../terminal.ts";
@@ -9,7 +9,6 @@ import { asOperator } from "./operator.ts";
 export type ChildOptions = OperatorOptions & { readonly channel: string; readonly defaultKey: string };
 
 const MOST_CHANNELS = 8;
-const OTHERS = 0o077;
 
 /** `meterkeep keys child` */
 export async function child(meter: string, options: ChildOptions, terminal: Terminal): Promise<void> {
@@ -40,11 +39,9 @@ export async function child(meter: string, options: ChildOptions, terminal: Term
   }
 }
 
-/** @throws CliError `key-file-invalid` */
+/** @throws CliError `key-file-invalid`, `input-unreadable`, `file-not-private` */
 function keyIn(file: string): Uint8Array {
-  if ((statSync(file).mode & OTHERS) !== 0)
-    throw new CliError("key-file-invalid", `others can read ${file}: chmod 600 ${file}`);
-  const text = readFileSync(file, "utf8").replace(/\s/g, "");
+  const text = secretText(file).replace(/\s/g, "");
   if (!/^[0-9A-Fa-f]{32}$/.test(text)) throw new CliError("key-file-invalid", `${file} has no 32 hex digits`);
   return fromHex(text);
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type Custodian, MASTER_COMMANDS } from "@meterkeep/api/custodian";
 import { CliError } from "../error.ts";
+import { fileText } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { asOperator } from "./operator.ts";
@@ -14,7 +14,7 @@ export async function master(file: string, options: OperatorOptions, terminal: T
 
 /** Has the custodian take in what a manufacturer derives factory keys from. */
 export function takeMasterFile(custodian: Pick<Custodian, "takeFactoryMaster">, file: string) {
-  return custodian.takeFactoryMaster({ file: readFileSync(file, "utf8") });
+  return custodian.takeFactoryMaster({ file: fileText(file) });
 }
 
 export interface MasterStateOptions extends OperatorOptions {

@@ -1,7 +1,8 @@
 import { createPrivateKey } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { type ApprovedChange, approveChange, type LedgerChange } from "@meterkeep/ledger";
 import { CliError } from "../error.ts";
+import { fileContent } from "../named-file.ts";
 import { type Terminal, write } from "../terminal.ts";
 
 /** `meterkeep ledger approve` */
@@ -13,7 +14,10 @@ export async function approve(
   const approved = existsSync(file) ? readApproved(file) : { change: fresh(options), approvals: [] };
   const { change } = approved;
   await write(terminal.stderr, `You approve: ${change}\n`);
-  const signature = approveChange(change, createPrivateKey(readFileSync(options.key)));
+  const signature = approveChange(
+    change,
+    fileContent(options.key, "holds no private key", (pem) => createPrivateKey(pem)),
+  );
   const others = approved.approvals.filter(({ name }) => name !== options.name);
   const approvals = [...others, { name: options.name, signature }];
   writeFileSync(file, `${JSON.stringify({ change, approvals } satisfies ApprovedChange)}\n`, { mode: 0o600 });
@@ -24,11 +28,7 @@ export async function approve(
 }
 
 function readApproved(file: string): ApprovedChange {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as ApprovedChange;
-  } catch (cause) {
-    throw new CliError("input-unreadable", `${file} is no approved change`, { cause });
-  }
+  return fileContent(file, "is no approved change", (text) => JSON.parse(text) as ApprovedChange);
 }
 
 function fresh({ change, reason }: { readonly change?: string; readonly reason?: string }): string {

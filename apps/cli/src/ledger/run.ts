@@ -1,11 +1,11 @@
-import { createWriteStream, readFileSync, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { createWriteStream, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { LedgerState } from "@meterkeep/api";
 import { type ExportSource, exportLines, keysFromJson, type Verification, verifyExport } from "@meterkeep/ledger";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileContent, openFile } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { remoteServer } from "../operator/remote-server.ts";
 import { type RunningServer, runningServer } from "../operator/server.ts";
@@ -93,7 +93,7 @@ export async function verifyLedger(
   const chunks =
     file === undefined
       ? octetsOf(exportLines(await sourceOf(remoteServer(url ?? "", terminal)), new Date()))
-      : await octetsIn(file);
+      : (await openFile(file)).createReadStream({ highWaterMark: CHUNK_OCTETS });
   const report = await verifyExport(chunks, { log, entry, older, witnesses });
   await write(terminal.stdout, options.json === true ? `${JSON.stringify(report)}\n` : reportText(report));
   if (report.faults.length > 0) terminal.exitStatus = EXIT.refused;
@@ -123,19 +123,9 @@ async function* octetsOf(lines: AsyncIterable<string>): AsyncGenerator<Uint8Arra
   for await (const line of lines) yield Buffer.from(`${line}\n`, "utf8");
 }
 
-/** The octets of an export. @throws CliError `input-unreadable` before any is read */
-async function octetsIn(path: string): Promise<AsyncIterable<Uint8Array>> {
-  const handle = await open(path).catch((cause: unknown) => unreadable(path, "cannot be read", cause));
-  if ((await handle.stat()).isDirectory()) {
-    await handle.close();
-    return unreadable(path, "is a folder: name the file that `meterkeep ledger export` wrote");
-  }
-  return handle.createReadStream({ highWaterMark: CHUNK_OCTETS });
-}
-
 /** A checkpoint in a file: the note itself, or the last line of a witness's file. @throws CliError `input-unreadable` */
 function checkpointIn(path: string): string {
-  return read(path, "holds no checkpoint: name a note, or the file of a witness", (text) => {
+  return fileContent(path, "holds no checkpoint: name a note, or the file of a witness", (text) => {
     if (!text.startsWith("{")) return text;
     const last = text.trimEnd().split("\n").at(-1) ?? "";
     return (JSON.parse(last) as { readonly note: string }).note;
@@ -144,30 +134,10 @@ function checkpointIn(path: string): string {
 
 /** Name and keys of a witness. @throws CliError `input-unreadable` */
 function witnessKeys(path: string) {
-  return read(path, "holds no keys of a witness", (text) => {
+  return fileContent(path, "holds no keys of a witness", (text) => {
     const value = JSON.parse(text) as { readonly name: string };
     return { name: value.name, keys: keysFromJson(value) };
   });
-}
-
-/** What a file says. @throws CliError `input-unreadable` where it cannot be read, or says something else (`otherwise`) */
-function read<T>(path: string, otherwise: string, body: (text: string) => T): T {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    return unreadable(path, "cannot be read", cause);
-  }
-  try {
-    return body(text);
-  } catch (cause) {
-    return unreadable(path, otherwise, cause);
-  }
-}
-
-function unreadable(path: string, what: string, cause?: unknown): never {
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
-  throw new CliError("input-unreadable", `${path} ${what}${why}`, { cause });
 }
 
 function reportText(report: Verification): string {

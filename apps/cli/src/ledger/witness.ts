@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   folderSigner,
@@ -11,6 +11,7 @@ import {
   type WitnessAddress,
 } from "@meterkeep/ledger";
 import { CliError } from "../error.ts";
+import { fileContent, fileText } from "../named-file.ts";
 import { type Terminal, write } from "../terminal.ts";
 import type { WitnessOptions } from "./run.ts";
 
@@ -20,10 +21,12 @@ export async function runWitness(options: WitnessOptions, terminal: Terminal): P
   const signer = await folderSigner(folder);
   const memory = folderWitnessMemory(join(folder, "ledgers"));
   for (const file of options.trust ?? []) {
-    const value = JSON.parse(readFileSync(file, "utf8")) as { readonly log: string };
+    const { log, keys } = fileContent(file, "holds no keys of a ledger", (text) => {
+      const value = JSON.parse(text) as { readonly log: string };
+      return { log: value.log, keys: keysFromJson(value) };
+    });
     // What is known already has keys that may be newer than the file's.
-    if ((await memory.get(value.log)) === undefined)
-      await memory.put({ log: value.log, keys: keysFromJson(value), note: undefined });
+    if ((await memory.get(log)) === undefined) await memory.put({ log, keys, note: undefined });
   }
   const witness = new LedgerWitness(name, memory, signer);
   const keys = join(folder, "witness.json");
@@ -50,7 +53,7 @@ function addressOf({ listen, certificate, privateKey }: WitnessOptions): Witness
     kind: "https",
     host: url.hostname,
     port: Number(url.port || 443),
-    certificate: readFileSync(certificate, "utf8"),
-    privateKey: readFileSync(privateKey, "utf8"),
+    certificate: fileText(certificate),
+    privateKey: fileText(privateKey),
   };
 }

@@ -1,9 +1,11 @@
 import type { AuthorityView, Custodian } from "@meterkeep/api/custodian";
 import { toPem } from "@meterkeep/pki";
+import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { writeNew } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
-import { readPem, readText, writeNew } from "./files.ts";
+import { readPem, readText } from "./files.ts";
 import { hexFrom, type MakeOptions, print } from "./options.ts";
 
 /** `meterkeep pki authorities` */
@@ -65,7 +67,7 @@ export async function assignments(
   options: OperatorOptions & { readonly set?: string },
   terminal: Terminal,
 ): Promise<void> {
-  const table = options.set === undefined ? undefined : JSON.parse(await readText(options.set, terminal));
+  const table = options.set === undefined ? undefined : jsonIn(options.set, await readText(options.set, terminal));
   const current = await asOperator(options.state, terminal, (custodian) =>
     table === undefined
       ? custodian.assignments({})
@@ -78,6 +80,15 @@ export async function assignments(
   const head =
     current.number === 0 ? "There is no table: no device is checked against one." : `Table ${current.number}`;
   await print(terminal, options, current, `${[head, ...lines].join("\n")}\n`);
+}
+
+/** @throws CliError `input-unreadable` */
+function jsonIn(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CliError("input-unreadable", `${path} is no JSON: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** The tree, each authority below the one that signed it. */

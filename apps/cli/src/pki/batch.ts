@@ -7,6 +7,7 @@ import { DlmsError, systemTitleText, toHex } from "@meterkeep/dlms";
 import { keyIdentifier, openRequest, PkiError, PROFILES } from "@meterkeep/pki";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { openFile } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, type TerminalOutput, write } from "../terminal.ts";
 import { hexFrom, titleFrom } from "./options.ts";
@@ -39,7 +40,7 @@ export async function batch(
 ): Promise<void> {
   const authority = hexFrom(authorityText, "the authority");
   const answered = options.resume === true ? await wholeLines(to) : 0;
-  const input = from === "-" ? terminal.stdin : createReadStream(from);
+  const input = from === "-" ? terminal.stdin : (await openFile(from)).createReadStream();
   const flags = options.resume === true ? "a" : "w";
   const output: TerminalOutput = to === "-" ? terminal.stdout : createWriteStream(to, { mode: 0o644, flags });
   const counts = { issued: 0, refused: 0 };

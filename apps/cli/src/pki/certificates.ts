@@ -4,9 +4,10 @@ import { toPem } from "@meterkeep/pki";
 import Table from "cli-table3";
 import { CliError, EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { writeNew } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import type { Terminal } from "../terminal.ts";
-import { readPem, writeNew } from "./files.ts";
+import { readPem } from "./files.ts";
 import {
   choiceFrom,
   hexFrom,

@@ -1,13 +1,12 @@
-import { readFile } from "node:fs/promises";
 import type { RevocationEffect } from "@meterkeep/api";
 import { REVOCATION_MOVE_NAMES, type RevocationPlanView } from "@meterkeep/api/custodian";
 import Table from "cli-table3";
 import { EXIT } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { fileOctets, writeNew } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { runningServer } from "../operator/server.ts";
 import type { Terminal } from "../terminal.ts";
-import { writeNew } from "./files.ts";
 import { choiceFrom, hexFrom, numberFrom, print, type RevokeOptions, reasonFrom } from "./options.ts";
 
 /** `meterkeep pki revoke` */
@@ -117,7 +116,7 @@ export async function revocationList(
   const authority = hexFrom(authorityText, "the authority");
   const shard = numberFrom(options.shard, "--shard");
   if (options.publish === true) {
-    const octets = new Uint8Array(await readFile(file));
+    const octets = new Uint8Array(fileOctets(file));
     await asOperator(options.state, terminal, (custodian) => custodian.adoptList({ authority, shard, octets }));
     return print(terminal, options, { published: true }, "It is published.\n");
   }

@@ -7,12 +7,12 @@ import {
   randomBytes,
   scryptSync,
 } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { Token, type TokenOptions } from "@meterkeep/hsm";
 import { type AuthorityKey, localSigner, type PublicKey, signatureOf } from "@meterkeep/pki";
 import { secretOfHolders } from "../ceremony/run.ts";
 import { CliError } from "../error.ts";
-import { writeNew } from "./files.ts";
+import { secretText, writeNew } from "../named-file.ts";
 
 /** Where the key of a root is: under a passphrase in its folder, which a file has or people have together, or in a token. */
 export interface RootKeyOptions {
@@ -41,7 +41,6 @@ const FILE = "root-key.json";
 const SCRYPT = { n: 2 ** 17, r: 8, p: 1 } as const;
 const SCRYPT_MEMORY = 256 * 1024 * 1024;
 const LABEL = "meterkeep-root";
-const OTHERS = 0o077;
 const POINT_BYTES = 96;
 
 /** Makes the key pair of a root, and lends it. @throws CliError `option-invalid`, `input-unreadable` */
@@ -71,7 +70,7 @@ export async function withRootKey<T>(options: RootKeyOptions, body: RootWork<T>)
   const path = `${options.folder}/${FILE}`;
   if (!existsSync(path))
     throw new CliError("input-unreadable", `${path} is not there: is the root's key in a token (--tokens-file)?`);
-  const { scrypt, nonce, sealed } = JSON.parse(readPrivate(path)) as SealedKey;
+  const { scrypt, nonce, sealed } = JSON.parse(secretText(path)) as SealedKey;
   const octets = Buffer.from(sealed, "base64");
   const { passphrase, holders } = passphraseOf(options);
   const key = keyOf(passphrase, Buffer.from(scrypt.salt, "base64"), scrypt);
@@ -106,7 +105,7 @@ async function withToken<T>(path: string, body: RootWork<T>): Promise<T> {
 }
 
 function tokenOf(path: string): TokenOptions {
-  const [first] = JSON.parse(readPrivate(path)) as readonly {
+  const [first] = JSON.parse(secretText(path)) as readonly {
     readonly library: string;
     readonly label: string;
     readonly pin: string;
@@ -127,7 +126,7 @@ function passphraseOf({ passphraseFile, ceremony, share }: RootKeyOptions): {
       "option-invalid",
       "say what opens the root's key: --passphrase-file FILE, or --ceremony FOLDER with --share FILE for each holder",
     );
-  if (!isShared) return { passphrase: longEnough(readPrivate(passphraseFile!)), holders: [] };
+  if (!isShared) return { passphrase: longEnough(secretText(passphraseFile!)), holders: [] };
   const { secret, holders } = secretOfHolders(ceremony, share);
   const passphrase = longEnough(Buffer.from(secret).toString("utf8"));
   secret.fill(0);
@@ -142,17 +141,6 @@ function longEnough(text: string): string {
 }
 
 const MIN_CHARACTERS = 20;
-
-function readPrivate(path: string): string {
-  try {
-    if ((statSync(path).mode & OTHERS) !== 0)
-      throw new CliError("input-unreadable", `${path} can be read by others: chmod 600 it`);
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    if (cause instanceof CliError) throw cause;
-    throw new CliError("input-unreadable", `${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-}
 
 function keyOf(passphrase: string, salt: Uint8Array, { n, r, p }: { n: number; r: number; p: number }): Buffer {
   return scryptSync(passphrase, salt, 32, { N: n, r, p, maxmem: SCRYPT_MEMORY });

@@ -20,8 +20,9 @@ import {
   toPem,
 } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
+import { writeNew } from "../named-file.ts";
 import { type Terminal, write } from "../terminal.ts";
-import { readPem, writeNew } from "./files.ts";
+import { readPem } from "./files.ts";
 import { hexFrom, numberFrom, reasonFrom } from "./options.ts";
 import { type RootKeyOptions, withNewRootKey, withRootKey } from "./root-key.ts";
 import { digestOf, readRegister, readUnsignedRegister, writeRegister } from "./root-register.ts";

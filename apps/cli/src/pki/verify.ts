@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import {
   type Certificate,
   type CertificateUse,
@@ -10,6 +9,7 @@ import {
   validatePath,
 } from "@meterkeep/pki";
 import { CliError, EXIT } from "../error.ts";
+import { fileOctets } from "../named-file.ts";
 import { type Terminal, write } from "../terminal.ts";
 import { readText } from "./files.ts";
 
@@ -34,7 +34,7 @@ export async function verifyByFiles(file: string, options: VerifyOptions, termin
   const [certificate, ...own] = await certificates(file);
   if (certificate === undefined) throw new CliError("input-unreadable", `${file} holds no CERTIFICATE in PEM`);
   const others = await Promise.all((options.untrusted ?? []).map(certificates));
-  const lists = options.crl && (await Promise.all(options.crl.map(readList)));
+  const lists = options.crl?.map((path) => new Uint8Array(fileOctets(path)));
   const verdict = validatePath(certificate, {
     anchors: await certificates(options.anchors),
     intermediates: [...own, ...others.flat()],
@@ -49,13 +49,4 @@ export async function verifyByFiles(file: string, options: VerifyOptions, termin
   const line = verdict.path.map(({ subject }) => nameText(subject)).join(" < ");
   const byLists = lists === undefined ? "; nobody looked whether it was revoked (--crl)" : "";
   return write(terminal.stdout, `trusted: ${line}${byLists}\n`);
-}
-
-async function readList(path: string): Promise<Uint8Array> {
-  return readFile(path).then(
-    (octets) => new Uint8Array(octets),
-    (cause: unknown) => {
-      throw new CliError("input-unreadable", `${path} cannot be read: ${(cause as Error).message}`, { cause });
-    },
-  );
 }

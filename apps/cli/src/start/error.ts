@@ -4,7 +4,6 @@ export const START_ERROR_CODES = [
   "address-not-here",
   "process-failed",
   "user-ids-taken",
-  "file-not-private",
   "state-foreign",
   "state-incomplete",
   "state-vanished",

@@ -1,7 +1,7 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { fileText, secretText } from "../named-file.ts";
 import { type Directories, writePrivate } from "./directories.ts";
-import { StartError } from "./error.ts";
 import type { StartConfig } from "./options.ts";
 import type { ProcessUser } from "./users.ts";
 
@@ -9,7 +9,6 @@ type Config = Pick<StartConfig, "passphraseFile" | "tokensFile" | "secretsDirect
 type Place = Pick<Directories, "custodian">;
 
 const COPIES = { passphraseFile: "passphrase", tokensFile: "tokens.json" } as const;
-const OTHERS = 0o077;
 
 /** Where the custodian finds its copy of what opens its vault: in its own directory, or in one in memory. */
 export function vaultSecretFiles(
@@ -27,7 +26,7 @@ export function vaultSecretFiles(
  * Gives the custodian copies of its secrets that it may read: the originals belong to the installer, or to systemd. What an
  * earlier start has left elsewhere goes.
  *
- * @throws StartError `file-not-private`
+ * @throws CliError `file-not-private`, `input-unreadable`
  */
 export function importVaultSecrets(config: Config, place: Place, user: ProcessUser | undefined): void {
   const copies = vaultSecretFiles(config, place);
@@ -41,9 +40,7 @@ export function importVaultSecrets(config: Config, place: Place, user: ProcessUs
   for (const name of ["passphraseFile", "tokensFile"] as const) {
     const [original, copy] = [config[name], copies[name]];
     if (original === undefined || copy === undefined) continue;
-    if (!isCredential(original, config) && (statSync(original).mode & OTHERS) !== 0)
-      throw new StartError("file-not-private", `others can read ${original}: chmod 600 ${original}`);
-    writePrivate(copy, readFileSync(original, "utf8"), user);
+    writePrivate(copy, isCredential(original, config) ? fileText(original) : secretText(original), user);
   }
 }
 

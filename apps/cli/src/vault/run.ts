@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
 import { inRecoveryProcess } from "../backup/recovery-process.ts";
 import { CliError } from "../error.ts";
+import { secretText } from "../named-file.ts";
 import { type AtRestOptions, type InstallationAtRest, withInstallationAtRest } from "../start/at-rest.ts";
 import { type Terminal, write } from "../terminal.ts";
 
@@ -29,7 +29,6 @@ interface Resealed {
   readonly failed: number;
 }
 
-const OTHERS = 0o077;
 const LEAST_CHARACTERS = 12;
 
 /** `meterkeep vault rewrap` */
@@ -86,9 +85,7 @@ async function jobOf({ directories, users, provision }: InstallationAtRest, { pa
 }
 
 function readSecret(path: string): string {
-  if ((statSync(path).mode & OTHERS) !== 0)
-    throw new CliError("option-invalid", `others can read ${path}, which has a passphrase: chmod 600 ${path}`);
-  return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+  return secretText(path).replace(/\r?\n$/, "");
 }
 
 function longEnough(passphrase: string): string {

@@ -1,10 +1,10 @@
-import { writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { type CertificateView, type Custodian, certificatesLike } from "@meterkeep/api/custodian";
 import { WORKER_TICKET, type WorkerTicket } from "@meterkeep/api/supervisor";
 import { toPem } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
+import { writeNew } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { operatorConfig, runningServer } from "../operator/server.ts";
 import { lineTo } from "../start/trunk-credentials.ts";
@@ -64,7 +64,7 @@ export async function enrolWorker(
       password,
     };
   });
-  writeFileSync(file, `${JSON.stringify(ticket, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
+  await writeNew(file, `${JSON.stringify(ticket, undefined, 2)}\n`, 0o600);
   const text = `Wrote ${file}. It lets one machine in as the worker ${name}, once, within ${hours} hours; take it there and run
   npx meterkeep worker join ${file} --state DIR
   npx meterkeep worker start --state DIR
