@@ -3,7 +3,7 @@ import { createPool, describeUrl, withCredentials } from "@meterkeep/postgres";
 import { checkDatabases } from "../start/database.ts";
 import { StartError } from "../start/error.ts";
 import { readDatabaseStage } from "../start/installation.ts";
-import type { StartConfig } from "../start/options.ts";
+import type { StartConfig } from "../start/start-config.ts";
 import { type Finding, ok, problem } from "./finding.ts";
 
 type Wanted = Pick<StartConfig, "databaseUrl" | "databaseSuffix">;

@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { resolveOptions } from "../start/options.ts";
+import { resolveOptions } from "../start/start-config.ts";
 import { checkClock } from "./clock.ts";
 import { checkBinding, checkTools } from "./parts.ts";
 import { checkPlatform, type Platform } from "./platform.ts";

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { loopbackHosts } from "../start/configs.ts";
-import type { StartConfig } from "../start/options.ts";
+import type { StartConfig } from "../start/start-config.ts";
 import { checkClock } from "./clock.ts";
 import { checkDatabase } from "./database.ts";
 import { type Finding, ok, problem } from "./finding.ts";

@@ -1,5 +1,5 @@
 import { checkoutDirectory } from "../start/checkout.ts";
-import { resolveOptions } from "../start/options.ts";
+import { resolveOptions } from "../start/start-config.ts";
 import { mayColour, type Terminal, write } from "../terminal.ts";
 import { examine } from "./examine.ts";
 import type { Finding } from "./finding.ts";

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { chooseOwner, PostgresError, processStartTime, resolveStateDirectory } from "@meterkeep/postgres";
 import { StartError } from "../start/error.ts";
 import { checkStateDirectory, readDatabaseStage } from "../start/installation.ts";
-import type { StartConfig } from "../start/options.ts";
+import type { StartConfig } from "../start/start-config.ts";
 import { chooseUsers } from "../start/users.ts";
 import { checkFileModes } from "./file-modes.ts";
 import { type Finding, ok, problem } from "./finding.ts";

@@ -5,7 +5,7 @@ import { checkoutDirectory } from "./checkout.ts";
 import { type DatabaseUrlPair, provisionDatabases } from "./database.ts";
 import { type Directories, makeDirectories } from "./directories.ts";
 import { type InstallationRecord, openInstallation } from "./installation.ts";
-import { resolveOptions, type StartConfig } from "./options.ts";
+import { resolveOptions, type StartConfig } from "./start-config.ts";
 import { chooseUsers, type ProcessUsers } from "./users.ts";
 
 /** The options of `meterkeep start` that say which installation is meant. */

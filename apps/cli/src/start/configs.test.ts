@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseSettings } from "@meterkeep/api/settings";
 import { GATE_CONFIG, OPERATOR_CONFIG, SERVER_CONFIG, TOWN_CONFIG, WORKER_CONFIG } from "@meterkeep/api/supervisor";
 import { type ConfigSources, gateConfig, operatorConfig, serverConfig, townConfig, workerConfig } from "./configs.ts";
-import { resolveOptions } from "./options.ts";
+import { resolveOptions } from "./start-config.ts";
 
 const credential = { name: "somebody", keyFile: "/state/some.key", certificate: "PEM" };
 

@@ -20,6 +20,8 @@ import { type Directories, escrowFolder } from "./directories.ts";
 import type { Installation } from "./installation.ts";
 import { ledgerSettings } from "./ledger-settings.ts";
 import { trustedManufacturers } from "./manufacturers.ts";
+import { organisationSettings } from "./organisation-settings.ts";
+import { recoverySettings } from "./recovery-settings.ts";
 import {
   enrolmentOf,
   isKeeping,
@@ -30,9 +32,7 @@ import {
   pkiLimitsOf,
   type StartConfig,
   workerGateOf,
-} from "./options.ts";
-import { organisationSettings } from "./organisation-settings.ts";
-import { recoverySettings } from "./recovery-settings.ts";
+} from "./start-config.ts";
 import { commandOptions } from "./suggestions.ts";
 import { HEAD_END, type TrunkCredentials } from "./trunk-credentials.ts";
 import { vaultSecretFiles } from "./vault-secrets.ts";

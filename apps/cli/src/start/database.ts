@@ -14,7 +14,7 @@ import { type Directories, writePrivate } from "./directories.ts";
 import { StartError } from "./error.ts";
 import type { DatabaseStage } from "./installation.ts";
 import type { Launch, Running } from "./keeper.ts";
-import type { StartConfig } from "./options.ts";
+import type { StartConfig } from "./start-config.ts";
 import type { ProcessUser, ProcessUsers } from "./users.ts";
 
 /** The embedded PostgreSQL under a keeper. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
-import { resolveOptions } from "./options.ts";
+import { resolveOptions } from "./start-config.ts";
 
 describe("an installation", () => {
   let state: string;

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { parseSettings, type SettingValues } from "@meterkeep/api/settings";
 import { writePrivate } from "./directories.ts";
 import { StartError } from "./error.ts";
-import type { StartConfig } from "./options.ts";
+import type { StartConfig } from "./start-config.ts";
 
 const INSTALLATION = {
   version: { kind: "text", description: "The program that made the installation." },

@@ -2,9 +2,10 @@ import packageJson from "../../package.json" with { type: "json" };
 import { mayColour, type Terminal, write } from "../terminal.ts";
 import { hearTermination } from "../termination.ts";
 import { checkoutDirectory } from "./checkout.ts";
-import { optionName, resolveOptions, START_OPTIONS, type StartConfig, variableName } from "./options.ts";
+import { optionName, START_OPTIONS, variableName } from "./options.ts";
 import { jsonReporter, textReporter } from "./reporter.ts";
 import { start } from "./start.ts";
+import { resolveOptions, type StartConfig } from "./start-config.ts";
 
 /** Runs `meterkeep start` with the options as they were given. */
 export async function runStart(

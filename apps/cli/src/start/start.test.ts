@@ -9,9 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { launchEmbedded, processStartTime } from "@meterkeep/postgres";
 import { freePort } from "@meterkeep/postgres/testing";
-import { resolveOptions } from "./options.ts";
 import type { Reporter, RunningFacts } from "./reporter.ts";
 import { start } from "./start.ts";
+import { resolveOptions } from "./start-config.ts";
 import { makeScratchCheckout, type ScratchCheckout } from "./testing/scratch-checkout.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -261,7 +261,7 @@ describe("the supervisor", () => {
 describe("a supervisor that is killed", () => {
   const script = (checkout: ScratchCheckout, port: number, pushPort: number): string => `
     import { start } from ${JSON.stringify(fileURLToPath(new URL("./start.ts", import.meta.url)))};
-    import { resolveOptions } from ${JSON.stringify(fileURLToPath(new URL("./options.ts", import.meta.url)))};
+    import { resolveOptions } from ${JSON.stringify(fileURLToPath(new URL("./start-config.ts", import.meta.url)))};
     const reporter = { step() {}, warn() {}, signIn() {}, running: () => console.log("running") };
     await start(resolveOptions({ meters: "3", port: "${port}", pushPort: "${pushPort}" }, {}), {
       checkout: ${JSON.stringify(checkout.directory)}, version: "1.0.0", reporter, signal: new AbortController().signal });`;

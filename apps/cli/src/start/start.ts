@@ -29,7 +29,7 @@ import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
 import { handOverMaster } from "./factory-master.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
-import { keyServiceOf, type StartConfig, workerGateOf } from "./options.ts";
+import { keyServiceOf, type StartConfig, workerGateOf } from "./start-config.ts";
 import { buildPage } from "./page-build.ts";
 import { type AppName, describeApp, workerNames } from "./processes.ts";
 import { placeProgram } from "./program.ts";

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, st
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { resolveOptions } from "./options.ts";
+import { resolveOptions } from "./start-config.ts";
 import { importVaultSecrets, vaultSecretFiles } from "./vault-secrets.ts";
 
 function inFolder(body: (folder: string, place: { readonly custodian: string }) => void): void {

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileText, secretText } from "../named-file.ts";
 import { type Directories, writePrivate } from "./directories.ts";
-import type { StartConfig } from "./options.ts";
+import type { StartConfig } from "./start-config.ts";
 import type { ProcessUser } from "./users.ts";
 
 type Config = Pick<StartConfig, "passphraseFile" | "tokensFile" | "secretsDirectory" | "credentialsDirectory">;

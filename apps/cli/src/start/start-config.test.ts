@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pkiAddressOf, pkiLimitsOf, resolveOptions } from "./options.ts";
+import { pkiAddressOf, pkiLimitsOf, resolveOptions } from "./start-config.ts";
 
 test("an option counts before its variable, and that before the default", () => {
   const env = { METERKEEP_METERS: "7", METERKEEP_PUSH_PORT: "5000" };
