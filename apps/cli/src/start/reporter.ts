@@ -1,4 +1,5 @@
 import type { TerminalOutput } from "../terminal.ts";
+import type { Listening } from "./listening.ts";
 
 /** Where Meterkeep can be reached, said when it runs. */
 export interface RunningFacts {
@@ -12,6 +13,8 @@ export interface RunningFacts {
   /** `address:port` that meters push to. */
   readonly push: string;
   readonly openToNetwork: boolean;
+  /** Where else somebody comes in. */
+  readonly listening: readonly Listening[];
   readonly state: string;
   /** Where `npx meterkeep` finds the program. */
   readonly checkout: string;
@@ -43,6 +46,10 @@ export interface Reporter {
 export function textReporter(output: TerminalOutput, colour: boolean): Reporter {
   const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const line = (text: string): void => void output.write(`${text}\n`);
+  const table = (rows: readonly (readonly [string, string])[]): void => {
+    const width = Math.max(...rows.map(([what]) => what.length)) + 2;
+    for (const [what, meaning] of rows) line(`  ${what.padEnd(width)} ${paint(2, meaning)}`);
+  };
   return {
     step: (text, milliseconds) => {
       const duration = milliseconds === undefined ? "" : `  ${(milliseconds / 1_000).toFixed(1)} s`;
@@ -61,9 +68,13 @@ export function textReporter(output: TerminalOutput, colour: boolean): Reporter 
       line("");
       line(`Approve and freeze at  ${paint(36, facts.approvals)}, the custodian's own page`);
       line("");
+      if (facts.listening.length > 0) {
+        line("It listens, too, at");
+        table(facts.listening.map(({ address, who }) => [address, who]));
+        line("");
+      }
       line(`Try next, in another terminal (in ${facts.checkout}):`);
-      const width = Math.max(...facts.tryNext.map(({ command }) => command.length)) + 2;
-      for (const { command, meaning } of facts.tryNext) line(`  ${command.padEnd(width)} ${paint(2, meaning)}`);
+      table(facts.tryNext.map(({ command, meaning }) => [command, meaning]));
       line("");
       line(`Ctrl-C stops it; the next start goes on where it was (${facts.state}).`);
     },

@@ -29,12 +29,13 @@ import { runDrill } from "./drill.ts";
 import { StartError } from "./error.ts";
 import { handOverMaster } from "./factory-master.ts";
 import { checkStateDirectory, openInstallation } from "./installation.ts";
-import { keyServiceOf, type StartConfig, workerGateOf } from "./start-config.ts";
+import { listeningOf } from "./listening.ts";
 import { buildPage } from "./page-build.ts";
 import { type AppName, describeApp, workerNames } from "./processes.ts";
 import { placeProgram } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
 import { endStaleProcesses } from "./stale-processes.ts";
+import { keyServiceOf, type StartConfig, workerGateOf } from "./start-config.ts";
 import { type StateWatch, watchState } from "./state-watch.ts";
 import { suggestionsFor } from "./suggestions.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -214,6 +215,7 @@ async function startIn(
     speed: config.speed,
     push: `${config.listen}:${config.pushPort}`,
     openToNetwork: !isLoopback(config.listen),
+    listening: listeningOf(config),
     state,
     checkout,
     ...suggestionsFor(config.state === undefined ? undefined : state),
