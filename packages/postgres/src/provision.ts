@@ -15,7 +15,7 @@ export interface OwnedDatabase extends LoginRole {
   readonly database: string;
   /**
    * Who owns the database and everything in it, where that is not the role itself: it makes and changes the schema
-   * (`prepareSchema`), and `role` can then do no more than it is granted. What `role` has owned until now changes hands.
+   * (`prepareSchema`), and `role` can then do no more than it is granted.
    */
   readonly owner?: LoginRole;
 }
@@ -73,7 +73,7 @@ export async function provision(
   }
   try {
     const version = await checkVersion(client);
-    for (const owned of databases) await provisionOne(client, adminUrl, owned, version);
+    for (const owned of databases) await provisionOne(client, owned, version);
     if (isServerOurs) await closeToEverybody(client, adminUrl, databases);
   } catch (error) {
     if (error instanceof PostgresError) throw error;
@@ -108,32 +108,19 @@ async function checkVersion(client: pg.Client): Promise<number> {
   return number;
 }
 
-async function provisionOne(
-  client: pg.Client,
-  adminUrl: string,
-  owned: OwnedDatabase,
-  serverVersion: number,
-): Promise<void> {
+async function provisionOne(client: pg.Client, owned: OwnedDatabase, serverVersion: number): Promise<void> {
   const { database, role, owner = owned } = owned;
   await setLogin(client, owned, ROLE_CONNECTIONS);
   if (owner !== owned) await setLogin(client, owner, OWNER_CONNECTIONS);
-  const { rows } = await client.query<{ owner: string }>(
-    "select pg_get_userbyid(datdba) as owner from pg_database where datname = $1",
-    [database],
-  );
-  const former = rows[0]?.owner;
+  const known = await client.query("select 1 from pg_database where datname = $1", [database]);
   const quotedOwner = pg.escapeIdentifier(owner.role);
-  const quotedDatabase = pg.escapeIdentifier(database);
-  if (former === undefined)
-    await asMember(client, [owner.role], serverVersion, () =>
-      client.query(`create database ${quotedDatabase} owner ${quotedOwner} encoding 'UTF8' template template0`),
-    );
-  else if (former === role && owner !== owned)
-    await asMember(client, [owner.role, role], serverVersion, () =>
-      client.query(`alter database ${quotedDatabase} owner to ${quotedOwner}`),
+  if (known.rowCount === 0)
+    await asMember(client, owner.role, serverVersion, () =>
+      client.query(
+        `create database ${pg.escapeIdentifier(database)} owner ${quotedOwner} encoding 'UTF8' template template0`,
+      ),
     );
   await isolate(client, database, owner.role, role);
-  if (owner !== owned) await handOver(client, connectionOf(adminUrl, owned, owned), owned.role, owner.role);
 }
 
 async function setLogin(client: pg.Client, { role, password }: LoginRole, connections: number): Promise<void> {
@@ -172,30 +159,30 @@ async function closeToEverybody(
 }
 
 /**
- * A user who is no superuser must be a member of a role to give it a database or to act as it; memberships that were
- * not there before end with `body`. Since PostgreSQL 16 a member may be one without being allowed to act as the role,
- * which is what counts here.
+ * A user who is no superuser must be a member of a role to give it a database; a membership that was not there before
+ * ends with `body`. Since PostgreSQL 16 a member may be one without being allowed to act as the role, which is what
+ * counts here.
  */
 async function asMember(
   client: pg.Client,
-  roles: readonly string[],
+  role: string,
   serverVersion: number,
   body: () => Promise<unknown>,
 ): Promise<void> {
-  const borrowed: string[] = [];
+  const { rows } = await client.query<{ member: boolean }>("select pg_has_role($1, $2) as member", [
+    role,
+    serverVersion >= 160_000 ? "set" : "member",
+  ]);
+  if (rows[0]?.member === true) {
+    await body();
+    return;
+  }
+  const quotedRole = pg.escapeIdentifier(role);
+  await client.query(`grant ${quotedRole} to current_user`);
   try {
-    for (const role of roles) {
-      const { rows } = await client.query<{ member: boolean }>("select pg_has_role($1, $2) as member", [
-        role,
-        serverVersion >= 160_000 ? "set" : "member",
-      ]);
-      if (rows[0]?.member === true) continue;
-      await client.query(`grant ${pg.escapeIdentifier(role)} to current_user`);
-      borrowed.push(role);
-    }
     await body();
   } finally {
-    for (const role of borrowed) await client.query(`revoke ${pg.escapeIdentifier(role)} from current_user`);
+    await client.query(`revoke ${quotedRole} from current_user`);
   }
 }
 
@@ -232,39 +219,6 @@ async function isolate(client: pg.Client, database: string, owner: string, role:
   } finally {
     await client.query(`revoke ${pg.escapeIdentifier(owner)} from current_user`);
   }
-}
-
-/**
- * Gives the owner what the role has made while the database was its own. The role does it itself, for which it is a
- * member of the owner as long as it takes.
- */
-async function handOver(client: pg.Client, roleUrl: string, role: string, owner: string): Promise<void> {
-  const [quotedRole, quotedOwner] = [pg.escapeIdentifier(role), pg.escapeIdentifier(owner)];
-  const session = new pg.Client({ connectionString: roleUrl, connectionTimeoutMillis: 10_000 });
-  session.on("error", () => undefined);
-  try {
-    await session.connect();
-    const { rows } = await session.query<{ owns: boolean }>(
-      `select exists (select from pg_class where relowner = current_user::regrole)
-         or exists (select from pg_proc where proowner = current_user::regrole) as owns`,
-    );
-    if (rows[0]?.owns === true) {
-      await client.query(`grant ${quotedOwner} to ${quotedRole}`);
-      await session.query(`reassign owned by ${quotedRole} to ${quotedOwner}`);
-    }
-  } finally {
-    await session.end().catch(() => undefined);
-    await leave(client, role, owner);
-  }
-}
-
-/** Ends a membership, also one that a former run was killed over. */
-async function leave(client: pg.Client, role: string, owner: string): Promise<void> {
-  const { rowCount } = await client.query(
-    "select 1 from pg_auth_members where roleid = $1::regrole and member = $2::regrole",
-    [pg.escapeIdentifier(owner), pg.escapeIdentifier(role)],
-  );
-  if (rowCount !== 0) await client.query(`revoke ${pg.escapeIdentifier(owner)} from ${pg.escapeIdentifier(role)}`);
 }
 
 function messageOf(error: unknown): string {

@@ -1,18 +1,7 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { connectionOf, createPool, migrate, prepareSchema, provision } from "@meterkeep/postgres";
-import { openTestDatabase, testServerUrl } from "@meterkeep/postgres/testing";
-import { Inventory } from "../inventory/inventory.ts";
-import { openHeadEndDatabase, testMeter } from "../testing/database.ts";
-import { HEADEND_MIGRATIONS } from "./migrations.ts";
-import { openScope } from "./scope.ts";
-import { refreshStatistics } from "./statistics.ts";
+import { openHeadEndDatabase } from "../testing/database.ts";
 
-const MIGRATIONS = fileURLToPath(new URL("../../migrations/", import.meta.url));
 /** SQLSTATE insufficient_privilege. */
 const DENIED = { code: "42501" };
 
@@ -55,42 +44,4 @@ test("every table that the schema has is granted as far as it is used, and nothi
     rows.filter(({ readable }) => !readable).map(({ name }) => name),
     ["settings"],
   );
-});
-
-test("a head-end's database from before its owner was split off goes over to the owner with everything in it", async () => {
-  const before = mkdtempSync(join(tmpdir(), "meterkeep-migrations-"));
-  await using database = await openTestDatabase();
-  try {
-    const names = readdirSync(MIGRATIONS).sort();
-    for (const name of names) if (name < "0010") cpSync(join(MIGRATIONS, name), join(before, name));
-    const since = names.filter((name) => name >= "0010").map((name) => `headend/${name}`);
-    const [ledger] = HEADEND_MIGRATIONS;
-    await migrate(database.pool, [ledger!, { component: "headend", directory: before }], { version: "before" });
-    const scope = await openScope(database.pool, "utility", "island");
-    await new Inventory(database.pool, scope).add([testMeter(0)], new Date());
-
-    const serverUrl = await testServerUrl();
-    const password = decodeURIComponent(new URL(database.url).password);
-    const owner = { role: `${database.database}_owner`, password: "owner" };
-    const own = { database: database.database, role: database.role, password, owner };
-    for (const applied of [since, []]) {
-      const [url] = await provision(serverUrl, [own]);
-      const pool = createPool(url!, { applicationName: "test", maxConnections: 1 });
-      try {
-        const ownerUrl = connectionOf(serverUrl, own, owner);
-        const report = await prepareSchema({ pool, ownerUrl, sources: HEADEND_MIGRATIONS, version: "now" });
-        assert.deepEqual(report.applied, applied);
-        const inventory = new Inventory(pool, await openScope(pool, "utility", "island"));
-        assert.equal((await inventory.all()).length, applied.length === 0 ? 2 : 1, "what was there is there");
-        await inventory.add([testMeter(1)], new Date());
-        await refreshStatistics(pool);
-        await assert.rejects(pool.query("drop table meters"), DENIED);
-        await assert.rejects(pool.query("delete from trust_history"), DENIED);
-      } finally {
-        await pool.end();
-      }
-    }
-  } finally {
-    rmSync(before, { recursive: true });
-  }
 });
