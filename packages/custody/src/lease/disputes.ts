@@ -59,7 +59,7 @@ export function disputeLines({ terms: { technician, handheld }, disputes }: Reco
  */
 export function visitsIn(text: string, { meters, from }: Pick<LeaseTerms, "meters" | "from">, now: number): Visits {
   const { acts } = JSON.parse(text) as { readonly acts?: unknown };
-  if (!Array.isArray(acts)) return { visits: [], isCut: false };
+  if (!Array.isArray(acts)) return { visits: [] };
   const byMeter = new Map(meters.map(({ meter }) => [meter, [] as Visit[]]));
   for (const act of acts as readonly (Act | null)[]) {
     const { meter, at } = act ?? {};
@@ -80,7 +80,7 @@ export function visitsIn(text: string, { meters, from }: Pick<LeaseTerms, "meter
     if (cut !== undefined) cuts[meter] = cut.at;
     return own.slice(0, share);
   });
-  return { visits, isCut: false, ...(Object.keys(cuts).length > 0 && { cuts }) };
+  return { visits, ...(Object.keys(cuts).length > 0 && { cuts }) };
 }
 
 /** An act as a handheld may write it. */

@@ -107,7 +107,6 @@ interface Said extends CounterRead, AnswersCounted, Dispute {
   readonly lease: string;
   readonly terms: LeaseTerms;
   readonly visits: readonly Visit[];
-  readonly isCut: boolean;
   readonly cuts?: Visits["cuts"];
   readonly used: readonly { readonly meter: string; readonly next: number }[];
   readonly passed: readonly PassedCounters[];
@@ -142,9 +141,9 @@ function apply({ handhelds, leases }: FieldRecord, { kind, at, body }: LedgerEnt
     else if (kind === FIELD_KINDS.disputed) lease.disputes.push(said);
     else {
       if (kind === FIELD_KINDS.returned) {
-        const { used, passed, visits, isCut, cuts } = said;
+        const { used, passed, visits, cuts } = said;
         lease.journal = wordsOf(used, passed);
-        lease.visits = { visits, isCut, ...(cuts !== undefined && { cuts }) };
+        lease.visits = { visits, ...(cuts !== undefined && { cuts }) };
       }
       // A journal that comes late is better than none.
       end(lease, kind === FIELD_KINDS.returned ? "returned" : "expired", at);

@@ -33,15 +33,13 @@ export interface Visit {
   readonly at: number;
   /** Over a device of the handheld's own, such as an optical probe, and done: the meter's log has to tell of it. */
   readonly isLocal?: boolean;
-  /** It was over a network, where the meter sees somebody from afar, or it failed. Absent in entries from before that was kept. */
+  /** It was over a network, where the meter sees somebody from afar, or it failed; absent where `isLocal`. */
   readonly how?: "network" | "failed";
 }
 
-/** The visits of a journal, and whether there were more than are kept. */
+/** The visits of a journal, as many as are kept. */
 export interface Visits {
   readonly visits: readonly Visit[];
-  /** Of which meters is not known: in entries from before that was kept. */
-  readonly isCut: boolean;
   /** Of meters of which there were more, by system title: from when on. */
   readonly cuts?: Readonly<Record<string, number>>;
 }
@@ -117,7 +115,7 @@ export function localSessionsCompared(compared: LogCompared): LeaseCount {
           ? "its log tells of no local session"
           : `its log tells of ${list(own)}, the journal of visits then`,
     };
-  const cutAt = journal.cuts?.[compared.meter] ?? (journal.isCut ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
+  const cutAt = journal.cuts?.[compared.meter] ?? Number.POSITIVE_INFINITY;
   const isCut = (session: LocalSession) => endOf(session) + CLOCK_TOLERANCE_MILLISECONDS >= cutAt;
   const certain = unexplained.filter((session) => !isCut(session));
   if (certain.length === 0 && unlogged.length === 0)

@@ -143,7 +143,6 @@ test("of more sessions than are kept the newest are, and the log goes back to th
     const from = NOW - 60 * MINUTE;
     const read = { lease: "a", meter: "m", ...asked.facts(from, NOW), rotatedAt: NOW };
     const journal = (...visits: readonly number[]) => ({
-      isCut: false,
       visits: visits.map((at) => ({ meter: "m", at })),
     });
     const outcomeOf = (...visits: readonly number[]) =>
@@ -177,7 +176,7 @@ test("a row that cannot be read is told of where its neighbours say that it may 
   const compared = (of: ReturnType<typeof read>, ...visits: readonly number[]) =>
     localSessionsCompared({
       ...{ meter: "m", read: of, standing: "awaited", lostAt: undefined, from },
-      journal: { isCut: false, visits: visits.map((at) => ({ meter: "m", at, isLocal: true })) },
+      journal: { visits: visits.map((at) => ({ meter: "m", at, isLocal: true })) },
     });
   const hidden = [[undefined, 28] as const, [undefined, 29] as const];
   const within = read([before, ...hidden, ...told]);
@@ -201,7 +200,7 @@ test("a visit over a network, or one that failed, is not all that there is to sa
     localSessionsCompared({
       ...{ meter: "m", standing: "awaited", lostAt: undefined, from },
       read: { lease: "a", meter: "m", sessions: [{ from: at, ...session }], since: 0, rotatedAt: NOW },
-      journal: { isCut: false, visits: [{ meter: "m", at, ...(how && { how }) }] },
+      journal: { visits: [{ meter: "m", at, ...(how && { how }) }] },
     });
   const whole = { until: at + MINUTE };
   assert.equal(compared(whole).outcome, "agrees");
