@@ -94,6 +94,51 @@ test("blocks out of their order, empty ones and ones without end are no answer",
   assert.equal(first().take(block(2, new Uint8Array(65_600), true), NOW), false, "too long");
 });
 
+test("a log in blocks of an octet each is no answer after as many as a meter may need: each costs a counter", () => {
+  const asked = questions();
+  answer(asked, time(NOW));
+  let blocks = 0;
+  do {
+    asked.next(NOW);
+    blocks += 1;
+  } while (blocks < 5000 && asked.take(block(blocks, Uint8Array.of(0)), NOW));
+  assert.equal(blocks, 1025);
+  const next = questions();
+  answer(next, time(NOW));
+  const rows = Array.from({ length: 3000 }, (_, nth): LogRow => [NOW - (3000 - nth) * 1000, 28]);
+  assert.ok(answer(next, log(...rows), 64).length > 800, "a long log in short blocks is one");
+});
+
+test("a clock that comes in blocks is as old as the time from its first question on", () => {
+  const [asked, clock] = [questions(), encode(data, time(NOW))];
+  asked.next(NOW);
+  assert.ok(asked.take(block(1, clock.subarray(0, 13)), NOW + 1000));
+  asked.next(NOW + 90 * MINUTE);
+  assert.equal(asked.take(block(2, clock.subarray(13), true), NOW + 90 * MINUTE + 1000), false);
+});
+
+test("a log of nothing but rows that cannot be read is not copied for each of them", () => {
+  const asked = questions();
+  answer(asked, time(NOW));
+  const none: Data = { type: "null-data", value: null };
+  answer(asked, { type: "array", value: Array.from({ length: 60_000 }, () => none) });
+  answer(asked, log());
+  answer(asked, log());
+  const own = Object.getOwnPropertyDescriptor(Array.prototype, "slice") as PropertyDescriptor;
+  let copies = 0;
+  const counted = function (this: unknown[], ...range: readonly number[]): unknown[] {
+    copies += 1;
+    return own.value.apply(this, range);
+  };
+  Object.defineProperty(Array.prototype, "slice", { ...own, value: counted });
+  try {
+    assert.equal(asked.facts(NOW - 60 * MINUTE, NOW).undated, 60_000);
+  } finally {
+    Object.defineProperty(Array.prototype, "slice", own);
+  }
+  assert.ok(copies < 100, `${copies} copies`);
+});
+
 test("a session without its begin, or without its end, is one with what there is", () => {
   const asked = questions();
   answer(asked, time(NOW));

@@ -10,6 +10,8 @@ const INVOKE = { invokeId: 1, confirmed: true, highPriority: true } as const;
 const CLOCK_OCTETS = 12;
 /** Meters keep ten to some hundred rows of each log. */
 const MOST_OCTETS = 65_536;
+/** Of each answer: each block is asked for with a counter of ours, and no meter sends less than 64 octets in one. */
+const MOST_BLOCKS = MOST_OCTETS / 64;
 /** Sessions that an entry of the ledger keeps: more are the end of somebody's patience, or a log that was filled on purpose. */
 const MOST_SESSIONS = 200;
 /** The meter's time is believed to half of what its answer took: whoever carries it must not make more of it. */
@@ -56,12 +58,13 @@ export class LogQuestions {
 
   /** The next request, plain; undefined at the end. */
   next(now: number): Uint8Array | undefined {
-    this.#askedAt = now;
     if (this.#blocks > 0)
       return encode(apdu, {
         kind: "get-request",
         value: { kind: "next", value: { invokeIdAndPriority: INVOKE, blockNumber: this.#blocks } },
       });
+    // Not again for its blocks: what is in the first may have been carried for long by the last.
+    this.#askedAt = now;
     const name = this.#names[this.#values.length];
     return name === undefined ? undefined : getRequest(name);
   }
@@ -80,7 +83,7 @@ export class LogQuestions {
     if (result.kind === "data-access-result") return this.#answered(undefined, now);
     this.#octets += result.value.length;
     const isNext = blockNumber === this.#blocks + 1 && (lastBlock || result.value.length > 0);
-    if (!isNext || this.#octets > MOST_OCTETS) return false;
+    if (!isNext || blockNumber > MOST_BLOCKS || this.#octets > MOST_OCTETS) return false;
     this.#parts.push(result.value);
     this.#blocks = blockNumber;
     if (!lastBlock) return true;
@@ -185,18 +188,21 @@ function logOf(value: Data | undefined): Log | undefined {
     },
   );
   const isRow = (row: (typeof all)[number]): row is Row => row.at !== undefined && typeof row.code === "number";
-  const dated = all.filter(isRow);
-  if ((dated[0]?.at ?? 0) > (dated.at(-1)?.at ?? 0)) all.reverse();
-  const undated = all.flatMap((row, nth) =>
-    isRow(row)
-      ? []
-      : {
-          code: row.code,
-          after: all.slice(0, nth).findLast(isRow)?.at ?? Number.NEGATIVE_INFINITY,
-          before: all.slice(nth + 1).find(isRow)?.at ?? Number.POSITIVE_INFINITY,
-        },
-  );
-  return { rows: all.filter(isRow), undated };
+  const rows = all.filter(isRow);
+  if ((rows[0]?.at ?? 0) > (rows.at(-1)?.at ?? 0)) for (const list of [all, rows]) list.reverse();
+  const undated: Log["undated"][number][] = [];
+  let nth = 0;
+  // One walk beside the rows that can be read: of a log that has none but others each would look for them to its end.
+  for (const row of all) {
+    if (row === rows[nth]) nth += 1;
+    else
+      undated.push({
+        code: row.code,
+        after: rows[nth - 1]?.at ?? Number.NEGATIVE_INFINITY,
+        before: rows[nth]?.at ?? Number.POSITIVE_INFINITY,
+      });
+  }
+  return { rows, undated };
 }
 
 /** The moment of a date-time that says how far it is from UTC. */
