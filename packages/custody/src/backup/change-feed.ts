@@ -1,10 +1,12 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
+import { type FileHandle, mkdir, readdir } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Turn } from "@meterkeep/dlms";
+import { openRegularFile } from "../vault/regular-file.ts";
 import { feedChange, feedLine } from "./feed-line.ts";
 
 const SYNC_MILLISECONDS = 1000;
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
 const SEGMENT = /^changes-\d{12}\.feed$/;
 
 /**
@@ -34,8 +36,7 @@ export async function openFileFeed(directory: string, onFailure: (error: unknown
   let segment = segmentName(0);
   const opened = async (): Promise<FileHandle> => {
     if (file !== undefined) return file;
-    const path = `${directory}/${segment}`;
-    const created = await open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600);
+    const created = await openRegularFile(`${directory}/${segment}`, APPEND);
     await endTornLine(created);
     file = created;
     return created;
@@ -97,7 +98,7 @@ export async function openFileFeed(directory: string, onFailure: (error: unknown
 /** The changes of a feed's directory, in order; torn lines are left out. */
 export async function* changesIn(directory: string): AsyncGenerator<unknown> {
   for (const segment of await segmentsOf(directory)) {
-    const reader = await open(`${directory}/${segment}`, "r");
+    const reader = await openRegularFile(`${directory}/${segment}`, constants.O_RDONLY);
     try {
       for await (const line of createInterface({ input: reader.createReadStream({ autoClose: false }) })) {
         const change = feedChange(line);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -118,4 +118,16 @@ test("a line without a number is none, whoever made its MAC", () =>
     const bare = `${Buffer.from(macOf(Buffer.from("test/10"))).toString("base64")} 10`;
     write([bare, ...lines(), bare]);
     assert.deepEqual(await read(), { said: [1], breaks: [], strange: 2 });
+  }));
+
+test("a link that the owner of its storage put in a journal's place is neither written to nor read", () =>
+  journalOf(2, async ({ path, journal, reopened, read }) => {
+    const other = `${path}.other`;
+    renameSync(path, other);
+    symlinkSync(other, path);
+    const before = readFileSync(other, "utf8");
+    await assert.rejects(journal.append(3), /is a link/);
+    await assert.rejects(reopened(), /is a link/);
+    await assert.rejects(read(), /is a link/);
+    assert.equal(readFileSync(other, "utf8"), before);
   }));

@@ -1,5 +1,7 @@
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir } from "node:fs/promises";
 import { Turn } from "@meterkeep/dlms";
+import { openRegularFile } from "../vault/regular-file.ts";
 import type { Vault } from "../vault/vault.ts";
 import { boundText, type JournalLine, journalLines } from "./journal-line.ts";
 
@@ -214,7 +216,7 @@ class FileJournal<T> implements HeadedJournal<T> {
 
   /** One that was taken away is empty, which whoever has kept its head finds out. */
   #opened(): Promise<FileHandle> {
-    return open(this.#path, "a+", 0o600);
+    return openRegularFile(this.#path, APPEND);
   }
 
   #inTurn<R>(act: (handle: FileHandle) => Promise<R>): Promise<R> {
@@ -229,5 +231,6 @@ class FileJournal<T> implements HeadedJournal<T> {
   }
 }
 
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
 /** The longest line. */
 const MOST_OCTETS = 1 << 20;

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { CustodyError } from "../errors.ts";
+import { openRegularFile } from "../vault/regular-file.ts";
 import type { EscrowedKey, KeyEscrow } from "./key-escrow.ts";
 
 const FILE = "keys.escrow";
@@ -16,6 +17,7 @@ interface Waiting {
 
 /** Not created again: where the other storage is gone, its mount point must not take its place. */
 const APPEND = constants.O_RDWR | constants.O_APPEND;
+const CREATE = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 
 /**
  * Escrow in a file of a directory, which should lie on other storage than the database: one line a key, with a digest, so
@@ -26,7 +28,7 @@ const APPEND = constants.O_RDWR | constants.O_APPEND;
 export async function openFileEscrow(directory: string): Promise<KeyEscrow> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const file = await open(`${directory}/${FILE}`, "a", 0o600);
+    const file = await openRegularFile(`${directory}/${FILE}`, CREATE);
     await file.close();
     await syncDirectory(directory);
     return fileEscrow(directory);
@@ -59,7 +61,7 @@ function fileEscrow(directory: string): KeyEscrow {
       return promise;
     },
     read: async function* () {
-      const reader = await open(`${directory}/${FILE}`, "r");
+      const reader = await openRegularFile(`${directory}/${FILE}`, constants.O_RDONLY);
       try {
         for await (const line of createInterface({ input: reader.createReadStream({ autoClose: false }) })) {
           const key = keyOf(line);
@@ -76,7 +78,7 @@ function fileEscrow(directory: string): KeyEscrow {
 }
 
 async function appendTo(path: string, text: string): Promise<void> {
-  const file = await open(path, APPEND);
+  const file = await openRegularFile(path, APPEND);
   try {
     await endTornLine(file);
     await file.appendFile(text);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,4 +91,20 @@ test("an escrow that cannot be written says so with its own code", () =>
     const file = join(folder, "not-a-directory");
     writeFileSync(file, "");
     await assert.rejects(openFileEscrow(join(file, "escrow")), { code: "escrow-failed" });
+  }));
+
+test("a link that the owner of its storage put in an escrow's place takes no key, also of one that is open, and is not read", () =>
+  withFolder(async (folder) => {
+    const [file, other] = [join(folder, "keys.escrow"), join(folder, "other")];
+    const escrow = await openFileEscrow(folder);
+    await escrow.append([escrowed(1)]);
+    writeFileSync(other, readFileSync(file));
+    rmSync(file);
+    symlinkSync(other, file);
+    const before = readFileSync(other, "utf8");
+    await assert.rejects(escrow.append([escrowed(2)]), { code: "escrow-failed", message: /is a link/ });
+    await assert.rejects(openFileEscrow(folder), { code: "escrow-failed", message: /is a link/ });
+    await assert.rejects(allOf(escrow), /is a link/);
+    assert.equal(readFileSync(other, "utf8"), before);
+    await escrow.close();
   }));

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { sameMac } from "../records/record-mac.ts";
 import { boundData } from "./key-place.ts";
+import { NoRegularFile, openRegularFile } from "./regular-file.ts";
 import type { Vault } from "./vault.ts";
 
 /** A small file, with a MAC over what it says: whoever owns the database, or the storage that it lies on, has no hand in it. */
@@ -26,11 +27,8 @@ export interface StateNotePlace<T> {
 
 /** More than any note has: the document of 256 people is the longest. */
 const MOST_BYTES = 4 * 1024 * 1024;
-/** Where another may plant a link, a pipe or a device: none is followed, waited for or written to. */
-const READING = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Where another may have planted something: it is nothing to write into. */
 const WRITING = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-/** What opening says of a link, a socket, or a device that is none. */
-const NO_FILE: ReadonlySet<string | undefined> = new Set(["ELOOP", "EMLINK", "ENXIO", "ENODEV"]);
 const MOST_ASIDE = 9;
 
 /** The note at a place; nothing is read before it is asked. */
@@ -58,9 +56,9 @@ export function stateNote<T extends { readonly [K in keyof T]: string | number }
         const said = Object.fromEntries(names.map((field) => [field, stored[field]])) as unknown as T;
         return isTyped(said) && sameMac(await macOf(said), Buffer.from(stored.mac, "hex")) ? said : "not ours";
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === "ENOENT") return undefined;
-        if (NO_FILE.has(code) || error instanceof SyntaxError || error instanceof TypeError) return "not ours";
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        if (error instanceof NoRegularFile || error instanceof SyntaxError || error instanceof TypeError)
+          return "not ours";
         throw error;
       }
     },
@@ -88,12 +86,12 @@ export function stateNote<T extends { readonly [K in keyof T]: string | number }
   };
 }
 
-/** The text of a regular file of no more than a note has; undefined for anything else. */
+/** The text of a file of no more than a note has; undefined for a longer one. */
 async function contentOf(path: string): Promise<string | undefined> {
-  const file = await open(path, READING);
+  const file = await openRegularFile(path, constants.O_RDONLY);
   try {
-    const stats = await file.stat();
-    return stats.isFile() && stats.size <= MOST_BYTES ? await read(file, stats.size) : undefined;
+    const { size } = await file.stat();
+    return size <= MOST_BYTES ? await read(file, size) : undefined;
   } finally {
     await file.close();
   }
