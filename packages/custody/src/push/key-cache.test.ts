@@ -7,7 +7,7 @@ import type { MeterFile } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
-import { MeterKeyCache } from "./key-cache.ts";
+import { type BorrowedRings, MeterKeyCache } from "./key-cache.ts";
 
 const TITLE = "545354000000000A";
 const FIVE_MINUTES = 5 * 60_000;
@@ -94,10 +94,42 @@ test("keys that change while they are read are good for who asked, and read agai
       foreign: { findings: [] },
     });
     whileReading = () => cache.forget(TITLE);
-    assert.equal((await cache.rings([TITLE])).size, 1);
+    const borrow = async () => {
+      using borrowed = await cache.borrow([TITLE]);
+      return borrowed.rings.size;
+    };
+    assert.equal(await borrow(), 1);
     whileReading = () => {};
-    await cache.rings([TITLE]);
+    await borrow();
     assert.equal(reads, 2);
-    await cache.rings([TITLE]);
+    await borrow();
     assert.equal(reads, 2);
+  }));
+
+test("keys that somebody opens a push with are wiped when that is over, however they were forgotten meanwhile", () =>
+  withRow(async ({ store, vault }) => {
+    const clock = { now: 1 };
+    const cache = new MeterKeyCache({
+      files: { loadPage: (...page) => store.loadPage(...page), onRefused: () => {} },
+      vault,
+      receiveWindows: new ReceiveWindows(),
+      now: () => clock.now,
+      foreign: { findings: [] },
+    });
+    const isWiped = ({ rings }: BorrowedRings) =>
+      rings.get(TITLE)?.sets.every(({ keys }) => keys.authentication?.every((octet) => octet === 0));
+    const [one, other] = [await cache.borrow([TITLE]), await cache.borrow([TITLE])];
+    assert.equal(one.rings.get(TITLE), other.rings.get(TITLE), "it was read once");
+    cache.forget(TITLE);
+    one[Symbol.dispose]();
+    assert.equal(isWiped(other), false, "another still opens with it");
+    other[Symbol.dispose]();
+    assert.equal(isWiped(other), true);
+    // Its time is over while it is lent, and another takes its place.
+    const late = await cache.borrow([TITLE]);
+    clock.now += FIVE_MINUTES;
+    using next = await cache.borrow([TITLE]);
+    assert.deepEqual([isWiped(late), isWiped(next)], [false, false]);
+    late[Symbol.dispose]();
+    assert.deepEqual([isWiped(late), isWiped(next)], [true, false]);
   }));

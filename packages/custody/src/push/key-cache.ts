@@ -18,6 +18,13 @@ interface Cached {
   readonly until: number;
   /** What had been found in the ledger when it was read: once more is, it may rest on that, and is read again. */
   readonly foreign: readonly Finding[];
+  /** Calls that have it: its keys are wiped when it is forgotten and nobody has it. */
+  borrowers: number;
+}
+
+/** Key rings by system title, good until this is disposed of: whatever is forgotten meanwhile. */
+export interface BorrowedRings extends Disposable {
+  readonly rings: ReadonlyMap<string, PushKeyRing>;
 }
 
 /** What the keys are read from, and what they are held against. */
@@ -48,10 +55,21 @@ export class MeterKeyCache {
     dependencies.files.onRefused((title) => this.forget(title));
   }
 
-  /** The key rings of those meters that are in custody: good until the caller next waits for anything. */
-  async rings(titles: readonly string[]): Promise<Map<string, PushKeyRing>> {
-    const wanted = new Set(titles);
-    const missing = [...wanted].filter((title) => !this.#isFresh(title));
+  /** The key rings of those meters that are in custody. */
+  async borrow(titles: readonly string[]): Promise<BorrowedRings> {
+    using borrowing = new DisposableStack();
+    const rings = new Map<string, PushKeyRing>();
+    const borrow = (cached: Cached): void => {
+      cached.borrowers += 1;
+      borrowing.defer(() => this.#giveBack(cached));
+      rings.set(cached.ring.place.systemTitle, cached.ring);
+    };
+    const missing: string[] = [];
+    for (const title of new Set(titles)) {
+      const cached = this.#fresh(title);
+      if (cached === undefined) missing.push(title);
+      else borrow(cached);
+    }
     // What is read again and refused, or has left, is not used as it was.
     for (const title of missing) this.#drop(title);
     const { files, foreign, now } = this.#dependencies;
@@ -62,19 +80,13 @@ export class MeterKeyCache {
         const ring = await this.#unsealed(file);
         // Read before a change that was made meanwhile, it is good for this call alone.
         const until = this.#forgotten === forgotten ? now() + LIFE_MILLISECONDS : 0;
-        this.#keep({ ring, until, foreign: findings });
+        const cached = { ring, until, foreign: findings, borrowers: 0 };
+        borrow(cached);
+        this.#keep(cached);
       }
     }
-    const rings = new Map<string, PushKeyRing>();
-    for (const title of wanted) {
-      const cached = this.#cached.get(title);
-      if (cached === undefined) continue;
-      // The last used stand last, so that eviction takes the others.
-      this.#cached.delete(title);
-      this.#cached.set(title, cached);
-      rings.set(title, cached.ring);
-    }
-    return rings;
+    const borrowed = borrowing.move();
+    return { rings, [Symbol.dispose]: () => borrowed.dispose() };
   }
 
   /** The keys of this meter are about to change. */
@@ -86,13 +98,28 @@ export class MeterKeyCache {
   #drop(title: string): void {
     const cached = this.#cached.get(title);
     this.#cached.delete(title);
-    for (const { keys } of cached?.ring.sets ?? []) keys.authentication?.fill(0);
+    if (cached !== undefined) this.#wipeForgotten(cached);
   }
 
-  #isFresh(title: string): boolean {
+  #giveBack(cached: Cached): void {
+    cached.borrowers -= 1;
+    this.#wipeForgotten(cached);
+  }
+
+  #wipeForgotten(cached: Cached): void {
+    const { sets, place } = cached.ring;
+    if (cached.borrowers > 0 || this.#cached.get(place.systemTitle) === cached) return;
+    for (const { keys } of sets) keys.authentication?.fill(0);
+  }
+
+  /** What is kept of a meter and as good as read: the last used stands last, so that eviction takes the others. */
+  #fresh(title: string): Cached | undefined {
     const { now, foreign } = this.#dependencies;
     const cached = this.#cached.get(title);
-    return cached !== undefined && cached.until > now() && cached.foreign === foreign.findings;
+    if (cached === undefined || cached.until <= now() || cached.foreign !== foreign.findings) return undefined;
+    this.#cached.delete(title);
+    this.#cached.set(title, cached);
+    return cached;
   }
 
   #keep(cached: Cached): void {

@@ -62,7 +62,9 @@ export class Pushes {
       if (typeof parsed === "string") results[at] = { kind: "refused", code: parsed };
       else addressed.push({ at, ...parsed });
     }
-    const rings = await this.#cache.rings(addressed.map(({ title }) => title));
+    // A token is asked with them, which takes as long as it takes: they are not wiped meanwhile.
+    using borrowed = await this.#cache.borrow(addressed.map(({ title }) => title));
+    const { rings } = borrowed;
     const evidence = new EvidenceHash();
     const windows = new Map<string, HeldWindow>();
     using held = new DisposableStack();
