@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
+import { apdu, encode, fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import { HEAD_END } from "../testing/test-custody.ts";
 import { openSession, TITLE, withSession } from "../testing/test-session.ts";
 
@@ -54,4 +54,24 @@ test("a meter that asks for a counter which nobody was given has refused, whoeve
     assert.equal(await advanced(spoilt), "not-authentic");
     meter.usedUpTo(900_000);
     assert.equal(await advanced((octets) => octets), "association-rejected");
+  }));
+
+test("a meter that refuses whoever comes is asked for its counter also where somebody opens a session beside each of another's", () =>
+  withSession(async ({ custody }) => {
+    const { service } = custody.custody;
+    const request = { meter: systemTitle(fromHex(TITLE)), purpose: "read" } as const;
+    const refusal = encode(apdu, {
+      kind: "exception-response",
+      value: { stateError: "service-not-allowed", serviceError: { kind: "other-reason" } },
+    });
+    const due = async () => (await service.contactsDue({ limit: 9 }, HEAD_END)).meters.map(systemTitleText);
+    for (let refused = 0; refused < 30; refused += 1) {
+      assert.deepEqual(await due(), [], `before refusal ${refused}`);
+      const { session } = await service.openSession(request, HEAD_END);
+      const beside = await service.openSession(request, HEAD_END);
+      const advance = await service.advanceSession({ session, received: refusal }, HEAD_END);
+      assert.ok(advance.kind === "failed" && advance.code === "session-overtaken", JSON.stringify(advance));
+      await service.closeSession({ session: beside.session, outcome: "completed" }, HEAD_END);
+    }
+    assert.deepEqual(await due(), [TITLE]);
   }));

@@ -81,3 +81,18 @@ test("meters that nothing is planned for take no room from others, and may be he
   await refuse(one, range(1000, 40));
   assert.equal(plans.length, 40);
 });
+
+test("refusals that another session explains count once there are many in a row without a proof: nobody keeps a meter from help by them", async () => {
+  const { plans, policy } = bench();
+  const one = policy();
+  const overtaken = async (times: number) => {
+    for (let time = 0; time < times; time += 1) await one.refused(placeOf(1), true);
+  };
+  await overtaken(29);
+  one.proven(placeOf(1));
+  await overtaken(19);
+  await one.refused(placeOf(1));
+  assert.equal(plans.length, 0);
+  await overtaken(1);
+  assert.equal(plans.length, 1);
+});

@@ -7,6 +7,11 @@ import type { CustodyStore } from "../store/store.ts";
 
 /** A meter that has refused so many associations in a row is asked what it knows. */
 const REFUSALS = 3;
+/**
+ * So many that another session came between are as good as one of those: they are explained by it, but where none of all these is
+ * followed by a proof the meter refuses whoever comes, and nobody keeps it from help by opening sessions beside those of others.
+ */
+const OVERTAKEN = 10;
 /** So many a day are helped: where more refuse, it is not the meters, and somebody has to look. */
 const MOST_A_DAY = 200;
 /** So many an hour: who forges refusals on the line must not use up at once what the day has for meters in need. */
@@ -33,6 +38,7 @@ export interface RefusingMetersPorts {
  */
 export class RefusingMeters {
   readonly #ports: RefusingMetersPorts;
+  /** In a row, in parts of one: each that was overtaken is one part, each other `OVERTAKEN`. */
   readonly #refusals = new Map<string, number>();
   /** When a meter was last helped, or is being; by system title. */
   #helped: Promise<Map<string, number>> | undefined;
@@ -46,11 +52,11 @@ export class RefusingMeters {
     this.#refusals.delete(systemTitle);
   }
 
-  /** An association with it was refused, or what came in its name proved nothing. */
-  async refused(place: SetupPlace): Promise<void> {
+  /** An association with it was refused, or what came in its name proved nothing; `isOvertaken` where another session may be why. */
+  async refused(place: SetupPlace, isOvertaken = false): Promise<void> {
     const { systemTitle, utility, island } = place;
-    const count = (this.#refusals.get(systemTitle) ?? 0) + 1;
-    if (count < REFUSALS) {
+    const count = (this.#refusals.get(systemTitle) ?? 0) + (isOvertaken ? 1 : OVERTAKEN);
+    if (count < REFUSALS * OVERTAKEN) {
       this.#refusals.set(systemTitle, count);
       return;
     }
@@ -78,7 +84,7 @@ export class RefusingMeters {
       if (planned === 0) helped.delete(systemTitle);
     }
     if (planned === 0) return;
-    const body = { cause: CAUSE, reason: `the meter refused ${REFUSALS} associations in a row`, planned };
+    const body = { cause: CAUSE, reason: `the meter refused ${REFUSALS} associations in a row, or more`, planned };
     const planning: LedgerDraft = {
       at,
       kind: "rotations-planned",

@@ -126,8 +126,7 @@ export class Sessions {
     const overtaken = isOvertaken(advance, open.line);
     // Not inside: the end waits for what is under way.
     await this.#end(session, open, "failed", `${advance.code}: ${advance.message}`);
-    // What another session of ours explains is no sign that the meter knows other counters than we do.
-    if (!overtaken) await this.#dependencies.refusing.refused(open.place);
+    await this.#dependencies.refusing.refused(open.place, overtaken);
     return failureOf(advance, overtaken);
   }
 
