@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LeavingMeters } from "../departure/leaving-meters.ts";
 import { caller } from "../testing/test-custody.ts";
+import type { Caller } from "./caller.ts";
 import { type Ended, type OpenContact, OpenContacts } from "./open-contacts.ts";
 
 const [ONE, OTHER] = [caller("head-end"), caller("depot")];
@@ -102,4 +103,27 @@ test("a contact that was being opened when its end came is none, and none is ope
   assert.equal(made.contacts.of("M"), undefined);
   await made.contacts.closeAll();
   await assert.rejects(made.open(), { code: "custodian-closing" });
+});
+
+test("whoever asks of a meter while others are answered comes after one question of each, and a second question of the same waits for nothing", async () => {
+  const made = bench();
+  const { contacts } = made;
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const answered: string[] = [];
+  const ask = (by: Caller, before: Promise<void>) =>
+    contacts.begin("M", by, async () => {
+      await before;
+      answered.push(by.name);
+    });
+  const asked = [ask(ONE, first.promise), ask(OTHER, second.promise)];
+  for (let again = 0; again < 3; again += 1) await assert.rejects(ask(ONE, first.promise), { code: "meter-busy" });
+  assert.equal(contacts.standing("M", OTHER), "in-use");
+  first.resolve();
+  await asked[0];
+  // It asks again at once, and is behind the other all the same.
+  asked.push(ask(ONE, Promise.resolve()));
+  second.resolve();
+  await Promise.all(asked);
+  assert.deepEqual(answered, [ONE.name, OTHER.name, ONE.name]);
+  assert.equal(contacts.standing("M", ONE), "free");
 });

@@ -64,8 +64,8 @@ export class OpenContacts<T extends OpenContact> {
   readonly #open = new Handles<Held<T>>();
   /** That of a meter, until it is gone. */
   readonly #byMeter = new Map<string, Held<T>>();
-  /** Meters with which one is being begun. */
-  readonly #beginning = new Set<string>();
+  /** Meters with which one is being begun, and for whom, in the order of asking: what resolves when that is over. */
+  readonly #beginning = new Map<string, Map<string, Promise<void>>>();
   readonly #openings = new Openings();
 
   constructor(ports: OpenContactPorts<T>) {
@@ -98,19 +98,27 @@ export class OpenContacts<T extends OpenContact> {
   }
 
   /**
-   * Answers somebody who asks for a meter's contact: two must not start from one journal. `keep` takes the contact that comes of it and
-   * gives its handle; where it throws the contact is still the asker's to dispose of.
+   * Answers somebody who asks for a meter's contact: two must not start from one journal. Who comes while another is answered waits for
+   * that, behind at most one question of each: nobody who asks again and again, of a meter that may not even be its own, keeps the others
+   * from asking. `keep` takes the contact that comes of it and gives its handle; where it throws the contact is still the asker's to
+   * dispose of.
    *
    * @throws CallRefusal `meter-busy`, `custodian-closing`, `contact-unknown` of a contact whose end came before it was kept
    */
   begin<R>(title: string, caller: Caller, work: (keep: (live: T) => string) => Promise<R>): Promise<R> {
     return this.#openings.during(title, caller.name, async (opening) => {
-      if (this.#beginning.has(title)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
-      this.#beginning.add(title);
+      const asking = this.#beginning.get(title) ?? new Map<string, Promise<void>>();
+      if (asking.has(caller.name)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
+      const before = [...asking.values()].at(-1);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#beginning.set(title, asking.set(caller.name, promise));
       try {
+        await before;
         return await work((live) => this.#keep(live, opening));
       } finally {
-        this.#beginning.delete(title);
+        asking.delete(caller.name);
+        if (asking.size === 0) this.#beginning.delete(title);
+        resolve();
       }
     });
   }
