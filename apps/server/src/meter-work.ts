@@ -4,6 +4,7 @@ import {
   type ChannelTable,
   type Collecting,
   CommandSessions,
+  CustodianRoom,
   type DestinationWatch,
   type Dial,
   type EventSink,
@@ -77,6 +78,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
     return () => clearTimeout(timer);
   });
   const throttle = new Throttle();
+  const room = new CustodianRoom(ports.concurrency);
   const runner = new SessionRunner(
     {
       custodian,
@@ -85,6 +87,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
       scalers: new ScalerTable(),
       results,
       throttle,
+      room,
       watch: ports.destinations,
       moves: new Moves(pool, scope, now),
       ledger,
@@ -113,6 +116,7 @@ export function createMeterWork(ports: MeterWorkPorts): MeterWork {
     {
       queue,
       run: (lease, signal) => runner.run(lease, signal),
+      room,
       hurry: (meters) => results.hurry(meters),
       onError,
       now,

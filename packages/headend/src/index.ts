@@ -133,6 +133,7 @@ export { missingIntervals } from "./view/missing.ts";
 export { qualityReadings } from "./view/power-quality.ts";
 export { profileReadings, registerReadings } from "./view/readings.ts";
 export { sessionDetail, sessionsOf } from "./view/sessions.ts";
+export { CustodianRoom } from "./work/custodian-room.ts";
 export { LANES, type Lease, type OnDemand, type WorkQueue } from "./work/lease.ts";
 export { listenForNews, type News, NewsSender, type SessionNews } from "./work/news.ts";
 export { postgresWorkQueue } from "./work/postgres-queue.ts";

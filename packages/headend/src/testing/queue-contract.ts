@@ -77,6 +77,24 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
   );
 
   test(
+    `${name}: what was asked for and could not be begun stays asked for, as long as that is not too old`,
+    withQueue(async ({ queue, meters }) => {
+      const { id } = meters[0]!;
+      await queue.due([id], NOW, LANES.onDemand, "verify");
+      const putBack = async (now: number): Promise<Lease["onDemand"]> => {
+        const [leased] = await lease(queue, 1, now);
+        const { onDemand, epoch } = leased!;
+        const next = { dueAt: now + 1_000, lane: LANES.onDemand, attempts: 0, ...(onDemand && { onDemand }) };
+        assert.ok(await queue.release({ meter: id, epoch }, next));
+        return onDemand;
+      };
+      assert.deepEqual([await putBack(NOW), await putBack(NOW + 1_000)], ["verify", "verify"]);
+      assert.equal(await putBack(NOW + ON_DEMAND_SECONDS * 1000 + 1), undefined);
+      assert.equal(await putBack(NOW + ON_DEMAND_SECONDS * 1000 + 1_001), undefined);
+    }),
+  );
+
+  test(
     `${name}: what was asked for too long ago is not done any more`,
     withQueue(async ({ queue, meters }) => {
       const [a, b] = meters.map(({ id }) => id);

@@ -63,6 +63,8 @@ export interface NextDue {
   readonly attempts: number;
   /** Error code of the session that failed. */
   readonly code?: string;
+  /** What was asked for and could not be begun: it stays asked for, as long as that is not too old. */
+  readonly onDemand?: OnDemand;
 }
 
 /** When a meter is due once its lease has ended, with what was asked for meanwhile. */

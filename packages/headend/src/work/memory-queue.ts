@@ -65,7 +65,7 @@ export function memoryWorkQueue(meters: readonly Meter[]): WorkQueue {
       const { again } = item;
       item.dueAt = again ? Math.min(item.dueAt, next.dueAt) : next.dueAt;
       item.lane = again ? (Math.min(item.lane, next.lane) as Lane) : next.lane;
-      item.onDemand = again ? item.onDemand : undefined;
+      item.onDemand = again ? item.onDemand : next.onDemand;
       item.attempts = next.attempts;
       item.again = false;
       item.leasedUntil = undefined;

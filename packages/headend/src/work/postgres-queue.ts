@@ -57,6 +57,7 @@ export function postgresWorkQueue(sql: Sql, scope: Scope, wanted: WantedAt = () 
         [next.lane],
         [next.attempts],
         [next.code ?? null],
+        [next.onDemand ?? null],
       ]);
       return released.rowCount === 1;
     },
@@ -90,14 +91,14 @@ export function dueText(next: NextDue): string {
   return timeText(next.dueAt);
 }
 
-/** Ends leases, all in one statement; what was asked for meanwhile stays due: `$3` meters, `$4` epochs, `$5` due, `$6` lanes, `$7` attempts, `$8` codes. */
+/** Ends leases, all in one statement; what was asked for meanwhile stays due: `$3` meters, `$4` epochs, `$5` due, `$6` lanes, `$7` attempts, `$8` codes, `$9` what stays asked for. */
 export const RELEASE = `
   update work w set leased_by = null, leased_until = null, attempts = r.attempts, last_code = r.code, again = false,
     due_at = case when w.again then least(w.due_at, r.due_at) else r.due_at end,
     lane = case when w.again then least(w.lane, r.lane) else r.lane end,
-    on_demand = case when w.again then w.on_demand end
-  from unnest($3::integer[], $4::bigint[], $5::timestamptz[], $6::smallint[], $7::smallint[], $8::text[])
-    as r(meter_id, epoch, due_at, lane, attempts, code)
+    on_demand = case when w.again then w.on_demand else r.on_demand end
+  from unnest($3::integer[], $4::bigint[], $5::timestamptz[], $6::smallint[], $7::smallint[], $8::text[], $9::text[])
+    as r(meter_id, epoch, due_at, lane, attempts, code, on_demand)
   where w.utility_id = $1 and w.island_id = $2 and w.meter_id = r.meter_id and w.epoch = r.epoch
     and w.leased_by is not null
   returning w.meter_id, w.epoch, extract(epoch from w.due_at)::float8 * 1000 as due_at, w.lane`;

@@ -141,6 +141,7 @@ export class Results {
       group.map(({ next }) => next.lane),
       group.map(({ next }) => next.attempts),
       group.map(({ next }) => next.code ?? null),
+      group.map(({ next }) => next.onDemand ?? null),
     ]);
     return new Map(
       released.map(({ meter_id, epoch, due_at: dueAt, lane }) => [`${meter_id} ${epoch}`, { dueAt, lane }]),

@@ -11,6 +11,7 @@ import { benchMeter, openCustodian } from "../testing/bench-meter.ts";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { meterSummaries } from "../view/meter-summary.ts";
+import { CustodianRoom } from "./custodian-room.ts";
 import { LANES, type Lease } from "./lease.ts";
 import { postgresWorkQueue } from "./postgres-queue.ts";
 import { Results } from "./results.ts";
@@ -44,6 +45,7 @@ function testRunner(
       events: { publish: () => undefined },
       clockOf: () => WALL_SOURCE_CLOCK,
       throttle: new Throttle(),
+      room: new CustodianRoom(8),
       now: () => NOW,
       sleep: () => assert.fail("nobody waits"),
       random: () => 0,
@@ -188,6 +190,47 @@ test("a meter whose way is spared is put back until its turn, with its failures 
   await queue.due([id], NOW, LANES.onDemand, "read");
   await run(NOW);
   assert.deepEqual(urgent, [false, true]);
+});
+
+test("what the custodian has no room for is put back as it was and still asked for: no failure of the meter, which nobody tried", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope } = database;
+  const { id } = await addressed(database);
+  await pool.query("update takeovers set phase = 'done'");
+  const queue = postgresWorkQueue(pool, scope);
+  const room = new CustodianRoom(8);
+  const codes = ["too-many-open", "custodian-closing", "too-many-open", "custodian-unreachable"] as const;
+  const refuse = async () => {
+    throw new CustodianCallError(codes[asked % codes.length]!, "not now");
+  };
+  let asked = 0;
+  const runner = testRunner(database, {
+    custodian: { openSession: refuse, nextContact: refuse },
+    room,
+    throttle: { admit: (_meter, _isUrgent, now) => now, learn: () => assert.fail("nobody was spoken to") },
+    moves: { tried: () => assert.fail("nobody was tried") },
+    events: { publish: () => assert.fail("there is nothing to tell") },
+  });
+  const turn = async (now = NOW) => {
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, now, 60);
+    await runner.run(lease!, new AbortController().signal);
+    const { rows } = await pool.query(
+      "select attempts, last_code, leased_by, lane, on_demand, due_at > asked_at as later, (select count(*)::integer from sessions) as sessions from work",
+    );
+    asked += 1;
+    return rows[0];
+  };
+  const free = { attempts: 3, leased_by: null, sessions: 0 };
+  await queue.due([id], NOW, LANES.reading);
+  await pool.query("update work set attempts = 3");
+  assert.deepEqual(await turn(), { ...free, last_code: codes[0], lane: LANES.reading, on_demand: null, later: null });
+  await queue.due([id], NOW, LANES.onDemand, "read");
+  const again = { ...free, lane: LANES.onDemand, on_demand: "read", later: true };
+  assert.deepEqual(await turn(), { ...again, last_code: codes[1] });
+  assert.deepEqual(await turn(NOW + 60_000), { ...again, last_code: codes[2] });
+  assert.deepEqual([room.places, room.shutUntil - NOW], [1, 2_000], "less is leased, and later");
+  await pool.query("update takeovers set phase = 'waiting'");
+  assert.deepEqual(await turn(NOW + 60_000), { ...again, last_code: codes[3] });
 });
 
 test("MC-23: reading waits where the SIM's budget is used up; what people ask for, commands and keys do not", async () => {

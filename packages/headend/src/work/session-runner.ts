@@ -28,8 +28,9 @@ import { judgeTrust, RECORD_REFUSED } from "../trust/trust.ts";
 import { trustEvent, trustLine } from "../trust/trust-event.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import { backoffSeconds } from "./backoff.ts";
+import { type CustodianRoom, isWithoutRoom, type Round } from "./custodian-room.ts";
 import { deadline } from "./deadline.ts";
-import type { Finished } from "./finish.ts";
+import { type Finished, putBack } from "./finish.ts";
 import { type Due, LANES, type Lease, type NextDue } from "./lease.ts";
 import type { Results } from "./results.ts";
 import type { Throttle } from "./throttle.ts";
@@ -52,6 +53,8 @@ export interface SessionRunnerPorts {
   readonly commands: Pick<CommandSessions, "hold">;
   readonly results: Pick<Results, "write">;
   readonly throttle: Pick<Throttle, "admit" | "learn">;
+  /** What the custodian has room for, which the sessions held here find out. */
+  readonly room: Pick<CustodianRoom, "begin" | "granted" | "refused" | "ended">;
   readonly watch: Pick<DestinationWatch, "pushSetUp" | "refused">;
   readonly moves: Pick<Moves, "tried">;
   readonly ledger: Pick<Ledger, "append">;
@@ -105,7 +108,7 @@ export class SessionRunner {
    * Ends the lease in any case; rejects only when the results cannot be written. @returns when the meter is due again, in which lane.
    */
   async run(lease: Lease, closing: AbortSignal): Promise<Due> {
-    const { throttle, results, now, sleep } = this.#ports;
+    const { throttle, room, results, now, sleep } = this.#ports;
     if (isSpared(lease)) {
       const dueAt = sparedUntil(now(), this.#ports.random());
       const next = { dueAt, lane: LANES.reading, attempts: lease.attempts, code: "sim-budget" } as const;
@@ -114,7 +117,10 @@ export class SessionRunner {
     const turnAt = throttle.admit(lease.meter, lease.onDemand !== undefined, now());
     if (turnAt > now() + PATIENCE_MILLISECONDS) return results.write(this.#postponed(lease, turnAt));
     if (turnAt > now()) await sleep(turnAt - now(), closing);
-    const finished = this.#left(this.#refused(await this.#holdInTime(lease, closing)));
+    const round = room.begin();
+    const held = await this.#holdInTime(lease, closing);
+    const finished = this.#left(this.#refused(this.#learnRoom(held, round)));
+    room.ended();
     if (finished.session !== undefined)
       throttle.learn(lease.meter, finished.session.outcome === "lost" ? "silent" : "answered");
     // Before its lease ends: the next session goes where this one has shown the meter to be.
@@ -130,6 +136,18 @@ export class SessionRunner {
     if ((isAnother && finished.takeover === undefined) || finished.next.code === METER_LEFT)
       this.#ports.onOtherWord(lease.meter);
     return due;
+  }
+
+  /** What the custodian had no room for is put back; what became of a command stands. */
+  #learnRoom(held: Finished, round: Round): Finished {
+    const { room, now } = this.#ports;
+    const { session, next } = held;
+    if (isWithoutRoom(next.code ?? session?.code)) {
+      const dueAt = room.refused(round, now());
+      return next.code === undefined ? held : putBack(held, dueAt);
+    }
+    if (session !== undefined) room.granted(round);
+    return held;
   }
 
   /** A meter that is in service has the right keys: what came over a concentrator and does not fit them was changed there. */

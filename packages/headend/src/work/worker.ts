@@ -1,5 +1,6 @@
 import { HeadEndError } from "../errors.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import type { CustodianRoom } from "./custodian-room.ts";
 import { type Due, LANES, type Lease, type Places, type WorkQueue } from "./lease.ts";
 
 /** What a worker needs: work, what to do with it, and time. */
@@ -10,6 +11,8 @@ export interface WorkerPorts {
    * again, and in which lane: somebody may have asked for it meanwhile.
    */
   run(lease: Lease, signal: AbortSignal): Promise<Due>;
+  /** What the custodian has room for. */
+  readonly room: Pick<CustodianRoom, "places" | "shutUntil">;
   /** Meters whose sessions are held here were asked for, and are leased again when these are put away: soon, please. */
   hurry(meters: readonly MeterId[]): void;
   /** An error that `run` let out, or the queue's. */
@@ -43,8 +46,9 @@ const SHORTEST_REST_MILLISECONDS = 50;
  *
  * States: *running* (leases and holds sessions), *closing* (leases nothing more, waits for its sessions), *closed*.
  *
- * It leases in two loops: for every lane, as places become free; and for what is asked on demand, as soon as somebody says
- * so, so that this waits neither for a place nor for a lease of many that is under way.
+ * It leases in two loops: for every lane, as places become free, of which there are no more than the custodian has room for; and
+ * for what is asked on demand, as soon as somebody says so, so that this waits neither for a place nor for a lease of many that
+ * is under way.
  */
 export class Worker {
   readonly #ports: WorkerPorts;
@@ -61,10 +65,12 @@ export class Worker {
   #puttingRight: Promise<void> | undefined;
   /** While everything due is leased: when the next look is. Who is due before wakes it. */
   #restsUntil = Number.NEGATIVE_INFINITY;
+  /** When what was asked for on demand and had no room comes again. */
+  #askedAgainAt = Number.POSITIVE_INFINITY;
   /** Somebody may have asked on demand while there was no place for that either. */
   #hasNoPlace = false;
-  /** So many places must be free before the next look. */
-  #waitsForPlaces: number | undefined;
+  /** Too few places are free for a look. */
+  #waitsForPlaces = false;
   #loops: Promise<unknown> | undefined;
   /** Something could not be written or asked: leases may stand in our name that we do not hold. */
   #doubtful = false;
@@ -104,16 +110,19 @@ export class Worker {
   }
 
   async #run(): Promise<void> {
-    const { concurrency } = this.#options;
-    // Leasing for one free place at a time would cost a statement a session; and who begins together shares what follows.
-    const fewest = Math.min(24, Math.ceil(concurrency / 4));
+    const { room, now, sleep } = this.#ports;
     while (!this.#closing.signal.aborted) {
       this.#wake = new AbortController();
-      const any = concurrency - this.#sessions.size;
-      if (any < fewest) {
-        await this.#waitForPlaces(fewest);
+      const shut = room.shutUntil - now();
+      if (shut > 0) {
+        await sleep(shut, this.#wake.signal);
         continue;
       }
+      if (!this.#hasPlaces) {
+        await this.#waitForPlaces();
+        continue;
+      }
+      const any = this.#free;
       this.#taking = any;
       const leased = await this.#lease({ any, onDemand: 0 }).finally(() => {
         this.#taking = 0;
@@ -122,17 +131,34 @@ export class Worker {
     }
   }
 
+  /** Sessions at once, but for those that are asked for on demand. */
+  get #places(): number {
+    return Math.min(this.#options.concurrency, this.#ports.room.places);
+  }
+
+  get #free(): number {
+    return this.#places - this.#sessions.size;
+  }
+
+  /** Leasing for one free place at a time would cost a statement a session; and who begins together shares what follows. */
+  get #hasPlaces(): boolean {
+    return this.#free >= Math.min(24, Math.ceil(this.#places / 4));
+  }
+
   async #runOnDemand(): Promise<void> {
     const { concurrency, idleMilliseconds } = this.#options;
+    const { now, sleep } = this.#ports;
     const most = concurrency + Math.ceil(concurrency / PLACES_FOR_ONE_ON_DEMAND);
     while (!this.#closing.signal.aborted) {
       this.#asked = new AbortController();
+      if (this.#askedAgainAt <= now()) this.#askedAgainAt = Number.POSITIVE_INFINITY;
       const onDemand = most - this.#sessions.size - this.#taking;
       const leased = onDemand > 0 ? await this.#lease({ any: 0, onDemand }) : 0;
       if (onDemand <= 0) this.#hasNoPlace = true;
       // Who asked for more than there were places for is served by the next one that ends.
       else if (leased > 0 && leased === onDemand) continue;
-      await this.#ports.sleep(idleMilliseconds, this.#asked.signal);
+      const again = Math.max(SHORTEST_REST_MILLISECONDS, this.#askedAgainAt - now());
+      await sleep(Math.min(idleMilliseconds, again), this.#asked.signal);
       this.#hasNoPlace = false;
     }
   }
@@ -182,8 +208,8 @@ export class Worker {
       })
       .then(({ dueAt, lane }) => {
         this.#sessions.delete(session);
-        const free = this.#options.concurrency - this.#sessions.size;
-        if (free >= (this.#waitsForPlaces ?? Number.POSITIVE_INFINITY) || dueAt < this.#restsUntil) this.#wake.abort();
+        if ((this.#waitsForPlaces && this.#hasPlaces) || dueAt < this.#restsUntil) this.#wake.abort();
+        if (lane === LANES.onDemand) this.#askedAgainAt = Math.min(this.#askedAgainAt, dueAt);
         if (this.#hasNoPlace || lane === LANES.onDemand) this.#asked.abort();
       });
     this.#sessions.set(session, lease.meter.id);
@@ -205,12 +231,10 @@ export class Worker {
     this.#restsUntil = Number.NEGATIVE_INFINITY;
   }
 
-  /** Too few places are free: waits for so many, or until somebody says that something may be due. */
-  async #waitForPlaces(free: number): Promise<void> {
-    const { concurrency, idleMilliseconds } = this.#options;
-    if (concurrency - this.#sessions.size >= free) return;
-    this.#waitsForPlaces = free;
-    await this.#ports.sleep(idleMilliseconds, this.#wake.signal);
-    this.#waitsForPlaces = undefined;
+  /** Too few places are free: waits for more, or until somebody says that something may be due. */
+  async #waitForPlaces(): Promise<void> {
+    this.#waitsForPlaces = true;
+    await this.#ports.sleep(this.#options.idleMilliseconds, this.#wake.signal);
+    this.#waitsForPlaces = false;
   }
 }
