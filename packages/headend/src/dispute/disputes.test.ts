@@ -23,7 +23,7 @@ const BY = { reason: "the clock was seen to", by: "Otto" } as const;
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(12);
+  database = await openHeadEndDatabase(13);
   await database.pool.query("update trust set state = 'trusted'");
 });
 after(() => database[Symbol.asyncDispose]());
@@ -289,6 +289,21 @@ test("P-8: what is new with a session whose clock is off is disputed, of each ki
     told(0, 2),
     told(4, 6),
   ]);
+});
+
+test("P-8: what anybody has said before without a proof keeps nothing that comes by a wrong clock from being disputed", async () => {
+  const { pool, scope, meters } = database;
+  const meter = 12;
+  const energy = { obis: "1-0:1.8.0", unit: "Wh", value: 7, at: at(1) };
+  const said = async (protection: EvidenceRecord["protection"], more: Partial<ReadResult>) =>
+    store(meter, [], { registers: [{ ...energy, evidence: { ...evidence(), protection } }], ...more });
+  await said("none", {});
+  await said("authenticated", { clockOff: { ...off, seenAt: at(2) } });
+  const { readings } = await registerReadings(pool, scope, meters[meter]!, { ...WINDOW, trust: "all" });
+  assert.deepEqual(
+    readings.map(({ protection, standing, decisive }) => `${protection} ${standing} ${decisive}`).sort(),
+    ["authenticated disputed false", "none disputed false"],
+  );
 });
 
 test("P-8: a second finding that begins with another is kept, and all of one session take from the score once", async () => {

@@ -1,3 +1,4 @@
+import type { ProtectionGrade } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
 import type { Rows } from "../dispute/standing.ts";
@@ -79,11 +80,16 @@ async function newOf(
     const held = (await heldIntervals(sql, scope, [meter], from, to)).get(meter) ?? [];
     return held.map(({ channel, at }) => `${channel} ${Math.round(at)}`);
   });
-  // What a meter says otherwise of a moment of a register is kept beside what is held: it is new.
-  const counts = registers.map(({ obis, at, value }) => ({ at, key: `${obis} ${at} ${value}` }));
+  // What a meter says otherwise of a moment of a register is kept beside what is held, and so is the same with another proof: it is
+  // new. Else whoever said it before, without one, would keep it from being disputed.
+  const counts = registers.map(({ obis, at, value, evidence }) => ({
+    at,
+    key: `${obis} ${at} ${evidence.protection} ${value}`,
+  }));
   const knownCounts = await knownIn(counts, async (from, to) =>
     (await rows<RegisterRow>(sql, SELECT_REGISTERS, [...scope.place, meter, new Date(from), new Date(to)])).map(
-      ({ obis, at, number_value, text_value }) => `${obis} ${Math.round(at)} ${number_value ?? text_value}`,
+      ({ obis, at, protection, number_value, text_value }) =>
+        `${obis} ${Math.round(at)} ${protection} ${number_value ?? text_value}`,
     ),
   );
   const states = quality.map(({ at }) => ({ at, key: String(at) }));
@@ -119,6 +125,7 @@ async function knownIn(
 interface RegisterRow {
   readonly obis: string;
   readonly at: number;
+  readonly protection: ProtectionGrade;
   readonly number_value: number | null;
   readonly text_value: string | null;
 }
@@ -126,6 +133,6 @@ interface RegisterRow {
 const AT_MS = "extract(epoch from at)::float8 * 1000 as at";
 const WINDOW = "utility_id = $1 and island_id = $2 and meter_id = $3 and at >= $4 and at <= $5";
 
-const SELECT_REGISTERS = `select obis, ${AT_MS}, number_value, text_value from register_readings where ${WINDOW}`;
+const SELECT_REGISTERS = `select obis, ${AT_MS}, protection, number_value, text_value from register_readings where ${WINDOW}`;
 
 const SELECT_QUALITY = `select ${AT_MS} from quality_readings where ${WINDOW}`;
