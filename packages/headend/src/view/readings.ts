@@ -32,11 +32,7 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
   const standings = (await standingsOf(sql, scope, [meter.id], from, to)).get(meter.id);
   const unsettled = unsettledOf(standings);
   const values = [...scope.place, meter.id, window.from ?? null, window.to ?? null, ...unsettled];
-  const found = await rows<RegisterRow>(
-    sql,
-    `${SELECT_REGISTERS} and ($9::boolean or ${USED}) order by r.at desc, r.obis, r.evidence_id desc limit $10`,
-    [...values, window.trust === "all", window.limit],
-  );
+  const found = await rows<RegisterRow>(sql, SELECT_REGISTERS, [...values, window.trust === "all", window.limit]);
   const counts = await firstRow<{ all: string; kept: string }>(sql, COUNT_REGISTERS, values);
   return {
     meter: meter.title,
@@ -163,18 +159,6 @@ function unsettledOf(standings: Standings | undefined): readonly (readonly (stri
   ];
 }
 
-/** `isDecisive` in SQL; $6 to $8 are `unsettledOf` the meter: a value is sought in it, since it may be thousands of stretches. */
-const DECISIVE = (alias: string): string =>
-  `${alias}.trust_at_capture = 'trusted' and t.state = 'trusted' and ${alias}.protection = 'authenticated'
-   and not exists (select from unnest($6::tstzmultirange[], $7::float8[], $8::float8[]) as u(unsettled, above, up_to)
-     where ${alias}.evidence_id > u.above and ${alias}.evidence_id <= u.up_to and ${alias}.at <@ u.unsettled)`;
-
-/** Of several values of one moment decisions use the first that they may. */
-const USED = `(${DECISIVE("r")} and not exists (
-  select from register_readings k where (k.utility_id, k.island_id, k.meter_id) = (r.utility_id, r.island_id, r.meter_id)
-    and k.obis = r.obis and k.at = r.at and k.unit is not distinct from r.unit and k.evidence_id < r.evidence_id
-    and ${DECISIVE("k")}))`;
-
 interface RegisterRow {
   readonly obis: string;
   readonly at: Date;
@@ -199,18 +183,36 @@ interface ColumnRow {
 const IN_WINDOW = `where r.utility_id = $1 and r.island_id = $2 and r.meter_id = $3
   and ($4::timestamptz is null or r.at >= $4) and ($5::timestamptz is null or r.at <= $5)`;
 const WITH_TRUST = `join trust t on (t.utility_id, t.island_id, t.meter_id) = (r.utility_id, r.island_id, r.meter_id)`;
-const WITH_EVIDENCE = `join evidence e
-  on (e.utility_id, e.island_id, e.evidence_id) = (r.utility_id, r.island_id, r.evidence_id)`;
 
-const SELECT_REGISTERS = `
-  select r.obis, r.at, r.received_at, r.number_value, r.text_value, r.unit, r.status, r.source,
-    encode(e.hash, 'hex') as evidence, r.evidence_id::float8 as evidence_id, r.protection, r.trust_at_capture,
-    t.state as trust_now, ${USED} as is_used
-  from register_readings r ${WITH_TRUST} ${WITH_EVIDENCE} ${IN_WINDOW}`;
+/**
+ * A meter's registers, `may_be_used` as `isDecisive` has it: $6 to $8 are `unsettledOf` the meter, and a value is sought in it, since it
+ * may be thousands of stretches. Of several values of one moment decisions use the first that they may: they are put in order once,
+ * since a look for others at each costs a year's square.
+ */
+const JUDGED_REGISTERS = `
+  with judged as (
+    select r.*, t.state as trust_now,
+      r.trust_at_capture = 'trusted' and t.state = 'trusted' and r.protection = 'authenticated'
+        and not exists (select from unnest($6::tstzmultirange[], $7::float8[], $8::float8[]) as u(unsettled, above, up_to)
+          where r.evidence_id > u.above and r.evidence_id <= u.up_to and r.at <@ u.unsettled) as may_be_used
+    from register_readings r ${WITH_TRUST} ${IN_WINDOW}
+  ), registers as (
+    select *, may_be_used and evidence_id = min(evidence_id) filter (where may_be_used) over (partition by obis, at, unit)
+      as is_used
+    from judged
+  )`;
 
-const COUNTS = `select count(*) as all,
-  count(*) filter (where ${USED}) as kept`;
-const COUNT_REGISTERS = `${COUNTS} from register_readings r ${WITH_TRUST} ${IN_WINDOW}`;
+const SELECT_REGISTERS = `${JUDGED_REGISTERS}, page as (
+    select * from registers where $9::boolean or is_used order by at desc, obis, evidence_id desc limit $10
+  )
+  select p.obis, p.at, p.received_at, p.number_value, p.text_value, p.unit, p.status, p.source,
+    encode(e.hash, 'hex') as evidence, p.evidence_id::float8 as evidence_id, p.protection, p.trust_at_capture,
+    p.trust_now, p.is_used
+  from page p join evidence e on (e.utility_id, e.island_id, e.evidence_id) = (p.utility_id, p.island_id, p.evidence_id)
+  order by p.at desc, p.obis, p.evidence_id desc`;
+
+const COUNT_REGISTERS = `${JUDGED_REGISTERS}
+  select count(*) as all, count(*) filter (where is_used) as kept from registers`;
 
 const SELECT_COLUMNS = `
   select channel_id, obis, unit from channels
