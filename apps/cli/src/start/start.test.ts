@@ -22,13 +22,17 @@ interface Started {
   readonly ended: Promise<void>;
   readonly facts: RunningFacts;
   readonly lines: string[];
-  readonly port: number;
   stop(): Promise<void>;
 }
 
-async function begin(checkout: ScratchCheckout, given: Readonly<Record<string, string>> = {}): Promise<Started> {
+/** A port of its own for each that a start listens on unless told otherwise. */
+async function freePorts() {
   const [port, pushPort, approvalsPort] = [await freePort(), await freePort(), await freePort()];
-  const ports = { port: String(port), pushPort: String(pushPort), approvalsPort: String(approvalsPort) };
+  return { port: String(port), pushPort: String(pushPort), approvalsPort: String(approvalsPort) };
+}
+
+async function begin(checkout: ScratchCheckout, given: Readonly<Record<string, string>> = {}): Promise<Started> {
+  const ports = await freePorts();
   const config = resolveOptions({ meters: "3", ...ports, ...given }, {});
   const stopping = new AbortController();
   const lines: string[] = [];
@@ -45,7 +49,6 @@ async function begin(checkout: ScratchCheckout, given: Readonly<Record<string, s
     ended,
     facts,
     lines,
-    port,
     stop: async () => {
       stopping.abort();
       await ended;
@@ -259,18 +262,18 @@ describe("the supervisor", () => {
 });
 
 describe("a supervisor that is killed", () => {
-  const script = (checkout: ScratchCheckout, port: number, pushPort: number): string => `
+  const script = (checkout: ScratchCheckout, ports: Readonly<Record<string, string>>): string => `
     import { start } from ${JSON.stringify(fileURLToPath(new URL("./start.ts", import.meta.url)))};
     import { resolveOptions } from ${JSON.stringify(fileURLToPath(new URL("./start-config.ts", import.meta.url)))};
     const reporter = { step() {}, warn() {}, signIn() {}, running: () => console.log("running") };
-    await start(resolveOptions({ meters: "3", port: "${port}", pushPort: "${pushPort}" }, {}), {
+    await start(resolveOptions(${JSON.stringify({ meters: "3", ...ports })}, {}), {
       checkout: ${JSON.stringify(checkout.directory)}, version: "1.0.0", reporter, signal: new AbortController().signal });`;
 
   test("its processes end by themselves, and the next start goes on", async () => {
     using checkout = makeScratchCheckout();
     const child = spawn(
       process.execPath,
-      ["--input-type=module-typescript", "-e", script(checkout, await freePort(), await freePort())],
+      ["--input-type=module-typescript", "-e", script(checkout, await freePorts())],
       { stdio: ["ignore", "pipe", "inherit"], cwd: fileURLToPath(new URL("../..", import.meta.url)) },
     );
     for await (const line of createInterface({ input: child.stdout })) if (line === "running") break;
