@@ -4,21 +4,11 @@ import { test } from "node:test";
 import { AssociationLnV1, DataClass, remote, SecuritySetup, SessionError } from "@meterkeep/dlms";
 import { nodeKeyWrap } from "@meterkeep/dlms-node";
 import { type FactoryKeys, parseProductionLine, productionLine } from "./production.ts";
-import { benchMeter, benchRecord } from "./testing/bench.ts";
+import { benchMeter, benchRecord, freshKeys } from "./testing/bench.ts";
 import { openBenchSession, openPublicSession } from "./testing/bench-client.ts";
 
 const SERVICE = { clientSap: 5, setup: 1 } as const;
 const [FIRST, SECOND] = ["0.0.43.0.0.255", "0.0.43.0.1.255"] as const;
-
-function freshKeys(): FactoryKeys {
-  const key = (): Uint8Array => new Uint8Array(randomBytes(16));
-  return {
-    globalUnicastEncryptionKey: key(),
-    globalBroadcastEncryptionKey: key(),
-    authenticationKey: key(),
-    keyEncryptionKey: key(),
-  };
-}
 
 /** A meter whose service client has a security setup of its own. */
 function serviceMeter(changes: Parameters<typeof benchMeter>[0] = {}) {

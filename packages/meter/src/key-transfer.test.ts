@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createSecretKey, randomBytes } from "node:crypto";
+import { createSecretKey } from "node:crypto";
 import { describe, test } from "node:test";
 import {
   type KeyPurpose,
@@ -14,21 +14,11 @@ import { nodeKeyWrap } from "@meterkeep/dlms-node";
 import fc from "fast-check";
 import type { FactoryKeys } from "./production.ts";
 import { companionProfile } from "./profile/companion-profiles.ts";
-import { type BenchMeter, benchMeter } from "./testing/bench.ts";
+import { type BenchMeter, benchMeter, freshKeys } from "./testing/bench.ts";
 import { openBenchSession } from "./testing/bench-client.ts";
 
 const SETUP = "0.0.43.0.0.255";
 const WORKING = ["globalUnicastEncryptionKey", "authenticationKey", "globalBroadcastEncryptionKey"] as const;
-
-function freshKeys(): FactoryKeys {
-  const key = (): Uint8Array => new Uint8Array(randomBytes(16));
-  return {
-    globalUnicastEncryptionKey: key(),
-    globalBroadcastEncryptionKey: key(),
-    authenticationKey: key(),
-    keyEncryptionKey: key(),
-  };
-}
 
 /** Transfers keys as the companion profile wants them: in one array, or one by one. */
 async function transfer(

@@ -35,6 +35,8 @@ interface Round {
   readonly handIn: (acts?: readonly object[]) => Promise<unknown>;
   /** Rows of the first meter's log, as its clock shows them. */
   readonly write: (logicalName: string, rows: readonly (readonly [at: number, code: number])[]) => void;
+  /** The first meter's log tells of the visit, the journal is handed in, its keys have changed, and an hour has gone. */
+  readonly backFromVisit: () => Promise<void>;
 }
 
 /** Lends both meters and has the first visited at its local interface, which its log does not have yet. */
@@ -64,7 +66,13 @@ function withRound(body: (round: Round) => Promise<void>, aheadMilliseconds = 0)
     const write: Round["write"] = (logicalName, rows) => {
       meter.logs[logicalName] = [...(meter.logs[logicalName] ?? []), ...rows.map(([when, code]) => row(when, code))];
     };
-    await body({ custody, meters, leased, at, handIn, write });
+    const backFromVisit = async () => {
+      write(SECURITY, visitRows(at));
+      await handIn();
+      await carryRotationOnly(custody, meter);
+      custody.now += 60 * MINUTE;
+    };
+    await body({ custody, meters, leased, at, handIn, write, backFromVisit });
   });
 }
 
@@ -328,11 +336,8 @@ test("a head-end that alters, replays, delays or withholds answers brings nothin
   }));
 
 test("who is interrupted in its reading by another's session rests no longer each time, and the ledger says what it was", () =>
-  withRound(async ({ custody, meters, at, handIn, write }) => {
-    write(SECURITY, visitRows(at));
-    await handIn();
-    await carryRotationOnly(custody, meters[0]);
-    custody.now += 60 * MINUTE;
+  withRound(async ({ custody, meters, backFromVisit }) => {
+    await backFromVisit();
     const { service } = custody.custody;
     const interrupted = async (answer: Uint8Array, nth: number) => {
       if (nth === 3) await service.openSession({ meter: first, purpose: "read" }, OTHER);
@@ -363,11 +368,8 @@ test("who is interrupted in its reading by another's session rests no longer eac
   }));
 
 test("two that would read a log at once do not end each other's contact, and one that is left begins anew later", () =>
-  withRound(async ({ custody, meters, at, handIn, write }) => {
-    write(SECURITY, visitRows(at));
-    await handIn();
-    await carryRotationOnly(custody, meters[0]);
-    custody.now += 60 * MINUTE;
+  withRound(async ({ custody, backFromVisit }) => {
+    await backFromVisit();
     const { service } = custody.custody;
     assert.equal((await service.nextContact({ meter: first }, OTHER)).kind, "connect");
     assert.equal((await service.nextContact({ meter: first }, HEAD_END)).kind, "wait");
@@ -422,11 +424,8 @@ test("a log that nobody brings within thirty days is given up, and so it is said
   }));
 
 test("a meter that is lent anew is left alone until it is back, and its log then tells of both leases", () =>
-  withRound(async ({ custody, meters, at, handIn, write }) => {
-    write(SECURITY, visitRows(at));
-    await handIn();
-    await carryRotationOnly(custody, meters[0]);
-    custody.now += 60 * MINUTE;
+  withRound(async ({ custody, meters, backFromVisit }) => {
+    await backFromVisit();
     await give(custody, { meters: [first] });
     assert.ok(!(await dueFor(custody, HEAD_END)).includes(TITLES[0]));
     custody.now += 9 * 60 * MINUTE;

@@ -7,7 +7,7 @@ import { Weather } from "../load/weather.ts";
 import { MeterModels } from "../meter-model.ts";
 import type { StoredMeter } from "../nvm/memory.ts";
 import { VolatileMemory } from "../nvm/volatile.ts";
-import type { ProductionRecord } from "../production.ts";
+import type { FactoryKeys, ProductionRecord } from "../production.ts";
 import { companionProfile } from "../profile/companion-profiles.ts";
 import { INTERVAL_SECONDS, type UnixSeconds } from "../time/calendar.ts";
 import { VirtualMeter } from "../virtual-meter.ts";
@@ -30,15 +30,20 @@ const FIRST_INTERVAL = Math.floor(Date.UTC(2026, 10, 10, 9) / 1000 / INTERVAL_SE
 export const BENCH_MAKER = generateKeyPairSync("ec", { namedCurve: "P-384" });
 const BENCH_MAKER_KEY = BENCH_MAKER.publicKey.export({ type: "spki", format: "der" }).toString("base64");
 
-/** The production record of a bench meter, with fresh keys. */
-export function benchRecord(changes: Partial<ProductionRecord> = {}): ProductionRecord {
-  const key = (): Uint8Array => new Uint8Array(randomBytes(changes.securitySuite === 2 ? 32 : 16));
-  const keys = () => ({
+/** Keys that no meter has yet; of 16 octets, of 32 in suite 2. */
+export function freshKeys(octets = 16): FactoryKeys {
+  const key = (): Uint8Array => new Uint8Array(randomBytes(octets));
+  return {
     globalUnicastEncryptionKey: key(),
     globalBroadcastEncryptionKey: key(),
     authenticationKey: key(),
     keyEncryptionKey: key(),
-  });
+  };
+}
+
+/** The production record of a bench meter, with fresh keys. */
+export function benchRecord(changes: Partial<ProductionRecord> = {}): ProductionRecord {
+  const octets = changes.securitySuite === 2 ? 32 : 16;
   const { furtherSetups } = companionProfile(changes.profile ?? "idis-p2");
   return {
     systemTitle: "4D4B560100989681",
@@ -49,8 +54,8 @@ export function benchRecord(changes: Partial<ProductionRecord> = {}): Production
     firmware: "I120-2.4.1",
     profile: "idis-p2",
     securitySuite: 0,
-    keys: keys(),
-    ...(furtherSetups && { setups: furtherSetups.map(({ setup }) => ({ setup, keys: keys() })) }),
+    keys: freshKeys(octets),
+    ...(furtherSetups && { setups: furtherSetups.map(({ setup }) => ({ setup, keys: freshKeys(octets) })) }),
     firmwareKey: BENCH_MAKER_KEY,
     role: "home",
     phases: 1,
