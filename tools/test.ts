@@ -1,6 +1,6 @@
 /**
  * `npm test`: installs what the tests need, checks, and runs every test. `npm test -- packages/dlms test/system` runs just
- * the groups whose name starts so. The last line is `N passed, N failed`.
+ * the groups and files whose name starts so. The last line is `N passed, N failed`.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -74,10 +74,11 @@ process.env["WARM_STATE"] = join(bases.starting, "warm");
 
 if (!existsSync(`${ROOT}/node_modules`)) throw new Error("run `npm ci` first");
 if (wanted.length === 0) add({ skipped: 0, ...(await check()) });
-const selected = groups().filter(
-  ({ name }) =>
-    wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix) || prefix.startsWith(`${name}/`)),
-);
+const isWanted = (path: string): boolean => wanted.length === 0 || wanted.some((prefix) => path.startsWith(prefix));
+// A name that says more than a group's is one of files.
+const selected = groups()
+  .map((group) => (isWanted(group.name) ? group : { ...group, files: group.files.filter(isWanted) }))
+  .filter(({ files }) => files.length > 0);
 for (const complaint of await prepare(selected.map(({ name }) => name))) {
   console.error(complaint);
   counts.failed += 1;
