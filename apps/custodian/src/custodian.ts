@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { getHeapStatistics } from "node:v8";
 import { recipientFile } from "@meterkeep/api/custodian";
 import type { SupervisedProcess, Supervisor } from "@meterkeep/api/supervised";
-import type { CustodianConfig } from "@meterkeep/api/supervisor";
+import { type CustodianConfig, STOP_GRACE_MS } from "@meterkeep/api/supervisor";
 import {
   CUSTODY_MIGRATIONS,
   type Custody,
@@ -24,6 +24,7 @@ import {
 } from "@meterkeep/custody";
 import { createPool, prepareSchema } from "@meterkeep/postgres";
 import { anchorsOf } from "./anchors.ts";
+import { closedWithin } from "./closing.ts";
 import { closeDoors } from "./doors.ts";
 import { onFreePort } from "./free-port.ts";
 import { ledgerOptions } from "./ledger-options.ts";
@@ -39,6 +40,10 @@ const KEEP_MILLISECONDS = 1_000;
 /** How often is looked whether the enrolment service needs a new certificate. */
 const ENROLMENT_MILLISECONDS = 60_000;
 const MOST_CONNECTIONS = 8;
+/** What the database does not answer for so long has whoever waits for it told, as of a lost connection. */
+const ANSWER_MILLISECONDS = 30_000;
+/** What closing waits for is told before the supervisor kills it ({@link STOP_GRACE_MS}); under nobody's supervision it ends by itself. */
+const CLOSING = { told: STOP_GRACE_MS - 1_000, over: 60_000 };
 /** A session takes up to 4 KiB, with its line of counters; the other half is for everything else. */
 const HEAP_BYTES_A_SESSION = 8192;
 
@@ -48,6 +53,7 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
   const pool = createPool(config.database, {
     applicationName: "meterkeep-custodian",
     maxConnections: MOST_CONNECTIONS,
+    answerMilliseconds: ANSWER_MILLISECONDS,
   });
   try {
     await prepareSchema({ pool, ownerUrl: config.ownerDatabase, sources: CUSTODY_MIGRATIONS, version: VERSION });
@@ -103,16 +109,24 @@ export async function startCustodian(config: CustodianConfig, supervisor: Superv
       facts: { meters: custody.meters, vault: config.tokensFile === undefined ? "software" : "tokens" },
     });
     return {
-      close: async () => {
+      close: () => {
         clearInterval(sweeping);
         clearInterval(keeping);
-        await enrolment?.close();
-        await field?.close();
-        await page?.close();
-        await keyService?.close();
-        await channel.close();
-        await custody.close();
-        await pool.end();
+        const closing = async (): Promise<void> => {
+          await enrolment?.close();
+          await field?.close();
+          await page?.close();
+          await keyService?.close();
+          await channel.close();
+          await custody.close();
+          await pool.end();
+        };
+        return closedWithin(
+          CLOSING,
+          closing,
+          () => custody.underWay(),
+          (text) => supervisor.send({ type: "step", text }),
+        );
       },
     };
   } catch (error) {

@@ -16,6 +16,7 @@ export const CUSTODY_ERROR_CODES = [
   "custody-write-conflict",
   "custody-already-running",
   "custody-closed",
+  "custody-close-late",
   "counter-line-exhausted",
   "custodian-config-invalid",
   "escrow-failed",

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { prepareStatements } from "./prepared.ts";
+import { giveUpUnanswered, isSessionAtWork } from "./unanswered.ts";
 
 /** A connection that nobody has asked for anything for so long is closed. */
 const IDLE_MILLISECONDS = 60_000;
@@ -16,6 +17,11 @@ export interface PoolOptions {
    * owner whose password `prepareSchema` has used up. Otherwise a connection that is idle for a minute is closed.
    */
   readonly staysOpen?: boolean;
+  /**
+   * A connection that was asked something and has given no answer for so long is given up, unless the server says that it is at work on
+   * it; a commit in any case. Otherwise it is waited for as long as it takes.
+   */
+  readonly answerMilliseconds?: number;
   /** Is told of a connection that broke while it was idle. The pool itself goes on with a new one. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -39,6 +45,9 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
   pool.on("connect", (client) => {
     client.on("error", onIdleError);
     prepareStatements(client);
+    const { answerMilliseconds: milliseconds } = options;
+    if (milliseconds !== undefined)
+      giveUpUnanswered(client, { milliseconds, isAtWork: (processId) => isSessionAtWork(url, processId) });
   });
   return pool;
 }

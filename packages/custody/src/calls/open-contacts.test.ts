@@ -127,3 +127,47 @@ test("whoever asks of a meter while others are answered comes after one question
   assert.deepEqual(answered, [ONE.name, OTHER.name, ONE.name]);
   assert.equal(contacts.standing("M", ONE), "free");
 });
+
+test("a caller has as many contacts as it leaves free: whoever comes finds room, and its own are asked for anew", async () => {
+  const { contacts } = bench();
+  const third = { ...ONE, name: "a third" };
+  const ask = (title: string, by: Caller) =>
+    contacts.begin(title, by, async (keep) => {
+      const before = contacts.of(title);
+      if (before !== undefined) contacts.end(before.live, "replaced");
+      return keep({ caller: by, place: { systemTitle: title }, [Symbol.dispose]: () => undefined });
+    });
+  const most = async (by: Caller) => {
+    for (let count = 0; ; count += 1) {
+      const refusal = await ask(`${by.name} ${count}`, by).then(
+        () => undefined,
+        ({ code }: { code: string }) => code,
+      );
+      if (refusal === undefined) continue;
+      assert.equal(refusal, "too-many-open");
+      return count;
+    }
+  };
+  assert.deepEqual([await most(ONE), await most(OTHER), await most(third)], [10_000, 5_000, 2_500]);
+  await contacts.endOfCaller(OTHER.name);
+  await ask(`${ONE.name} 7`, ONE);
+  await assert.rejects(ask("M", ONE), { code: "too-many-open", message: /10000 of them by head-end/ });
+  await ask("M", OTHER);
+});
+
+test("what is under way is told: steps, and what is being begun, and nothing that waits for its caller", async () => {
+  const made = bench();
+  const before = Promise.withResolvers<void>();
+  const opening = made.open(ONE, before.promise);
+  assert.deepEqual(made.contacts.underWay(), ["M"]);
+  before.resolve();
+  const open = await opening;
+  assert.deepEqual(made.contacts.underWay(), []);
+  const { letGo, over } = made.step(open);
+  assert.deepEqual(made.contacts.underWay(), ["M"]);
+  const closing = made.contacts.closeAll();
+  assert.deepEqual(made.contacts.underWay(), ["M"], "it is waited for");
+  letGo();
+  await Promise.all([over, closing]);
+  assert.deepEqual(made.contacts.underWay(), []);
+});

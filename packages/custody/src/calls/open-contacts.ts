@@ -8,6 +8,7 @@ import { type Opening, Openings } from "./openings.ts";
 
 /** A contact that nobody advances for so long is over. */
 const IDLE_MILLISECONDS = 120_000;
+/** Of one kind, over all callers: none has more of them than it leaves free. */
 const MOST_CONTACTS = 20_000;
 
 /** A contact with a meter: what it holds is given back once, when nothing goes on in it any more. */
@@ -44,7 +45,7 @@ export interface Running<T> {
 }
 
 /** What ends contacts, whatever they are for. */
-export type ContactEnds = Pick<OpenContacts<OpenContact>, "endOf" | "endOfCaller" | "closeAll">;
+export type ContactEnds = Pick<OpenContacts<OpenContact>, "endOf" | "endOfCaller" | "closeAll" | "underWay">;
 
 /** Contacts of one kind, as far as they are kept up. */
 export interface ContactKind {
@@ -70,11 +71,6 @@ export class OpenContacts<T extends OpenContact> {
 
   constructor(ports: OpenContactPorts<T>) {
     this.#ports = ports;
-  }
-
-  /** @throws CallRefusal `too-many-open` */
-  requireRoom(): void {
-    if (this.#open.size >= MOST_CONTACTS) throw new CallRefusal("too-many-open", `${MOST_CONTACTS} contacts are open`);
   }
 
   /** The contact of a meter; undefined where it has none, or it is gone. */
@@ -103,9 +99,10 @@ export class OpenContacts<T extends OpenContact> {
    * from asking. `keep` takes the contact that comes of it and gives its handle; where it throws the contact is still the asker's to
    * dispose of.
    *
-   * @throws CallRefusal `meter-busy`, `custodian-closing`, `contact-unknown` of a contact whose end came before it was kept
+   * @throws CallRefusal `too-many-open`, `meter-busy`, `custodian-closing`, `contact-unknown` of a contact whose end came before it was kept
    */
-  begin<R>(title: string, caller: Caller, work: (keep: (live: T) => string) => Promise<R>): Promise<R> {
+  async begin<R>(title: string, caller: Caller, work: (keep: (live: T) => string) => Promise<R>): Promise<R> {
+    this.#requireRoom(title, caller);
     return this.#openings.during(title, caller.name, async (opening) => {
       const asking = this.#beginning.get(title) ?? new Map<string, Promise<void>>();
       if (asking.has(caller.name)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
@@ -170,6 +167,26 @@ export class OpenContacts<T extends OpenContact> {
   async closeAll(): Promise<void> {
     const all = [...this.#byMeter.values()];
     await Promise.all([this.#openings.close(), ...all.map((held) => this.#end(held, "over"))]);
+  }
+
+  /** Meters with whose contacts a step goes on, or is being begun: what whoever ends them waits for. */
+  underWay(): readonly string[] {
+    const inSteps = [...this.#byMeter.values()].filter(({ step }) => step !== undefined);
+    return [...new Set([...inSteps.map(({ live }) => live.place.systemTitle), ...this.#beginning.keys()])];
+  }
+
+  /**
+   * A caller may have as many as it leaves free: one alone half of all, two a third each, and there is room for whoever comes, however many
+   * meters another has rights on. What it asks for in place of its own takes no more.
+   */
+  #requireRoom(title: string, caller: Caller): void {
+    if (this.#byMeter.get(title)?.caller.name === caller.name) return;
+    const own = this.#open.countOf(caller);
+    if (own < MOST_CONTACTS - this.#open.size) return;
+    throw new CallRefusal(
+      "too-many-open",
+      `${this.#open.size} contacts are open, ${own} of them by ${caller.name}, which may have no more`,
+    );
   }
 
   #keep(live: T, opening: Opening): string {

@@ -31,11 +31,6 @@ export class TurnedContacts<T extends OpenContact> {
     return this.#contacts;
   }
 
-  /** @throws CallRefusal `too-many-open` */
-  requireRoom(): void {
-    this.#contacts.requireRoom();
-  }
-
   /** @see OpenContacts.begin */
   begin<R>(title: string, caller: Caller, work: (keep: (live: T) => string) => Promise<R>): Promise<R> {
     return this.#contacts.begin(title, caller, work);

@@ -111,7 +111,6 @@ export class EnrolmentContacts {
     const file = await files.load(title);
     const plan = file?.enrolment;
     if (file === undefined || plan === undefined || plan.endedAt !== undefined) return undefined;
-    this.#contacts.requireRoom();
     const later = { kind: "wait", milliseconds: LATER_MILLISECONDS, state: takeoverStateOf(file) } as const;
     const busy = () => ({ ...later, milliseconds: BUSY_MILLISECONDS });
     return this.#contacts.taking(title, caller, busy, () => this.#goOn(file, plan, later, caller, keep));

@@ -98,7 +98,6 @@ export class LeaseContacts {
     }
     if (this.#contacts.standing(title, caller) === "in-use")
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: takeoverStateOf(file) };
-    this.#contacts.requireRoom();
     return this.#contacts.begin(title, caller, async (keep) => this.#begin(file, over, caller, keep));
   }
 

@@ -108,7 +108,6 @@ export class LogContacts {
     if (standing === "in-use")
       return { kind: "wait", milliseconds: BUSY_MILLISECONDS, state: takeoverStateOf(readable.file) };
     if (standing === "replaced") return undefined;
-    this.#contacts.requireRoom();
     return this.#contacts.begin(title, caller, (keep) => this.#begin(readable, caller, keep));
   }
 

@@ -91,6 +91,8 @@ export interface Custody {
   sweep(): Promise<void>;
   /** Reads on in the ledger for what was changed in it; to be called every second. @returns whether it has come to its end. */
   patrol(): Promise<boolean>;
+  /** What somebody is in the midst of: a sentence for each kind, none where nothing is. For whoever waits for `close` in vain. */
+  underWay(): readonly string[];
   /** Ends what is open and waits until everything is written. */
   close(): Promise<void>;
 }

@@ -22,7 +22,7 @@ import type { Custody } from "./custody.ts";
 export interface UpkeepParts {
   readonly opened: Pick<OpenedVault, "tend" | "close">;
   readonly secondStorage: Pick<SecondStorage, "tend" | "finish" | "close">;
-  readonly committer: Pick<GroupCommitter, "submit" | "close">;
+  readonly committer: Pick<GroupCommitter, "submit" | "close" | "isCommitting">;
   readonly keeper: Pick<LedgerKeeper, "state" | "checkpoint" | "halt">;
   readonly bursts: Pick<EntryBursts, "sweep">;
   /** Contacts with meters, whatever they are for. */
@@ -45,9 +45,11 @@ export interface UpkeepParts {
 
 /** From one look at the rules of the database to the next. */
 const RULES_MILLISECONDS = 10_000;
+/** Meters of which something is under way that are named. */
+const MOST_NAMED = 10;
 
 /** What custody does by itself: what happens when a caller has gone, every few seconds, and when it closes. */
-export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "patrol" | "close"> {
+export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "patrol" | "underWay" | "close"> {
   const { opened, secondStorage, committer, keeper, bursts, now } = parts;
   const { contacts, sessions, uploads, backups } = parts;
   let rulesAt = Number.NEGATIVE_INFINITY;
@@ -91,6 +93,15 @@ export function upkeep(parts: UpkeepParts): Pick<Custody, "gone" | "sweep" | "pa
       const hasPassed = await parts.patrol.tick();
       if (hasPassed && parts.patrol.passed !== undefined) parts.foreignWatch.passed(parts.patrol.passed);
       return hasPassed;
+    },
+    underWay: () => {
+      const busy = contacts.flatMap(({ ends }) => ends.underWay());
+      return [
+        ...(busy.length > 0
+          ? [`contacts with ${busy.length} meters, ${busy.slice(0, MOST_NAMED).join(", ")} among them`]
+          : []),
+        ...(committer.isCommitting ? ["a commit, of which nobody knows whether it is done"] : []),
+      ];
     },
     close: async () => {
       // Whatever cannot be written any more, because the database is away, all is let go.

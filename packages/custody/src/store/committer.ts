@@ -134,6 +134,11 @@ export class GroupCommitter implements Committer {
     return promise;
   }
 
+  /** Whether something was submitted that is not durable yet, or of which nobody knows it. */
+  get isCommitting(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Size and root of the ledger's tree. */
   async head(): Promise<TreeHead> {
     const { frontier } = await this.edge();

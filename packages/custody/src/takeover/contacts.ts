@@ -92,7 +92,6 @@ export class Contacts {
 
   async #next(title: string, caller: Caller, keep: Keep): Promise<NextContact> {
     const { files } = this.#dependencies;
-    this.#contacts.requireRoom();
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     await requireRight(caller, file.meter, "configure", this.#dependencies);

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createPool, inTransaction } from "./pool.ts";
+import { withTestDatabase } from "./testing/test-database.ts";
+import { giveUpUnanswered, isSessionAtWork, type WatchedClient } from "./unanswered.ts";
+
+/** A connection that never answers, and what becomes of it. */
+function silent() {
+  const lost: Error[] = [];
+  const client = {
+    processID: 7,
+    connection: { stream: { destroy: (error: Error) => void lost.push(error) } },
+    query: () => new Promise(() => undefined),
+  };
+  return { client: client as unknown as WatchedClient, lost };
+}
+
+/** Lets promises that are settled be heard. */
+async function heard(): Promise<void> {
+  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a connection is given up where its server is not at work on what it was asked, or does not say so", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const answers: (() => Promise<boolean>)[] = [
+    async () => true,
+    async () => true,
+    async () => false,
+    () => Promise.reject(new Error("it does not answer either")),
+  ];
+  for (const looks of [3, 1]) {
+    const { client, lost } = silent();
+    giveUpUnanswered(client, { milliseconds: 1_000, isAtWork: () => answers.shift()!() });
+    void client.query("select 1");
+    for (let look = 0; look < looks; look += 1) {
+      assert.deepEqual(lost, []);
+      context.mock.timers.tick(1_000);
+      await heard();
+    }
+    assert.equal((lost[0] as { code?: string } | undefined)?.code, "ETIMEDOUT");
+  }
+});
+
+test("a commit is given up whatever its server says of it, and a stream is waited for", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { client, lost } = silent();
+  giveUpUnanswered(client, { milliseconds: 1_000, isAtWork: async () => true });
+  void client.query({ submit: () => undefined } as never);
+  context.mock.timers.tick(9_000);
+  await heard();
+  assert.deepEqual(lost, []);
+  void client.query("commit");
+  context.mock.timers.tick(1_000);
+  await heard();
+  assert.equal(lost.length, 1);
+});
+
+test("what waits for a lock that nobody gives back fails as a lost connection does, in a transaction as well, and the pool goes on", () =>
+  withTestDatabase({}, async ({ url, pool: holding }) => {
+    await holding.query("create table entry (a integer)");
+    const pool = createPool(url, { applicationName: "unanswered", maxConnections: 2, answerMilliseconds: 50 });
+    const holder = await holding.connect();
+    try {
+      await holder.query("begin");
+      await holder.query("lock table entry");
+      const lost = { code: "ETIMEDOUT" };
+      await assert.rejects(pool.query("insert into entry values (1)"), lost);
+      await assert.rejects(
+        inTransaction(pool, (client) => client.query("insert into entry values ($1)", [2])),
+        lost,
+      );
+      assert.equal(pool.totalCount, 0, "they are used no more");
+    } finally {
+      await holder.query("rollback");
+      holder.release();
+      await pool.end();
+    }
+  }));
+
+test("a session is at work while its statement runs, and not while that waits for a lock, is over or was never begun", () =>
+  withTestDatabase({}, async ({ url, pool }) => {
+    await pool.query("create table entry (a integer)");
+    const [holder, other] = [await pool.connect(), await pool.connect()];
+    try {
+      const { rows } = await other.query<{ pid: number }>("select pg_backend_pid() as pid");
+      const { pid } = rows[0] as { pid: number };
+      assert.equal(await isSessionAtWork(url, pid), false);
+      const sleeping = other.query("select pg_sleep(600)");
+      while (!(await isSessionAtWork(url, pid)));
+      await pool.query("select pg_cancel_backend($1)", [pid]);
+      await assert.rejects(sleeping, { code: "57014" });
+      await holder.query("begin");
+      await holder.query("lock table entry");
+      const waiting = other.query("insert into entry values (1)");
+      const blocked = "select cardinality(pg_blocking_pids($1)) > 0 as waits";
+      while ((await pool.query<{ waits: boolean }>(blocked, [pid])).rows[0]?.waits !== true);
+      assert.equal(await isSessionAtWork(url, pid), false);
+      await holder.query("rollback");
+      await waiting;
+      assert.equal(await isSessionAtWork(url, pid), false);
+    } finally {
+      holder.release(true);
+      other.release(true);
+    }
+  }));
