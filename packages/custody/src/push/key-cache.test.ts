@@ -133,3 +133,31 @@ test("keys that somebody opens a push with are wiped when that is over, however 
     late[Symbol.dispose]();
     assert.deepEqual([isWiped(late), isWiped(next)], [true, false]);
   }));
+
+test("of a meter that is not meant nothing is unsealed, kept or given", () =>
+  withRow(async ({ store, vault }) => {
+    let unsealed = 0;
+    const counting = new Proxy(vault, {
+      get: (target, name) => {
+        if (name === "unseal" || name === "tokenKey") unsealed += 1;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const cache = new MeterKeyCache({
+      files: { loadPage: (...page) => store.loadPage(...page), onRefused: () => {} },
+      vault: counting,
+      receiveWindows: new ReceiveWindows(),
+      now: () => 1,
+      foreign: { findings: [] },
+    });
+    const asked = async (isMeant: boolean) => {
+      const before = unsealed;
+      using borrowed = await cache.borrow([TITLE], () => isMeant);
+      return [borrowed.rings.size, [...borrowed.beyond.keys()], unsealed > before];
+    };
+    assert.deepEqual(await asked(false), [0, [TITLE], false]);
+    assert.deepEqual(await asked(true), [1, [], true]);
+    assert.deepEqual(await asked(false), [0, [TITLE], false], "kept for those who may");
+    assert.deepEqual(await asked(true), [1, [], false]);
+  }));

@@ -4,7 +4,7 @@ import type { Finding, ForeignEntries } from "@meterkeep/ledger";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
-import { isNamed, type MeterFile, PURPOSE } from "../store/records.ts";
+import { isNamed, type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
 import { isInService } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type PushKeyRing, type PushKeySet, pushCandidates } from "./key-ring.ts";
@@ -25,6 +25,8 @@ interface Cached {
 /** Key rings by system title, good until this is disposed of: whatever is forgotten meanwhile. */
 export interface BorrowedRings extends Disposable {
   readonly rings: ReadonlyMap<string, PushKeyRing>;
+  /** Where the others are that were asked for and not meant. */
+  readonly beyond: ReadonlyMap<string, SetupPlace>;
 }
 
 /** What the keys are read from, and what they are held against. */
@@ -55,10 +57,17 @@ export class MeterKeyCache {
     dependencies.files.onRefused((title) => this.forget(title));
   }
 
-  /** The key rings of those meters that are in custody. */
-  async borrow(titles: readonly string[]): Promise<BorrowedRings> {
+  /**
+   * The key rings of those meters that are in custody, and that are meant: of others nothing is unsealed, and nothing that is kept is
+   * counted as used or takes another's room. `beyond` are their places.
+   */
+  async borrow(
+    titles: readonly string[],
+    isMeant: (place: SetupPlace) => boolean = () => true,
+  ): Promise<BorrowedRings> {
     using borrowing = new DisposableStack();
     const rings = new Map<string, PushKeyRing>();
+    const beyond = new Map<string, SetupPlace>();
     const borrow = (cached: Cached): void => {
       cached.borrowers += 1;
       borrowing.defer(() => this.#giveBack(cached));
@@ -68,7 +77,8 @@ export class MeterKeyCache {
     for (const title of new Set(titles)) {
       const cached = this.#fresh(title);
       if (cached === undefined) missing.push(title);
-      else borrow(cached);
+      else if (isMeant(cached.ring.place)) borrow(this.#used(cached));
+      else beyond.set(title, cached.ring.place);
     }
     // What is read again and refused, or has left, is not used as it was.
     for (const title of missing) this.#drop(title);
@@ -77,6 +87,11 @@ export class MeterKeyCache {
       const [{ findings }, forgotten] = [foreign, this.#forgotten];
       for (const file of await files.loadPage(missing.slice(at, at + PAGE), undefined, PAGE)) {
         if (!isInService(file.meter)) continue;
+        const place = placeOf(file);
+        if (!isMeant(place)) {
+          beyond.set(place.systemTitle, place);
+          continue;
+        }
         const ring = await this.#unsealed(file);
         // Read before a change that was made meanwhile, it is good for this call alone.
         const until = this.#forgotten === forgotten ? now() + LIFE_MILLISECONDS : 0;
@@ -86,7 +101,7 @@ export class MeterKeyCache {
       }
     }
     const borrowed = borrowing.move();
-    return { rings, [Symbol.dispose]: () => borrowed.dispose() };
+    return { rings, beyond, [Symbol.dispose]: () => borrowed.dispose() };
   }
 
   /** The keys of this meter are about to change. */
@@ -112,13 +127,18 @@ export class MeterKeyCache {
     for (const { keys } of sets) keys.authentication?.fill(0);
   }
 
-  /** What is kept of a meter and as good as read: the last used stands last, so that eviction takes the others. */
+  /** What is kept of a meter and as good as read. */
   #fresh(title: string): Cached | undefined {
     const { now, foreign } = this.#dependencies;
     const cached = this.#cached.get(title);
-    if (cached === undefined || cached.until <= now() || cached.foreign !== foreign.findings) return undefined;
-    this.#cached.delete(title);
-    this.#cached.set(title, cached);
+    return cached === undefined || cached.until <= now() || cached.foreign !== foreign.findings ? undefined : cached;
+  }
+
+  /** The last used stands last, so that eviction takes the others. */
+  #used(cached: Cached): Cached {
+    const { systemTitle } = cached.ring.place;
+    this.#cached.delete(systemTitle);
+    this.#cached.set(systemTitle, cached);
     return cached;
   }
 
@@ -152,7 +172,10 @@ export class MeterKeyCache {
         unicastVersion: GUEK,
       });
     }
-    const { utility, island, systemTitle } = file.meter;
-    return { place: { utility, island, systemTitle, setup: 0 }, sets };
+    return { place: placeOf(file), sets };
   }
+}
+
+function placeOf({ meter: { utility, island, systemTitle } }: MeterFile): SetupPlace {
+  return { utility, island, systemTitle, setup: 0 };
 }

@@ -63,7 +63,10 @@ export class Pushes {
       else addressed.push({ at, ...parsed });
     }
     // A token is asked with them, which takes as long as it takes: they are not wiped meanwhile.
-    using borrowed = await this.#cache.borrow(addressed.map(({ title }) => title));
+    using borrowed = await this.#cache.borrow(
+      addressed.map(({ title }) => title),
+      (place) => isPermitted(caller, place, "verify"),
+    );
     const { rings } = borrowed;
     const evidence = new EvidenceHash();
     const windows = new Map<string, HeldWindow>();
@@ -76,8 +79,9 @@ export class Pushes {
     let opened = 0;
     for (const { at, parsed, title } of addressed) {
       const ring = rings.get(title);
-      if (ring === undefined || !isPermitted(caller, ring.place, "verify")) {
-        if (ring !== undefined) beyond.push(beyondRights(caller, ring.place, "verify", this.#dependencies.now()));
+      if (ring === undefined) {
+        const place = borrowed.beyond.get(title);
+        if (place !== undefined) beyond.push(beyondRights(caller, place, "verify", this.#dependencies.now()));
         results[at] = { kind: "refused", code: "unknown-meter" };
         continue;
       }
