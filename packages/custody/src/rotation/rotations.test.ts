@@ -3,7 +3,9 @@ import { test } from "node:test";
 import { type Custodian, TRANSFERABLE_PURPOSES } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
+import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
+import type { CustodyStore } from "../store/store.ts";
 import {
   caller,
   carryTakeover,
@@ -234,6 +236,34 @@ test("keys that have gone are destroyed when their time is over, but none that m
     const { keys } = await service.describeKeys({ meter: titleOf(meter) }, OPERATOR);
     assert.ok(keys.some(({ purpose, state }) => purpose === "GBEK" && state === "deactivated"));
   }));
+
+test("keys that have gone and stay keep those that went after them from nothing", () => {
+  const memory = memoryCustodyStore();
+  // One at a time, as of a fleet of which each meter has some.
+  const gone: CustodyStore["rotations"]["gone"] = (before, _, after) => memory.rotations.gone(before, 1, after);
+  const store: CustodyStore = { ...memory, rotations: { ...memory.rotations, gone } };
+  return withTestCustody(async (custody) => {
+    const meters = await takenOver(custody, 2);
+    custody.now += 401 * DAY;
+    for (let look = 0; look < 3; look += 1) {
+      await custody.custody.sweep();
+      custody.now += DAY;
+    }
+    for (const meter of meters) {
+      const { keys } = await custody.custody.service.describeKeys({ meter: titleOf(meter) }, OPERATOR);
+      const former = keys.filter(({ version }) => version === 1);
+      assert.deepEqual(
+        former.map(({ purpose, state }) => [purpose, state]),
+        [
+          ["GUEK", "destroyed"],
+          ["GBEK", "deactivated"],
+          ["GAK", "destroyed"],
+          ["KEK", "destroyed"],
+        ],
+      );
+    }
+  }, store);
+});
 
 test("people suspend, resume and compromise keys, within NIST SP 800-57, each with its entry", () =>
   withTestCustody(async (custody) => {

@@ -35,7 +35,7 @@ import {
   type PurposeNumber,
 } from "../store/records.ts";
 import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "../store/rotation-cause.ts";
-import type { CustodyStore } from "../store/store.ts";
+import type { CustodyStore, GoneKey } from "../store/store.ts";
 import { isInService, journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { compromised } from "./compromise.ts";
@@ -47,6 +47,9 @@ import { rotationStateOf } from "./view.ts";
 const POLICY_MILLISECONDS = 600_000;
 const MOST_PLANNED_AT_A_LOOK = 5000;
 const MOST_DESTROYED_AT_A_LOOK = 200;
+const GONE_PAGE = 200;
+/** Of keys that have gone; many of them may have to stay, and cost a look each time all the same. */
+const MOST_PAGES_AT_A_LOOK = 20;
 const HYGIENE_PAGE = 100;
 
 /** What rotations are planned with. */
@@ -70,6 +73,8 @@ export class Rotations {
   readonly #queue: ContactQueue;
   #policy: KeyPolicy | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** How far what has gone was looked through: the next look goes on behind it, or begins anew. */
+  #lookedTo: GoneKey | undefined;
 
   constructor(dependencies: RotationDependencies) {
     this.#dependencies = dependencies;
@@ -303,12 +308,24 @@ export class Rotations {
       });
   }
 
+  /** What stays, since it may be on its meter or nothing follows it, keeps nothing behind it from being destroyed. */
   async #destroyBefore(before: number): Promise<void> {
-    const { committer, files, store, now } = this.#dependencies;
-    const gone = await store.rotations.gone(before, MOST_DESTROYED_AT_A_LOOK);
+    const { store } = this.#dependencies;
+    let destroyed = 0;
+    for (let page = 0; page < MOST_PAGES_AT_A_LOOK && destroyed < MOST_DESTROYED_AT_A_LOOK; page += 1) {
+      const gone = await store.rotations.gone(before, GONE_PAGE, this.#lookedTo);
+      if (gone.length > 0) destroyed += await this.#destroy(gone);
+      this.#lookedTo = gone.at(-1);
+      if (this.#lookedTo === undefined) return;
+    }
+  }
+
+  /** @returns how many it has destroyed */
+  async #destroy(gone: readonly GoneKey[]): Promise<number> {
+    const { committer, files, now } = this.#dependencies;
     const titles = [...new Set(gone.map((key) => key.systemTitle))];
-    const loaded = titles.length === 0 ? [] : await files.loadPage(titles, undefined, titles.length);
-    for (const file of loaded)
+    let destroyed = 0;
+    for (const file of await files.loadPage(titles, undefined, titles.length))
       for (const key of file.keys) {
         const isGone = gone.some(
           (one) =>
@@ -321,11 +338,15 @@ export class Rotations {
         const goesAlong = !isInService(file.meter) && key.state === "pre-activation";
         if (!(isGone || goesAlong) || isBelieved(file, key)) continue;
         const to = stateAfter("destroy", key.state);
-        await committer.submit(stateChange([key], to, "policy", now(), "kept long enough")).catch((error: unknown) => {
+        try {
+          await committer.submit(stateChange([key], to, "policy", now(), "kept long enough"));
+          destroyed += 1;
+        } catch (error) {
           // It has no successor yet: it stays.
           if (!(error instanceof CustodyError && error.code === "custody-write-conflict")) throw error;
-        });
+        }
       }
+    return destroyed;
   }
 
   async #keyPolicy(): Promise<KeyPolicy> {

@@ -5,7 +5,7 @@ import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
 import { PURPOSE, type RotationRecord } from "./records.ts";
 import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "./rotation-cause.ts";
-import type { RotationPlan, RotationRecords, Write } from "./store.ts";
+import type { GoneKey, RotationPlan, RotationRecords, Write } from "./store.ts";
 
 type WriteOf<K extends Write["kind"]> = Extract<Write, { kind: K }>;
 
@@ -108,24 +108,32 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
         .filter((one) => one.at > at || (one.at === at && one.systemTitle > after))
         .sort((a, b) => a.at - b.at || (a.systemTitle < b.systemTitle ? -1 : 1))
         .slice(0, limit),
-    gone: async (before, limit) =>
+    gone: async (before, limit, after) =>
       [...held().keys]
         .filter(([, { state }]) => state === "deactivated" || state === "compromised")
-        .filter(([name]) => (held().changed.get(name) ?? Number.POSITIVE_INFINITY) < before)
-        .slice(0, limit)
-        .map(([, { utility, island, systemTitle, setup, purpose, version }]) => ({
-          utility,
-          island,
-          systemTitle,
-          setup,
-          purpose,
-          version,
-        })),
+        .map(([name, { utility, island, systemTitle, setup, purpose, version }]): GoneKey => {
+          const goneAt = held().changed.get(name) ?? Number.POSITIVE_INFINITY;
+          return { utility, island, systemTitle, setup, purpose, version, goneAt };
+        })
+        .filter((key) => key.goneAt < before && (after === undefined || inOrderOfGoing(key, after) > 0))
+        .sort(inOrderOfGoing)
+        .slice(0, limit),
     policy: async () => policy,
     setPolicy: async (changed) => {
       policy = changed;
     },
   };
+}
+
+function inOrderOfGoing(one: GoneKey, other: GoneKey): number {
+  const byTitle = one.systemTitle < other.systemTitle ? -1 : Number(one.systemTitle > other.systemTitle);
+  return (
+    one.goneAt - other.goneAt ||
+    byTitle ||
+    one.setup - other.setup ||
+    one.purpose - other.purpose ||
+    one.version - other.version
+  );
 }
 
 /** Plans that have not begun, at the risk and for the purposes of a greater cause. */

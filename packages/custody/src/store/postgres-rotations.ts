@@ -178,7 +178,7 @@ export function rotationsIn(pool: Pool): RotationRecords {
       const { under_way: underWay, ...counts } = rows[0] as KeyLifeCounts & { under_way: number };
       return { ...counts, underWay };
     },
-    gone: async (before, limit) => {
+    gone: async (before, limit, after) => {
       const { rows } = await pool.query<{
         utility: string;
         island: string;
@@ -186,12 +186,27 @@ export function rotationsIn(pool: Pool): RotationRecords {
         setup: number;
         purpose: PurposeNumber;
         version: number;
+        changed_ms: string;
       }>(
-        `select utility, island, system_title, setup, purpose, version from meter_keys
-         where state in ('deactivated', 'compromised') and changed_ms < $1 order by changed_ms limit $2`,
-        [before, limit],
+        `select utility, island, system_title, setup, purpose, version, changed_ms from meter_keys
+         where state in ('deactivated', 'compromised') and changed_ms < $1 and changed_ms >= $2
+           and (changed_ms, system_title, setup, purpose, version) > ($2, $3, $4::smallint, $5::smallint, $6)
+         order by changed_ms, system_title, setup, purpose, version limit $7`,
+        [
+          before,
+          after?.goneAt ?? 0,
+          titleOctets(after?.systemTitle ?? ""),
+          after?.setup ?? 0,
+          after?.purpose ?? 0,
+          after?.version ?? 0,
+          limit,
+        ],
       );
-      return rows.map(({ system_title: title, ...row }) => ({ ...row, systemTitle: titleText(title) }));
+      return rows.map(({ system_title: title, changed_ms: goneAt, ...row }) => ({
+        ...row,
+        systemTitle: titleText(title),
+        goneAt: Number(goneAt),
+      }));
     },
     compromised: async (at, after, limit) => {
       const { rows } = await pool.query<{ system_title: Buffer; changed_ms: string }>(

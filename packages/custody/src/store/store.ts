@@ -167,6 +167,13 @@ export interface KeyLifeCounts {
   readonly compromised: number;
 }
 
+/** A key that has gone, and when. */
+export interface GoneKey extends SetupPlace {
+  readonly purpose: PurposeNumber;
+  readonly version: number;
+  readonly goneAt: number;
+}
+
 /** Rotations and the policy behind them. */
 export interface RotationRecords {
   /**
@@ -189,8 +196,8 @@ export interface RotationRecords {
     at: number,
   ): Promise<readonly { readonly systemTitle: string; readonly at: number }[]>;
   counts(madeBefore: number): Promise<KeyLifeCounts>;
-  /** Keys that went before a time and are not destroyed. */
-  gone(before: number, limit: number): Promise<readonly (SetupPlace & { purpose: PurposeNumber; version: number })[]>;
+  /** Keys that went before a time and are not destroyed, in the order in which they went; those behind one of them where it is given. */
+  gone(before: number, limit: number, after?: GoneKey): Promise<readonly GoneKey[]>;
   /** Keys that became compromised after a moment, or in it at meters after a title; in that order. */
   compromised(
     at: number,

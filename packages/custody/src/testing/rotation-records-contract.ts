@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { CustodyError } from "../errors.ts";
 import { DEFAULT_KEY_POLICY } from "../keys/key-policy.ts";
 import { PURPOSE, type SetupPlace, type StoredTakeover } from "../store/records.ts";
-import type { CustodyStore, RotationPlan, StagedMeter, Write } from "../store/store.ts";
+import type { CustodyStore, GoneKey, RotationPlan, StagedMeter, Write } from "../store/store.ts";
 import { sampleKey, sampleMeter } from "./samples.ts";
 
 const conflict = (error: unknown) => error instanceof CustodyError && error.code === "custody-write-conflict";
@@ -239,6 +239,38 @@ export function rotationRecordsContract(
     assert.deepEqual([key?.state, key?.sealed.length], ["destroyed", 0]);
     assert.deepEqual(await store.rotations.gone(MADE + DAY, 9), []);
   });
+
+  contract(
+    "keys that have gone are told in that order, page after page, also those that went at one time",
+    async (store) => {
+      const places = await meters(store, 3);
+      for (const [place, at] of [
+        [places[1], MADE + 5],
+        [places[2], MADE + 5],
+        [places[0], MADE + 9],
+      ] as const)
+        await store.commit(
+          [PURPOSE.GUEK, PURPOSE.GAK].map((purpose) => {
+            const key = { place: place as SetupPlace, purpose, version: 1 };
+            return { kind: "set-key-state", ...key, state: "deactivated", at } as const;
+          }),
+        );
+      const all = await store.rotations.gone(MADE + 10, 9);
+      assert.deepEqual(
+        all.map(({ systemTitle, purpose, goneAt }) => [systemTitle, purpose, goneAt - MADE]),
+        ([1, 2, 0] as const).flatMap((at) =>
+          [PURPOSE.GUEK, PURPOSE.GAK].map((purpose) => [places[at]?.systemTitle, purpose, at === 0 ? 9 : 5]),
+        ),
+      );
+      const paged: GoneKey[] = [];
+      for (;;) {
+        const [next] = await store.rotations.gone(MADE + 10, 1, paged.at(-1));
+        if (next === undefined) break;
+        paged.push(next);
+      }
+      assert.deepEqual(paged, all);
+    },
+  );
 
   contract("compromised keys are told in the order in which they became so, each once", async (store) => {
     const places = await meters(store, 3);
