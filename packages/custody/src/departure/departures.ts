@@ -258,8 +258,20 @@ function namesOn(file: MeterFile): KeyName[] {
     ...setup,
     ...secrets.sort((one, other) => one.client - other.client),
     ...defaults,
-    ...furtherNames(file.keys),
+    ...furtherNames(file.keys.filter(cameWithThis(file.keys))),
   ];
+}
+
+/**
+ * Whether a key is of what a meter has come with last, or was made since. What it had before it was away is not known to be on it any more,
+ * where who gave it back does not name it: it is no reason to keep it, and may have been destroyed.
+ */
+function cameWithThis(keys: readonly KeyRecord[]): (key: KeyRecord) => boolean {
+  const came = keys.filter(
+    ({ purpose, setup, origin }) => purpose === PURPOSE.KEK && setup === FIRST_SETUP && origin !== "generated",
+  );
+  const at = Math.max(...came.map(({ createdAt }) => createdAt));
+  return ({ createdAt }) => createdAt >= at;
 }
 
 /** Of security setups that nobody has taken over the newest keys are those that came with the meter; where one is gone, nothing is given. */

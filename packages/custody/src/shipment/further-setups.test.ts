@@ -291,6 +291,37 @@ test("a meter that is sold and given back takes the keys of each of its security
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));
 });
 
+test("a meter that comes back without the keys of a setup that it had is sold again without them, also when they are destroyed", () =>
+  withUtility("Old Utility", "OLD", (first) =>
+    withUtility("New Utility", "NEW", async (second) => {
+      const meter = new TestMeter({ systemTitle: "5453540000000603", secondSetup: true });
+      const title = systemTitle(fromHex(meter.systemTitle));
+      const taken = async (by: TestUtility, file: Uint8Array) => {
+        const outcome = await by.world.agreed(() => by.world.offer(file));
+        assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
+      };
+      const takenOver = async ({ custody }: TestUtility, one: TestMeter) =>
+        assert.equal((await carryTakeover(custody, one, { by: DEPOT })).state.verdict, "proven");
+      await taken(first, fileOf(writeShipment(maker, publicKeysOf(first.custody), [shipped(meter)])));
+      await takenOver(first, meter);
+      await sold(title, first, second);
+      first.custody.now += 401 * DAY_MILLISECONDS;
+      await first.custody.custody.sweep();
+      assert.deepEqual(await held(first.custody, meter.systemTitle), []);
+      // Whoever has it now was told of one setup.
+      const elsewhere = new TestMeter({ systemTitle: meter.systemTitle });
+      const { setups: _none, ...single } = shipped(elsewhere);
+      await taken(second, fileOf(writeShipment(maker, publicKeysOf(second.custody), [single])));
+      await takenOver(second, elsewhere);
+      await taken(first, await sold(title, second, first, "returned"));
+      await takenOver(first, elsewhere.resold());
+      const line = /"setups"/;
+      assert.doesNotMatch(Buffer.from(await sold(title, first, second)).toString(), line);
+      // What was lost on the way is made anew: its keys are used no more by then.
+      assert.doesNotMatch(Buffer.from(await sold(title, first, second)).toString(), line);
+    }),
+  ));
+
 test("a meter of which a key of one security setup is gone does not leave with the others, and stays", () =>
   withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool, adminUrl }) =>
     withUtility(
