@@ -58,18 +58,23 @@ export async function writeNew(path: string, content: string | Uint8Array, mode 
 }
 
 /**
- * Has something given that is given once, and writes it into a file of its owner's that must not be there yet. The file is made first:
- * what is given has its place then, and where nothing is given it is taken away.
+ * Has something given that is given once, and writes it into a file that must not be there yet, its owner's unless `mode` says otherwise.
+ * The file is made first: what is given has its place then, and where nothing is given it is taken away.
  *
  * @throws CliError `input-unreadable`, before anything is given
  */
-export async function writeGiven<T>(path: string, give: () => Promise<T>, textOf: (given: T) => string): Promise<T> {
-  const file = await open(path, "wx", 0o600).catch((cause: unknown) => {
+export async function writeGiven<T>(
+  path: string,
+  give: () => Promise<T>,
+  contentOf: (given: T) => string | Uint8Array,
+  mode = 0o600,
+): Promise<T> {
+  const file = await open(path, "wx", mode).catch((cause: unknown) => {
     throw unreadable(path, UNWRITTEN, cause);
   });
   try {
     const given = await give();
-    await file.writeFile(textOf(given));
+    await file.writeFile(contentOf(given));
     return given;
   } catch (error) {
     await rm(path, { force: true });

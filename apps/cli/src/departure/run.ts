@@ -1,11 +1,13 @@
-import { writeFileSync } from "node:fs";
 import { type DepartedMeters, type Departure, MAX_DEPARTING_METERS } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { CliError } from "../error.ts";
 import { asOperator } from "../keys/operator.ts";
-import { fileContent } from "../named-file.ts";
+import { fileContent, writeGiven } from "../named-file.ts";
 import type { OperatorOptions } from "../operator/options.ts";
 import { type Terminal, write } from "../terminal.ts";
+
+/** The transfer is sealed to who gets the meters, and what says who sent it is public. */
+const READABLE = 0o644;
 
 export type DepartOptions = OperatorOptions & {
   readonly reason: string;
@@ -32,19 +34,36 @@ export async function depart(
   if (recipient !== undefined && (!/^[A-Z]{3}$/.test(sender.flag) || sender.name === ""))
     throw new CliError("option-invalid", "--sender and --flag (three letters) say who sends the meters on");
   const { reason } = options;
-  const answer = await asOperator(options.state, terminal, (custodian) =>
-    custodian.departMeters({ meters, how, reason, sender, recipient }),
-  );
+  const ask = () =>
+    asOperator(options.state, terminal, (custodian) =>
+      custodian.departMeters({ meters, how, reason, sender, recipient }),
+    );
+  const answer =
+    recipient === undefined || options.output === undefined
+      ? await ask()
+      : await intoFiles(options.output, ask, sender);
   const { transfer } = answer;
-  if (transfer !== undefined && options.output !== undefined) {
-    writeFileSync(options.output, transfer.file, { mode: 0o644 });
-    writeFileSync(`${options.output}.sender.json`, senderText(transfer, sender));
-  }
   const words = { retired: "retired", transferred: "given to another owner", returned: "given back" }[how];
   const where = transfer === undefined ? "" : ` Their keys are in ${options.output}, for its recipient alone.`;
   const { departed } = answer;
   const text = options.json === true ? `${JSON.stringify({ departed, shipment: transfer?.shipment })}\n` : undefined;
   await write(terminal.stdout, text ?? `${departed} meters are ${words}; their keys are used no more here.${where}\n`);
+}
+
+/** Both files have their place before the meters leave: no transfer is made that cannot be written. */
+function intoFiles(
+  output: string,
+  ask: () => Promise<DepartedMeters>,
+  sender: { readonly flag: string; readonly name: string },
+): Promise<DepartedMeters> {
+  const withSender = () =>
+    writeGiven(
+      `${output}.sender.json`,
+      ask,
+      ({ transfer }) => (transfer === undefined ? "" : senderText(transfer, sender)),
+      READABLE,
+    );
+  return writeGiven(output, withSender, ({ transfer }) => transfer?.file ?? "", READABLE);
 }
 
 function recipientIn({ recipient, to, output }: DepartOptions) {

@@ -11,8 +11,9 @@ import {
   sign,
   verify,
 } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { CliError } from "../error.ts";
+import { writeGiven, writeNew } from "../named-file.ts";
 
 const FORMAT = "meterkeep-recovery-key-1";
 const JOURNAL_DOMAIN = "meterkeep-field-journal-1\n";
@@ -36,8 +37,12 @@ export interface WrappedKey {
   readonly wrapped: string;
 }
 
-/** Makes a handheld's keys: the private ones into a file, the public ones beside it. */
-export function makeHandheldKey(name: string, file: string): string {
+/**
+ * Makes a handheld's keys: the private ones into a file, the public ones beside it. None of both may be there yet.
+ *
+ * @throws CliError `input-unreadable`, and there is neither then
+ */
+export async function makeHandheldKey(name: string, file: string): Promise<string> {
   const ecdh = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const mlkem = generateKeyPairSync("ml-kem-768");
   const signing = generateKeyPairSync("ed25519");
@@ -48,10 +53,14 @@ export function makeHandheldKey(name: string, file: string): string {
   const pkcs8 = (key: KeyObject): string => key.export({ type: "pkcs8", format: "der" }).toString("base64");
   const shared = { format: FORMAT, name, keyId };
   const own = { ecdh: pkcs8(ecdh.privateKey), mlkem: pkcs8(mlkem.privateKey), signing: pkcs8(signing.privateKey) };
-  writeFileSync(file, `${JSON.stringify({ ...shared, ...own })}\n`, { mode: 0o600, flag: "wx" });
   const spki = { ecdh: one.toString("base64"), mlkem: two.toString("base64"), signing: three.toString("base64") };
   const publicFile = `${file}.pub`;
-  writeFileSync(publicFile, `${JSON.stringify({ ...shared, ...spki })}\n`);
+  const text = (keys: object): string => `${JSON.stringify({ ...shared, ...keys })}\n`;
+  await writeGiven(
+    file,
+    () => writeNew(publicFile, text(spki)),
+    () => text(own),
+  );
   return publicFile;
 }
 

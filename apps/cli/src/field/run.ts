@@ -5,6 +5,7 @@ import {
   type FieldReport,
   LEASE_OPERATIONS,
   type LeaseOperation,
+  MAX_LEASE_HOURS,
 } from "@meterkeep/api/custodian";
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
 import { parseMeterAddress } from "../access/meter-address.ts";
@@ -20,7 +21,7 @@ import { serialDevice } from "./serial-device.ts";
 
 /** `meterkeep field key`: on the handheld. */
 export async function makeKey(name: string, options: { readonly out: string }, terminal: Terminal): Promise<void> {
-  const publicFile = makeHandheldKey(name, options.out);
+  const publicFile = await makeHandheldKey(name, options.out);
   await write(terminal.stdout, `${options.out} stays on this handheld; enrol ${publicFile}.\n`);
 }
 
@@ -84,8 +85,8 @@ export async function lend(
     return found satisfies LeaseOperation;
   });
   const hours = Number(options.hours);
-  if (!Number.isInteger(hours) || hours < 1 || hours > 255)
-    throw new CliError("option-invalid", "--hours must be a whole number from 1 to 12");
+  if (!Number.isInteger(hours) || hours < 1 || hours > MAX_LEASE_HOURS)
+    throw new CliError("option-invalid", `--hours must be a whole number from 1 to ${MAX_LEASE_HOURS}`);
   const { reason } = options;
   const titles = meters.map(titleOf);
   const given = await writeGiven(
