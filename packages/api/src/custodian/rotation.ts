@@ -31,7 +31,10 @@ const purposes = c.sequenceOf(oneOf(TRANSFERABLE_PURPOSES), { max: 4 });
 /** Grades of takeovers that are worth repeating. */
 export const REPEATED_GRADES = ["exposed"] as const;
 
-/** Where the newest rotation of a meter stands. */
+/** More security setups than any companion specification has. */
+const MOST_SETUPS = 9;
+
+/** Where the newest rotation of a meter's security setup stands. */
 export const rotationState = record({
   meter: meterTitle,
   /** From 1, counted for each security setup. */
@@ -49,6 +52,8 @@ export const rotationState = record({
   unproven: purposes,
   /** The state in one sentence. */
   sentence: longText,
+  /** The security setup whose keys these are, by the `e` of 0-0:43.0.e.255; absent for the first. */
+  setup: c.optional(c.unsigned8),
 });
 export type RotationState = Infer<typeof rotationState>;
 
@@ -120,8 +125,9 @@ export const rotationStatesRequest = record({
   /** The last system title of the former page. */
   after: c.optional(meterTitle),
 });
+/** One for each security setup of a meter that ever had one, after each other. */
 export const rotationStatesResponse = record({
-  states: c.sequenceOf(rotationState, { max: MAX_PAGE_ROTATIONS }),
+  states: c.sequenceOf(rotationState, { max: MAX_PAGE_ROTATIONS * MOST_SETUPS }),
 });
 
 /** The most meters of one page of compromised ones. */

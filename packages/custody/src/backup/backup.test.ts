@@ -8,9 +8,10 @@ import { approveChange } from "@meterkeep/ledger";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
 import { isSecret } from "../keys/purposes.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
+import { journalOf } from "../takeover/view.ts";
 import { backupWorld } from "../testing/backup-world.ts";
 import type { CustodySite } from "../testing/custody-site.ts";
-import { caller, carryTakeover, HEAD_END } from "../testing/test-custody.ts";
+import { caller, carryTakeover, HEAD_END, heldKeys } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { requireSealedFile, verifyManifest } from "./manifest.ts";
 import { generateRecoveryKey, recoveryPrivateKey } from "./recovery-key.ts";
@@ -99,7 +100,7 @@ test("a backup from before a rotation, and the escrow, open every meter rotated 
   }
 });
 
-test("secrets of clients that were changed after the backup are believed with the others, and the meter is not stuck", async () => {
+test("secrets of clients and keys of further setups that were changed after the backup are believed with the others, and the meter is not stuck", async () => {
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   const site = await siteOn(database);
   const [rotated, fresh] = [1, 2].map(
@@ -107,11 +108,18 @@ test("secrets of clients that were changed after the backup are believed with th
   ) as [TestMeter, TestMeter];
   for (const meter of [rotated, fresh]) await site.add(meter, { profile: "is15959" });
   await carryTakeover(site, rotated);
+  const [both, anew, second] = [5, 6, 7].map(
+    (n) => new TestMeter({ systemTitle: `545354000000061${n}`, secondSetup: true }),
+  ) as [TestMeter, TestMeter, TestMeter];
+  for (const meter of [both, anew, second]) await site.add(meter, { profile: "idis-p2-service" });
+  for (const meter of [both, second]) await carryTakeover(site, meter);
   const { file } = await makeBackup(site);
   clock.now += 86_400_000;
-  await carryTakeover(site, fresh);
-  await site.custody.service.planRotations({ ...all, meters: [titleOf(rotated)] }, OPERATOR);
-  await carryTakeover(site, rotated);
+  for (const meter of [fresh, anew]) await carryTakeover(site, meter);
+  await site.custody.service.planRotations({ ...all, meters: [rotated, both].map(titleOf) }, OPERATOR);
+  const lost = { meter: titleOf(second), purpose: "GAK", version: 2, client: undefined, setup: 1 } as const;
+  await site.custody.service.changeKeyState({ ...lost, command: "compromise", reason: "lost" }, OPERATOR);
+  for (const meter of [rotated, both, second]) await carryTakeover(site, meter);
   const newest = async (of: Pick<CustodySite, "store">, meter: TestMeter) => {
     const keys = (await of.store.load(meter.systemTitle))?.keys ?? [];
     return Math.max(...keys.filter(({ purpose }) => isSecret(purpose)).map(({ version }) => version));
@@ -120,13 +128,14 @@ test("secrets of clients that were changed after the backup are believed with th
   await site.stop();
   const target = await emptyDatabase();
   await restoreInto(target, file);
-  const second = await siteOn(target, { escrow: site.escrow });
+  const restored = await siteOn(target, { escrow: site.escrow });
   try {
     for (const [at, meter] of [rotated, fresh].entries()) {
-      const { state } = await carryTakeover(second, meter);
+      const { state } = await carryTakeover(restored, meter);
       assert.equal(state.verdict, "proven", state.sentence);
-      assert.ok(await reads(second, meter));
-      const keys = (await second.store.load(meter.systemTitle))?.keys.filter(({ purpose }) => isSecret(purpose)) ?? [];
+      assert.ok(await reads(restored, meter));
+      const keys =
+        (await restored.store.load(meter.systemTitle))?.keys.filter(({ purpose }) => isSecret(purpose)) ?? [];
       const active = keys.filter((key) => key.state === "active");
       assert.equal(active.length, new Set(keys.map(({ setup }) => setup)).size, "each client has one");
       assert.ok(
@@ -134,8 +143,25 @@ test("secrets of clients that were changed after the backup are believed with th
         "and none that was used before",
       );
     }
+    const proven = async (meter: TestMeter, setup: number) => {
+      const stored = await restored.store.load(meter.systemTitle);
+      assert.ok(stored);
+      return journalOf(stored, setup).journal.verdict === "proven";
+    };
+    assert.ok(await proven(second, 0), "what was not changed is what it was");
+    for (const meter of [both, anew, second]) {
+      assert.ok(!(await proven(meter, 1)), "keys of each setup are believed in its own journal");
+      for (let hours = 0; hours < 9 && !(await proven(meter, 1)); hours += 1) {
+        await carryTakeover(restored, meter);
+        clock.now += 3_600_000;
+      }
+      assert.ok((await proven(meter, 0)) && (await proven(meter, 1)), meter.systemTitle);
+      const held = (await heldKeys(restored, meter)).flat();
+      for (const { keys } of meter.setups)
+        for (const key of keys) assert.ok(held.includes(Buffer.from(key).toString("hex")), "a key is forgotten");
+    }
   } finally {
-    await second.stop();
+    await restored.stop();
     await target.drop();
   }
 });

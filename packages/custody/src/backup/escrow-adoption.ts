@@ -6,7 +6,15 @@ import { CustodyError } from "../errors.ts";
 import type { EscrowedKey, KeyEscrow } from "../escrow/key-escrow.ts";
 import { isUnique } from "../keys/purposes.ts";
 import type { Committer } from "../store/committer.ts";
-import type { KeyRecord, MeterFile, Purpose, SetupPlace, TakeoverRecord } from "../store/records.ts";
+import {
+  FIRST_SETUP,
+  type KeyRecord,
+  type MeterFile,
+  PURPOSE,
+  type Purpose,
+  type SetupPlace,
+  type TakeoverRecord,
+} from "../store/records.ts";
 import { RESTORED_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore, Write } from "../store/store.ts";
 import { nextTakeover, openedRecord, rotationMarks } from "../takeover/commit-step.ts";
@@ -84,21 +92,19 @@ async function adoptOf(
   );
   if (missing.length === 0) return { keys: 0, left: 0 };
   const opened = await openedKeys(vault, missing);
-  const place: SetupPlace = { ...placeOf(file), setup: 0 };
-  const widened = await widen(
-    dependencies,
-    file,
-    place,
-    opened.map(({ key }) => key),
-  );
+  const widened = [];
+  for (const setup of new Set(missing.map(journalSetupOf))) {
+    const own = opened.flatMap(({ key }) => (journalSetupOf(key) === setup ? key : []));
+    widened.push(await widen(dependencies, file, { ...placeOf(file), setup }, own));
+  }
   const entry: LedgerDraft = {
     at: now(),
     kind: "escrow-adopted",
     principal: "custodian",
-    utility: place.utility,
-    island: place.island,
+    utility: file.meter.utility,
+    island: file.meter.island,
     meter: title,
-    body: { keys: opened.map(({ key: { purpose, version } }) => ({ purpose, version })) },
+    body: { keys: opened.map(({ key: { purpose, version, setup } }) => ({ purpose, version, setup })) },
   };
   await committer.submit({
     writes: [
@@ -107,9 +113,9 @@ async function adoptOf(
         keys: opened.map(({ key }) => recordOf(key)),
         checkValues: opened.flatMap(({ check }) => check ?? []),
       },
-      ...widened.writes,
+      ...widened.flatMap(({ writes }) => writes),
     ],
-    entries: [entry, ...widened.entries],
+    entries: [entry, ...widened.flatMap(({ entries }) => entries)],
   });
   return { keys: opened.length, left: missing.length - opened.length };
 }
@@ -146,14 +152,19 @@ async function openedKeys(vault: Vault, keys: readonly EscrowedKey[]): Promise<r
   return opened;
 }
 
-/** The journal that believes in the keys as well, and its plan where it is a rotation that begins. */
+/** The setup in whose journal a key is believed in: secrets of clients and keys of devices are the first's. */
+function journalSetupOf({ purpose, setup }: EscrowedKey): number {
+  return purpose <= PURPOSE.KEK ? setup : FIRST_SETUP;
+}
+
+/** The journal of a setup that believes in the keys as well, and its plan where it is a rotation that begins. */
 async function widen(
   { vault, now, store }: AdoptionDependencies,
   file: MeterFile,
   place: SetupPlace,
   keys: readonly EscrowedKey[],
 ): Promise<{ readonly writes: readonly Write[]; readonly entries: readonly LedgerDraft[] }> {
-  const { journal, record } = journalOf(file);
+  const { journal, record } = journalOf(file, place.setup);
   const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
   const going = isOver
     ? {
@@ -165,11 +176,12 @@ async function widen(
         record: openedRecord(place, now(), record.takeover + 1),
       }
     : { journal, record: record ?? openedRecord(place, now()) };
-  let plan = openRotation(file);
+  let plan = openRotation(file, place.setup);
   if (isOver && plan === undefined) {
     const { systemTitle } = place;
     await store.rotations.plan({
       meters: [systemTitle],
+      setups: place.setup,
       madeBefore: undefined,
       countAbove: undefined,
       purposes: ALL,
@@ -180,9 +192,9 @@ async function widen(
       limit: 1,
     });
     const planned = await store.load(systemTitle);
-    plan = planned && openRotation(planned);
+    plan = planned && openRotation(planned, place.setup);
   }
-  const widened = believing(going.journal, file, keys);
+  const widened = believing(going.journal, file, keys, place.setup);
   const { takeover, mark } = await nextTakeover({ vault, now }, going.record as TakeoverRecord, widened);
   const marks = widened.cause === "takeover" ? [] : rotationMarks(plan, takeover, widened, now());
   return { writes: [{ kind: "put-takeover", takeover }, ...marks], entries: [mark] };

@@ -5,9 +5,9 @@ import { childWantedAnew } from "../takeover/child-change.ts";
 import type { ByPurpose, Journal } from "../takeover/journal.ts";
 import { secretWantedAnew } from "../takeover/secret-change.ts";
 
-/** Nothing is proven any more that these keys could have changed. */
-export function believing(journal: Journal, file: MeterFile, keys: readonly EscrowedKey[]): Journal {
-  const versions = (purpose: Purpose): number[] => versionsOf(keys, purpose, 0);
+/** Nothing is proven any more that these keys of a security setup could have changed. */
+export function believing(journal: Journal, file: MeterFile, keys: readonly EscrowedKey[], setup: number): Journal {
+  const versions = (purpose: Purpose): number[] => versionsOf(keys, purpose, setup);
   const each = <T>(of: (purpose: Purpose) => T): ByPurpose<T> => ({ 0: of(0), 1: of(1), 2: of(2), 3: of(3) });
   const secrets = secretsBelieved(journal, file, keys);
   const children = childrenBelieved(journal, keys);

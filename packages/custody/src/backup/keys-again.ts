@@ -5,7 +5,7 @@ import { mayBecome } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
-import type { KeyRecord, MeterFile, Purpose } from "../store/records.ts";
+import { type KeyRecord, type MeterFile, PURPOSE, type Purpose } from "../store/records.ts";
 import { CAUSE_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { isLost, type KeyChange, SUSPENDED } from "./withdrawals.ts";
@@ -112,18 +112,24 @@ async function planSuccessors(
   at: number,
   lost: readonly { readonly file: MeterFile; readonly compromised: readonly KeyRecord[] }[],
 ): Promise<void> {
-  const byPurposes = new Map<string, { readonly purposes: readonly Purpose[]; readonly meters: string[] }>();
+  const groups = new Map<
+    string,
+    { readonly setup: number; readonly purposes: readonly Purpose[]; readonly meters: string[] }
+  >();
   for (const { file, compromised } of lost) {
-    const own = compromised.filter(({ setup, purpose }) => setup === 0 && purpose <= 3);
-    if (own.length === 0) continue;
-    const purposes = [...new Set(own.map(({ purpose }) => purpose as Purpose))].sort();
-    const group = byPurposes.get(purposes.join()) ?? { purposes, meters: [] };
-    group.meters.push(file.meter.systemTitle);
-    byPurposes.set(purposes.join(), group);
+    const own = compromised.filter(({ purpose }) => purpose <= PURPOSE.KEK);
+    for (const [setup, keys] of Map.groupBy(own, (key) => key.setup)) {
+      const purposes = [...new Set(keys.map(({ purpose }) => purpose as Purpose))].sort();
+      const name = `${setup}/${purposes.join()}`;
+      const group = groups.get(name) ?? { setup, purposes, meters: [] };
+      group.meters.push(file.meter.systemTitle);
+      groups.set(name, group);
+    }
   }
-  for (const { purposes, meters } of byPurposes.values())
+  for (const { setup, purposes, meters } of groups.values())
     await rotations.plan({
       meters,
+      setups: setup,
       madeBefore: undefined,
       countAbove: undefined,
       purposes,

@@ -16,17 +16,18 @@ import {
   CHILD,
   FIRST_SETUP,
   furtherSetups,
+  inSetup,
   type KeyName,
-  type KeyRecord,
   type MeterFile,
   PURPOSE,
+  setupsOf,
 } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import { candidates } from "../takeover/candidates.ts";
 import { newestDefaults } from "../takeover/child-requests.ts";
-import { isFinal, type Journal } from "../takeover/journal.ts";
+import { isFinal } from "../takeover/journal.ts";
 import { openRotation } from "../takeover/plan.ts";
-import { journalOf } from "../takeover/view.ts";
+import { journalOf, keysOnMeter } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { credentialsOf, endings } from "./endings.ts";
 import type { LeavingMeters } from "./leaving-meters.ts";
@@ -129,10 +130,10 @@ export class Departures {
     // Until it is committed that they are gone: no counter is used above those that their next owner is told.
     using ended = new DisposableStack();
     const used: number[] = [];
-    for (const { meter, keys } of files) {
-      const { utility, island, systemTitle } = meter;
+    for (const file of files) {
+      const { utility, island, systemTitle } = file.meter;
       let highest = 0;
-      for (const setup of [FIRST_SETUP, ...furtherSetups(keys)]) {
+      for (const setup of setupsOf(file)) {
         const line = ended.use(await sendCounters.end({ utility, island, systemTitle, setup }));
         highest = Math.max(highest, line.used);
       }
@@ -229,23 +230,31 @@ function titlesOf({ meters }: Request): string[] {
   return [...new Set(meters.map(systemTitleText))];
 }
 
+/** Each setup's keys are known to the version, or are those that came with the meter. */
 function requireSettled(file: MeterFile): void {
-  const { journal, record } = journalOf(file);
-  const { belief } = journal;
-  const isKnown = candidates(journal).length === 1 && belief[PURPOSE.KEK].length === 1;
-  const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined && openRotation(file) === undefined;
-  if (isKnown && isOver && file.meter.origin === "shipped") return;
+  const open = setupsOf(file).find((setup) => !isSettled(file, setup));
+  if (open === undefined && file.meter.origin === "shipped") return;
+  const of = open === undefined || open === FIRST_SETUP ? "" : ` in its security setup ${open}`;
   throw new CallRefusal(
     "keys-unsettled",
-    `it is not settled which keys meter ${file.meter.systemTitle} has: its takeover or rotation comes first`,
+    `it is not settled which keys meter ${file.meter.systemTitle} has${of}: its takeover or rotation comes first`,
   );
 }
 
-/** The keys that are on a meter, in the order of a key block. */
+function isSettled(file: MeterFile, setup: number): boolean {
+  const { journal, record } = journalOf(file, setup);
+  // Nobody has ever sent it anything.
+  if (record === undefined && setup !== FIRST_SETUP) return true;
+  const isKnown = candidates(journal).length === 1 && journal.belief[PURPOSE.KEK].length === 1;
+  return (
+    isKnown && isFinal(journal.verdict) && record?.closedAt !== undefined && openRotation(file, setup) === undefined
+  );
+}
+
+/** The keys that are on a meter, in the order of a key block; where one is gone, none is given. */
 function namesOn(file: MeterFile): KeyName[] {
-  const { journal }: { journal: Journal } = journalOf(file);
-  const setup = ([0, 1, 2, 3] as const).map((purpose) => ({ purpose, version: journal.belief[purpose][0] as number }));
-  const secrets = (journal.secrets ?? []).flatMap(({ purpose, client, belief: [version] }) =>
+  const { secrets = [] } = journalOf(file).journal;
+  const told = secrets.flatMap(({ purpose, client, belief: [version] }) =>
     version === undefined ? [] : [{ purpose, client, version }],
   );
   // The next owner gives its devices keys of his own, under the ones that they were made with.
@@ -255,33 +264,17 @@ function namesOn(file: MeterFile): KeyName[] {
     version,
   }));
   return [
-    ...setup,
-    ...secrets.sort((one, other) => one.client - other.client),
+    ...namesOf(file, FIRST_SETUP),
+    ...told.sort((one, other) => one.client - other.client),
     ...defaults,
-    ...furtherNames(file.keys.filter(cameWithThis(file.keys))),
+    ...furtherSetups({ ...file, keys: keysOnMeter(file.keys) }).flatMap((setup) => namesOf(file, setup)),
   ];
 }
 
-/**
- * Whether a key is of what a meter has come with last, or was made since. What it had before it was away is not known to be on it any more,
- * where who gave it back does not name it: it is no reason to keep it, and may have been destroyed.
- */
-function cameWithThis(keys: readonly KeyRecord[]): (key: KeyRecord) => boolean {
-  const came = keys.filter(
-    ({ purpose, setup, origin }) => purpose === PURPOSE.KEK && setup === FIRST_SETUP && origin !== "generated",
-  );
-  const at = Math.max(...came.map(({ createdAt }) => createdAt));
-  return ({ createdAt }) => createdAt >= at;
-}
-
-/** Of security setups that nobody has taken over the newest keys are those that came with the meter; where one is gone, nothing is given. */
-function furtherNames(keys: readonly KeyRecord[]): KeyName[] {
-  return furtherSetups(keys).flatMap((setup) =>
-    ([0, 1, 2, 3] as const).map((purpose) => {
-      const own = keys.filter((key) => key.setup === setup && key.purpose === purpose);
-      return { purpose, setup, version: Math.max(1, ...own.map(({ version }) => version)) };
-    }),
-  );
+/** The keys of one setup, as its journal believes in them. */
+function namesOf(file: MeterFile, setup: number): KeyName[] {
+  const { belief } = journalOf(file, setup).journal;
+  return ([0, 1, 2, 3] as const).map((purpose) => inSetup({ purpose, version: belief[purpose][0] as number }, setup));
 }
 
 function recipientOf({ recipient }: Request): RecipientPublicKeys {

@@ -4,7 +4,6 @@ import { takeoverMark } from "../records/marks.ts";
 import { withTakeoverMacs } from "../records/record-mac.ts";
 import type { MeterFile, StoredTakeover } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
-import { openRotation } from "../takeover/plan.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** The certificates that a meter may use: of both pairs, also one that it was about to be given. */
@@ -19,7 +18,7 @@ export function credentialsOf({ enrolments: [stored] }: Pick<MeterFile, "enrolme
   return [...new Map(all.map((one) => [one.id, one])).values()];
 }
 
-/** What is under way with a meter that leaves, and ends with that: a rotation, an enrolment and its journal. */
+/** What is under way with a meter that leaves, and ends with that: rotations, an enrolment and its journal. */
 export async function endings(
   vault: Pick<Vault, "authenticate">,
   file: MeterFile,
@@ -27,11 +26,10 @@ export async function endings(
 ): Promise<{ readonly writes: readonly Write[]; readonly entries: readonly LedgerDraft[] }> {
   const { utility, island, systemTitle } = file.meter;
   const writes: Write[] = [];
-  const rotation = openRotation(file);
-  if (rotation !== undefined) {
-    const { setup, rotation: number, begunAt = at } = rotation;
+  for (const { setup, rotation, begunAt = at, endedAt } of file.rotations) {
+    if (endedAt !== undefined) continue;
     const place = { utility, island, systemTitle, setup };
-    writes.push({ kind: "mark-rotation", place, rotation: number, begunAt, endedAt: at, outcome: "failed" });
+    writes.push({ kind: "mark-rotation", place, rotation, begunAt, endedAt: at, outcome: "failed" });
   }
   const { enrolment } = file;
   if (enrolment !== undefined && enrolment.endedAt === undefined)

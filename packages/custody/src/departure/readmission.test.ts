@@ -6,9 +6,10 @@ import { withTestDatabase } from "@meterkeep/postgres/testing";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
+import { journalOf } from "../takeover/view.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
 import { sold, type TestUtility } from "../testing/meter-sale.ts";
-import { Crash, carryTakeover, HEAD_END, withTestCustody } from "../testing/test-custody.ts";
+import { Crash, carryTakeover, HEAD_END, heldKeys, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { readmission } from "./readmission.ts";
 
@@ -109,6 +110,55 @@ test("a meter that was sold, taken over there and given back is taken over anew:
       assert.equal(clear.find(({ as }) => as === "other owner")?.until, provenAt);
       // It leaves again as it did before.
       assert.ok((await sold(title, first, second)).length > 0);
+    }, store);
+  await there();
+  await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));
+});
+
+test("a meter of which each security setup was taken over leaves with what is on it in each, and is taken over anew in each when it comes back", async () => {
+  const there = (store?: CustodyStore) =>
+    between(async (first, second) => {
+      const meter = new TestMeter({ systemTitle: TITLE, secondSetup: true });
+      await first.custody.add(meter, { ...PLACE, profile: "idis-p2-service" });
+      await proven(first, meter);
+      const { service } = first.world;
+      const lost = { meter: title, purpose: "GUEK", version: 2, client: undefined, setup: 1, reason: "lost" } as const;
+      await service.changeKeyState({ ...lost, command: "compromise" }, OPERATOR);
+      await assert.rejects(sold(title, first, second), /not settled which keys .* in its security setup 1/);
+      await proven(first, meter);
+      const given = await taken(second, await sold(title, first, second));
+      assert.equal(given.kind, "imported", JSON.stringify(given));
+      const onMeter = (of: TestMeter) =>
+        of.setups.map(({ keys }) => keys.map((key) => Buffer.from(key).toString("hex")));
+      const [former, latter] = [(await heldKeys(second.custody, meter)).flat(), onMeter(meter).flat()];
+      assert.deepEqual(former.sort(), latter.sort(), "what is on the meter in each setup, and nothing else");
+      const elsewhere = meter.resold();
+      await proven(second, elsewhere);
+      const back = await sold(title, second, first, "returned");
+      const stored = await first.custody.store.load(TITLE);
+      assert.ok(stored !== undefined);
+      assert.ok(stored.rotations.every(({ endedAt }) => endedAt !== undefined));
+      const header = { shipment: "00", manufacturer: first.trusted[0] as TrustedManufacturer };
+      const facts = { ...stored.meter, anchors: undefined, line: 1, keys: [], check: [], setups: [], counter: 0 };
+      const dependencies = { vault: first.custody.vault, now: () => first.custody.now };
+      await assert.rejects(readmission(dependencies, stored, header, facts, { ...PLACE, principal: "head-end" }), {
+        code: "meter-already-in-custody",
+        message: /left with keys of security setup 1 and comes back without/,
+      });
+      const outcome = await taken(first, back);
+      assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
+      await first.custody.restart();
+      const file = await first.custody.store.load(TITLE);
+      assert.ok(file !== undefined);
+      for (const setup of [0, 1]) {
+        const { journal, record } = journalOf(file, setup);
+        assert.deepEqual([journal.verdict, record?.takeover], ["pending", setup === 0 ? 2 : 3], `${setup}`);
+      }
+      const home = elsewhere.resold();
+      const before = onMeter(home).flat();
+      await proven(first, home);
+      for (const key of onMeter(home).flat()) assert.ok(!before.includes(key));
+      assert.ok((await sold(title, first, second)).length > 0, "it leaves again");
     }, store);
   await there();
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));

@@ -9,7 +9,7 @@ import type { ShipmentHeader, ShippedMeter } from "../shipment/reader.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
 import { requireOwnKeys } from "../shipment/shared-keys.ts";
 import {
-  isOfFirstSetup,
+  FIRST_SETUP,
   type KeyRecord,
   type MeterFile,
   type MeterRecord,
@@ -77,10 +77,7 @@ export async function readmission(
   ])) as [MeterRecord];
   const { keys, checkValues } = await sealedAfter(vault, file, shipped, at);
   requireOwnKeys(systemTitle, shipped.line, keys, checkValues);
-  const { journal, record } = journalOf(file);
-  const setup = { utility, island, systemTitle, setup: 0 };
-  const opened = openedRecord(setup, at, (record?.takeover ?? 0) + 1);
-  const { takeover, mark } = await nextTakeover({ vault, now }, opened, takeoverAnew(journal, file.keys, keys));
+  const takeovers = await takeoversAnew({ vault, now }, file, keys, at);
   const identity = await identityAnew(vault, file, place.principal, at);
   const names = keys.map(({ purpose, setup, version }) => ({ purpose: purposeName(purpose), setup, version }));
   const body = { shipment, from: manufacturer.name, was: before.standing, keys: names, counterFloor };
@@ -89,15 +86,33 @@ export async function readmission(
     writes: [
       { kind: "readmit-meter", meter, at },
       { kind: "add-keys", keys, checkValues },
-      { kind: "put-takeover", takeover },
+      ...takeovers.map(({ takeover }) => ({ kind: "put-takeover", takeover }) as const),
       ...identity.writes,
     ],
     entries: [
       { at, kind: READMITTED, principal: place.principal, utility, island, meter: systemTitle, body },
-      mark,
+      ...takeovers.map(({ mark }) => mark),
       ...identity.entries,
     ],
   };
+}
+
+/** A takeover of the first setup and of each other whose keys we had changed: what was proven of it is no more. */
+async function takeoversAnew(
+  dependencies: Pick<ReadmissionDependencies, "vault" | "now">,
+  file: MeterFile,
+  keys: readonly KeyRecord[],
+  at: number,
+) {
+  const { utility, island, systemTitle } = file.meter;
+  const setups = [FIRST_SETUP, ...file.takeovers.map(({ setup }) => setup).filter((setup) => setup !== FIRST_SETUP)];
+  return Promise.all(
+    setups.map((setup) => {
+      const { journal, record } = journalOf(file, setup);
+      const opened = openedRecord({ utility, island, systemTitle, setup }, at, (record?.takeover ?? 0) + 1);
+      return nextTakeover(dependencies, opened, takeoverAnew(journal, file.keys, keys, setup));
+    }),
+  );
 }
 
 /** What a meter that was enrolled before begins anew with: a journal that believes nothing, and its plan. */
@@ -148,9 +163,9 @@ async function identityAnew(
   };
 }
 
-/** The device that left, by all that does not change. */
+/** The device that left, by all that does not change; with keys of each setup that ours were on: whoever had it since says what they are. */
 function requireSame(
-  { meter }: MeterFile,
+  { meter, takeovers }: MeterFile,
   shipped: ShippedMeter,
   { utility, island }: { readonly utility: string; readonly island: string },
 ): void {
@@ -159,11 +174,15 @@ function requireSame(
   const { line, systemTitle } = shipped;
   const refuse = (why: string) =>
     new ShipmentRefusal("meter-already-in-custody", line, `line ${line}, meter ${systemTitle} ${why}`, { systemTitle });
+  const missing = takeovers.find(
+    ({ setup }) => setup !== FIRST_SETUP && !shipped.keys.some((key) => setupOf(key) === setup),
+  );
   if (meter.utility !== utility || meter.island !== island) throw refuse(`left ${meter.utility}/${meter.island}`);
   if (other !== undefined)
     throw refuse(
       `left as ${other} ${JSON.stringify(meter[other])} and comes back as ${JSON.stringify(shipped[other])}`,
     );
+  if (missing !== undefined) throw refuse(`left with keys of security setup ${missing.setup} and comes back without`);
 }
 
 async function sealedAfter(
@@ -203,10 +222,30 @@ async function sealedAfter(
 }
 
 /** A takeover whose old keys are those that the meter comes back with; versions that we have used are not used again. */
-function takeoverAnew(before: Journal, known: readonly KeyRecord[], keys: readonly KeyRecord[]): Journal {
-  const first = keys.filter(isOfFirstSetup);
-  const version = (purpose: Purpose) => (first.find((key) => key.purpose === purpose) as KeyRecord).version;
+function takeoverAnew(
+  before: Journal,
+  known: readonly KeyRecord[],
+  keys: readonly KeyRecord[],
+  setup: number,
+): Journal {
+  const own = keys.filter((key) => key.setup === setup);
+  const version = (of: Purpose) => (own.find(({ purpose }) => purpose === of) as KeyRecord).version;
   const old: ByPurpose<number> = { 0: version(0), 1: version(1), 2: version(2), 3: version(3) };
+  const { hints, hintAt } = before;
+  return {
+    ...newJournal(old),
+    ...(setup === FIRST_SETUP && secretsAnew(before, known, keys)),
+    ...(hints !== undefined && { hints }),
+    hintAt,
+  };
+}
+
+/** Secrets of clients, by what came with the meter; none where there were never any. */
+function secretsAnew(
+  before: Journal,
+  known: readonly KeyRecord[],
+  keys: readonly KeyRecord[],
+): Pick<Journal, "secrets"> | undefined {
   const secrets = keys
     .filter(({ purpose }) => isSecret(purpose))
     .map(
@@ -229,14 +268,5 @@ function takeoverAnew(before: Journal, known: readonly KeyRecord[], keys: readon
       const nextVersion = Math.max(0, ...used.map((key) => key.version)) + 1;
       return { purpose, client, state: "wanted", belief: [], nextVersion, sent: 0, silent: 0 };
     });
-  const { hints, hintAt } = before;
-  return {
-    ...newJournal(),
-    belief: { 0: [old[0]], 1: [old[1]], 2: [old[2]], 3: [old[3]] },
-    old,
-    nextVersion: { 0: old[0] + 1, 1: old[1] + 1, 2: old[2] + 1, 3: old[3] + 1 },
-    ...(before.secrets === undefined && secrets.length === 0 ? {} : { secrets: [...secrets, ...untold] }),
-    ...(hints !== undefined && { hints }),
-    hintAt,
-  };
+  return before.secrets === undefined && secrets.length === 0 ? undefined : { secrets: [...secrets, ...untold] };
 }

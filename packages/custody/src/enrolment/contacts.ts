@@ -23,8 +23,8 @@ import {
 } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import type { Candidate, Pace } from "../takeover/candidates.ts";
+import { takeoverStateOf } from "../takeover/meter-state.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
-import { takeoverStateOf } from "../takeover/view.ts";
 import type { Call, Happened } from "./calls.ts";
 import type { ClientKeys } from "./client-keys.ts";
 import { believedKeys } from "./identity.ts";

@@ -2,7 +2,7 @@ import type { EnrolmentPhase, EnrolmentState, MeterCertificate } from "@meterkee
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { SIGNING_PROFILES } from "../protocol/meter-facts.ts";
 import type { MeterFile } from "../store/records.ts";
-import { takeoverStateOf } from "../takeover/view.ts";
+import { takeoverStateOf } from "../takeover/meter-state.ts";
 import { anchorStateOf } from "./anchor.ts";
 import {
   ASSOCIATION_USES,

@@ -4,7 +4,8 @@ import { CHILD_INSTALLED } from "../child/install-child.ts";
 import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
 import { METER_ADDED } from "../shipment/import.ts";
 import { FIRST_SETUP, isOfFirstSetup, type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
-import { canBeTakenOver, takeoverStateOf } from "../takeover/view.ts";
+import { takeoverStateOf } from "../takeover/meter-state.ts";
+import { canBeTakenOver } from "../takeover/view.ts";
 import { nameOf, replacedAt } from "./carried.ts";
 
 const ALL_SINCE = "all since the factory's, and the secrets of clients and keys of devices that went under them";

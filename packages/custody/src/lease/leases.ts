@@ -19,7 +19,7 @@ import type { Sender } from "../departure/sender.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
-import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { FIRST_SETUP, type MeterFile, PURPOSE } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
@@ -137,7 +137,9 @@ export class Leases {
   /** A meter has proven itself since it was lent: how many answers it has sealed meanwhile is known from that. */
   answered(line: AnsweredLine, caller: Caller): Promise<void> | undefined {
     const over = this.#dependencies.lentMeters.returned(line.place.systemTitle);
-    if (over?.heard === undefined || over.leased.GUEK !== line.keyVersion) return undefined;
+    // What was lent is of the first setup: another has keys and counters of its own.
+    if (line.place.setup !== FIRST_SETUP || over?.heard === undefined || over.leased.GUEK !== line.keyVersion)
+      return undefined;
     const answers = line.unheardSince(over.heard);
     return answers === undefined ? undefined : this.#turn.run(() => this.#answered(over, answers, line, caller));
   }

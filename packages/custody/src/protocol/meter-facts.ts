@@ -1,5 +1,5 @@
 import type { CipheringForm } from "@meterkeep/dlms";
-import { SECRET, type SecretPurpose } from "../store/records.ts";
+import { FIRST_SETUP, SECRET, type SecretPurpose } from "../store/records.ts";
 
 /** What the custodian must know of a companion profile to converse with its meters. */
 export interface MeterFacts {
@@ -8,6 +8,8 @@ export interface MeterFacts {
   readonly readingClientSap?: number;
   readonly publicClientSap: number;
   readonly serverSap: number;
+  /** Of security setups beside the first, by number, the client under each that may change its keys: without one nobody takes it over. */
+  readonly furtherClients?: Readonly<Record<number, number>>;
   /** The client that proves itself by signature, of meters that hold certificates. */
   readonly signingClientSap?: number;
   /** How requests are protected. */
@@ -69,7 +71,7 @@ const IDIS: MeterFacts = {
 /** Companion profiles by the id that shipments use. */
 const PROFILES: Readonly<Record<string, MeterFacts>> = {
   "idis-p2": IDIS,
-  "idis-p2-service": IDIS,
+  "idis-p2-service": { ...IDIS, furtherClients: { 1: 5 } },
   "idis-p3": { ...IDIS, signingClientSap: 3 },
   "metcom-mcs301": {
     ...COMMON,
@@ -121,6 +123,14 @@ export const LEAST_FACTS: MeterFacts = {
 /** The facts of a profile. */
 export function meterFacts(profile: string): MeterFacts {
   return Object.hasOwn(PROFILES, profile) ? (PROFILES[profile] as MeterFacts) : LEAST_FACTS;
+}
+
+/** The client that changes keys under a security setup; undefined where none is known. */
+export function keyClientOf(
+  { managementClientSap, furtherClients }: Pick<MeterFacts, "managementClientSap" | "furtherClients">,
+  setup: number,
+): number | undefined {
+  return setup === FIRST_SETUP ? managementClientSap : furtherClients?.[setup];
 }
 
 /** Objects that identify a meter: class, logical name, attribute. */

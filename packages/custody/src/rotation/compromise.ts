@@ -4,7 +4,7 @@ import { stateChange } from "../keys/key-state-change.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import { filePages } from "../records/file-pages.ts";
 import type { Committer } from "../store/committer.ts";
-import type { KeyRecord, MeterFile, Purpose } from "../store/records.ts";
+import { type KeyRecord, type MeterFile, PURPOSE, type Purpose } from "../store/records.ts";
 import { isInService } from "../takeover/view.ts";
 
 /** Meters of one commit: as many entries as that stand in the ledger together. */
@@ -16,6 +16,8 @@ const MOST_TRIES = 5;
 export interface CompromiseScope {
   /** Empty: every meter. */
   readonly titles: readonly string[];
+  /** In which of their security setups. */
+  readonly setups: number | "each";
   /** Only meters with an active key made before this. */
   readonly madeBefore: number | undefined;
   readonly purposes: readonly Purpose[];
@@ -55,14 +57,14 @@ export async function* compromised(
 async function markPage(
   { committer, files, now }: CompromiseDependencies,
   page: readonly MeterFile[],
-  { purposes }: CompromiseScope,
+  scope: CompromiseScope,
   caller: Caller,
   reason: string,
 ): Promise<number> {
   let read = page;
   for (let left = MOST_TRIES; ; left -= 1) {
     const lost = read
-      .map(({ keys }) => keys.filter((key) => isToBeMarked(key, purposes)))
+      .map(({ keys }) => keys.filter((key) => isToBeMarked(key, scope)))
       .filter(({ length }) => length > 0);
     const changes = lost.map((keys) => stateChange(keys, "compromised", caller.name, now(), reason));
     if (changes.length === 0) return 0;
@@ -80,21 +82,24 @@ async function markPage(
   }
 }
 
-function fits({ meter, keys }: MeterFile, { madeBefore }: CompromiseScope): boolean {
+function fits({ meter, keys }: MeterFile, scope: CompromiseScope): boolean {
+  const { madeBefore } = scope;
   return (
     isInService(meter) &&
     (madeBefore === undefined ||
-      keys.some(
-        ({ setup, purpose, state, createdAt }) =>
-          setup === 0 && purpose <= 3 && state === "active" && createdAt < madeBefore,
-      ))
+      keys.some((key) => isWithin(key, scope) && key.state === "active" && key.createdAt < madeBefore))
   );
 }
 
-function isToBeMarked({ setup, purpose, state }: KeyRecord, purposes: readonly Purpose[]): boolean {
+function isToBeMarked(key: KeyRecord, scope: CompromiseScope): boolean {
+  const { purpose, state } = key;
   return (
-    setup === 0 &&
-    (purposes as readonly number[]).includes(purpose) &&
+    isWithin(key, scope) &&
+    (scope.purposes as readonly number[]).includes(purpose) &&
     (state === "active" || state === "suspended" || state === "pre-activation")
   );
+}
+
+function isWithin({ setup, purpose }: KeyRecord, { setups }: CompromiseScope): boolean {
+  return purpose <= PURPOSE.KEK && (setups === "each" || setups === setup);
 }

@@ -12,13 +12,13 @@ import { escrowedOctets } from "../testing/escrowed-octets.ts";
 import { withTestCustody } from "../testing/test-custody.ts";
 
 /** Rotations of one meter after the other, each struck by one crossing; gives how many there were, and how often the custodian died. */
-async function crossed(store: CustodyStore, take: (all: number) => number) {
+async function crossed(store: CustodyStore, take: (all: number) => number, kind?: "secrets" | "setups") {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-crossed-"));
   let [rotations, crashes] = [0, 0];
   try {
     await withTestCustody(
       async (custody) => {
-        const one = await RotatedMeter.open(custody, 1);
+        const one = await RotatedMeter.open(custody, 1, kind);
         const undisturbed = await one.rotate(undefined);
         assert.ok(undisturbed.commits > 12, `${undisturbed.commits} commits`);
         const all = crossings(undisturbed);
@@ -47,8 +47,15 @@ test("the custodian as it is in service, struck at its commits while the meter i
   assert.ok(rotations >= 20 && crashes >= rotations / 2, `${crashes} deaths in ${rotations} rotations`);
 });
 
-test("the same over PostgreSQL, for some of them", () =>
-  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
-    const { rotations, crashes } = await crossed(postgresCustodyStore(pool), () => 4);
-    assert.ok(rotations >= 3 && crashes >= 1, `${crashes} deaths in ${rotations} rotations`);
-  }));
+test("the same of a meter with two security setups, of both of which the keys go: none is stranded in either", async () => {
+  const { rotations, crashes } = await crossed(memoryCustodyStore(), () => 28, "setups");
+  assert.ok(rotations >= 20 && crashes >= rotations / 2, `${crashes} deaths in ${rotations} rotations`);
+});
+
+test("the same over PostgreSQL, for some of them", async () => {
+  for (const kind of ["secrets", "setups"] as const)
+    await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool }) => {
+      const { rotations, crashes } = await crossed(postgresCustodyStore(pool), () => 4, kind);
+      assert.ok(rotations >= 3 && crashes >= 1, `${crashes} deaths in ${rotations} rotations`);
+    });
+});

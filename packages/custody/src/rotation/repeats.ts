@@ -7,8 +7,9 @@ import { filePages } from "../records/file-pages.ts";
 import type { MeterFile } from "../store/records.ts";
 import { ALL_PURPOSES, CAUSE_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
+import { besideFirst, takeoverStateOf } from "../takeover/meter-state.ts";
 import { openRotation } from "../takeover/plan.ts";
-import { journalOf, takeoverStateOf } from "../takeover/view.ts";
+import { journalOf } from "../takeover/view.ts";
 
 /** What each organisation in a taint set adds to the risk: with as many as there may be it stays below what is restored or compromised. */
 const HOLDER_RISK = 24;
@@ -77,9 +78,11 @@ export async function planRepeats(
 async function wayOf(file: MeterFile, canAgree: RepeatDependencies["canAgree"]): Promise<RepeatWay> {
   const { journal, record } = journalOf(file);
   if (openRotation(file) !== undefined || record?.closedAt === undefined) return "under-way";
+  const beside = besideFirst(file);
   // Whatever its first keys came of, the factory's of the other setups open it.
-  if ((journal.search?.setups ?? []).length > 0) return "setups";
-  if (journal.agreement?.state === "refused") return "visit";
+  if (beside.open.length > 0) return "setups";
+  // Masters of other setups are not agreed on: who held the factory's may have read their change.
+  if (beside.grade === "exposed" || journal.agreement?.state === "refused") return "visit";
   if (await canAgree(file)) return "agreement";
   return canBeEnrolled(file) ? "enrol" : "visit";
 }

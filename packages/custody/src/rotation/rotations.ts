@@ -33,6 +33,7 @@ import {
   PURPOSE,
   type Purpose,
   type PurposeNumber,
+  type RotationRecord,
 } from "../store/records.ts";
 import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "../store/rotation-cause.ts";
 import type { CustodyStore, GoneKey } from "../store/store.ts";
@@ -81,7 +82,16 @@ export class Rotations {
     this.#queue = new ContactQueue(dependencies.store.rotations, dependencies.now);
   }
 
-  async plan(request: PlanRotations, caller: Caller): Promise<CustodianResponse<"planRotations">> {
+  /** New keys in each security setup of meters that has been taken over. */
+  plan(request: PlanRotations, caller: Caller): Promise<CustodianResponse<"planRotations">> {
+    return this.#plan(request, "each", caller);
+  }
+
+  async #plan(
+    request: PlanRotations,
+    setups: number | "each",
+    caller: Caller,
+  ): Promise<CustodianResponse<"planRotations">> {
     const { committer, store, now } = this.#dependencies;
     const { cause, reason, grade } = request;
     const named = request.purposes.map((name) => TRANSFERABLE_PURPOSES.indexOf(name) as Purpose);
@@ -105,6 +115,7 @@ export class Rotations {
     const planOf = (meters: readonly string[], madeBefore: number | undefined) =>
       store.rotations.plan({
         meters,
+        setups,
         madeBefore,
         countAbove: undefined,
         purposes,
@@ -117,7 +128,7 @@ export class Rotations {
     let planned = 0;
     let marked: number | undefined;
     if (cause === "compromise") {
-      const scope = { titles, madeBefore: request.madeBefore, purposes };
+      const scope = { titles, setups, madeBefore: request.madeBefore, purposes };
       for await (const page of compromised(this.#dependencies, scope, caller, reason)) {
         marked = (marked ?? 0) + page.marked;
         // What was made before a time is not active any more.
@@ -149,7 +160,14 @@ export class Rotations {
         : await store.rotations.titles(filter === "unknown" ? "open" : filter, after, MAX_PAGE_ROTATIONS);
     if (titles.length === 0) return { states: [] };
     const page = await files.loadPage(titles, undefined, MAX_PAGE_ROTATIONS);
-    const states = page.flatMap((file) => rotationStateOf(file) ?? []);
+    const isWanted = ({ endedAt }: RotationRecord) =>
+      request.meters.length > 0 || filter !== "open" || endedAt === undefined;
+    const states = page.flatMap((file) =>
+      file.rotations
+        .filter(isWanted)
+        .sort((one, other) => one.setup - other.setup)
+        .flatMap(({ setup }) => rotationStateOf(file, setup) ?? []),
+    );
     return { states: filter === "unknown" ? states.filter(({ phase }) => phase === "unknown") : states };
   }
 
@@ -228,11 +246,10 @@ export class Rotations {
     });
     keyCache.forget(title);
     if (command !== "compromise" || !isBelieved(file, key)) return;
-    // No takeover replaces the keys of a further setup yet (ADR 0075), and those of the first are no worse for it.
-    if (number <= PURPOSE.KEK && key.setup !== FIRST_SETUP) return;
     // A master has carried the others; these, in the wrong hands, do not open it, and it stays beyond doubt.
     const purposes = number === PURPOSE.KEK ? TRANSFERABLE_PURPOSES : [];
-    await this.plan({ meters: [meter], madeBefore: undefined, purposes, cause: "compromise", reason }, caller);
+    const lost = { meters: [meter], madeBefore: undefined, purposes, cause: "compromise", reason } as const;
+    await this.#plan(lost, number <= PURPOSE.KEK ? key.setup : FIRST_SETUP, caller);
   }
 
   /** Which meters have lost a key since somebody asked last. */
@@ -294,6 +311,7 @@ export class Rotations {
     const { committer, store, now } = this.#dependencies;
     const planned = await store.rotations.plan({
       meters: [],
+      setups: "each",
       ...which,
       purposes: ALL_PURPOSES,
       cause,

@@ -2,8 +2,9 @@ import type { RotationPhase, RotationState } from "@meterkeep/api/custodian";
 import { TRANSFERABLE_PURPOSES } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import {
+  FIRST_SETUP,
+  inSetup,
   isNamed,
-  isOfFirstSetup,
   type MeterFile,
   PURPOSE,
   type Purpose,
@@ -16,15 +17,15 @@ import { journalOf, unprovenOf } from "../takeover/view.ts";
 
 const MOST_SENTENCE = 1000;
 
-/** Where the newest rotation of a meter stands. */
-export function rotationStateOf(file: MeterFile): RotationState | undefined {
-  const rotation = rotationOf(file);
+/** Where the newest rotation of a meter's security setup stands. */
+export function rotationStateOf(file: MeterFile, setup = FIRST_SETUP): RotationState | undefined {
+  const rotation = rotationOf(file, setup);
   if (rotation === undefined) return undefined;
-  const { journal } = journalOf(file);
+  const { journal } = journalOf(file, setup);
   // The journal of a rotation that has not begun is still the one before it.
   const own = rotation.begunAt === undefined ? undefined : journal;
   const phase = own === undefined ? "planned" : phaseOf(own, file, rotation);
-  const unproven = rotation.purposes.filter((purpose) => !isProven(file, purpose, own));
+  const unproven = rotation.purposes.filter((purpose) => !isProven(file, setup, purpose, own));
   const { cause, risk, plannedAt, plannedBy, endedAt } = rotation;
   return {
     meter: systemTitle(fromHex(file.meter.systemTitle)),
@@ -40,11 +41,12 @@ export function rotationStateOf(file: MeterFile): RotationState | undefined {
     sentence: [sentenceOf(phase, own, named(unproven)), ...(own === undefined ? [] : unprovenOf(own))]
       .join(" ")
       .slice(0, MOST_SENTENCE),
+    ...(setup !== FIRST_SETUP && { setup }),
   };
 }
 
 function phaseOf(journal: Journal, file: MeterFile, rotation: RotationRecord): RotationPhase {
-  if (rotation.endedAt !== undefined) return rotation.outcome === "failed" ? "failed" : endOf(journal, file);
+  if (rotation.endedAt !== undefined) return rotation.outcome === "failed" ? "failed" : endOf(journal, file, rotation);
   const { sent, prepared, proven, verdict, belief, old } = journal;
   const isSettled = candidates(journal).length === 1 && belief[PURPOSE.KEK].length === 1;
   if (verdict === "unknown") return "unknown";
@@ -56,9 +58,9 @@ function phaseOf(journal: Journal, file: MeterFile, rotation: RotationRecord): R
   return begun ? "verified" : "planned";
 }
 
-function endOf(journal: Journal, file: MeterFile): RotationPhase {
+function endOf(journal: Journal, file: MeterFile, rotation: RotationRecord): RotationPhase {
   const before = file.keys
-    .filter(isOfFirstSetup)
+    .filter(({ setup }) => setup === rotation.setup)
     .filter(
       ({ purpose, version }) =>
         journal.changing.includes(purpose as Purpose) && journal.old[purpose as Purpose] === version,
@@ -68,9 +70,10 @@ function endOf(journal: Journal, file: MeterFile): RotationPhase {
 }
 
 /** Whether the meter has proven the newest key that it may hold. */
-function isProven(file: MeterFile, purpose: Purpose, journal: Journal | undefined): boolean {
+function isProven(file: MeterFile, setup: number, purpose: Purpose, journal: Journal | undefined): boolean {
   if (journal === undefined) return false;
-  const key = file.keys.find((one) => isNamed(one, { purpose, version: journal.belief[purpose][0] as number }));
+  const name = inSetup({ purpose, version: journal.belief[purpose][0] as number }, setup);
+  const key = file.keys.find((one) => isNamed(one, name));
   return key?.provenAt !== undefined && key.version !== journal.old[purpose];
 }
 

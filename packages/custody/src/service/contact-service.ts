@@ -38,7 +38,7 @@ export function contactService({
   const next = async (request: CustodianRequest<"nextContact">, title: string, caller: Caller) => {
     const counting = await leaseContacts.next(request, caller);
     if (counting !== undefined) return counting;
-    const keys = await contacts.next(request, caller);
+    const keys = await contacts.next(request, caller, (milliseconds) => rotations.rest(title, milliseconds));
     if (keys.kind === "wait") rotations.rest(title, keys.milliseconds);
     if (keys.kind !== "nothing" || caller.role === "depot") return keys;
     const enrolment = await enrolmentContacts.next(request, caller);

@@ -52,8 +52,8 @@ import type { Uploads } from "../shipment/uploads.ts";
 import { FIRST_SETUP, type KeyRecord, type MeterRecord } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
+import { takeoverStateOf } from "../takeover/meter-state.ts";
 import { openRotation } from "../takeover/plan.ts";
-import { takeoverStateOf } from "../takeover/view.ts";
 import type { VaultService } from "../vault/vault-service.ts";
 import { contactService } from "./contact-service.ts";
 import type { CustodianService } from "./service.ts";
@@ -191,7 +191,7 @@ export function custodianService(parts: CustodianParts): CustodianService {
     takeoverStates: async ({ meters, after }) => {
       const titles = meters.map(systemTitleText);
       const page = await files.loadPage(titles, after && systemTitleText(after), MAX_PAGE_STATES);
-      return { states: page.map(takeoverStateOf) };
+      return { states: page.map((file) => takeoverStateOf(file)) };
     },
     openSession: (request, caller) => sessions.open(request, caller),
     advanceSession: (request, caller) => sessions.advance(request, caller),

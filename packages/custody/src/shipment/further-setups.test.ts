@@ -126,10 +126,10 @@ test("keys of a further security setup do not come with a single meter that some
 const publicKeysOf = ({ custody }: TestCustody) => custody.recipient;
 
 /** A device as its maker ships it. */
-const shipped = (meter: TestMeter): ShippedTestMeter => ({
+const shipped = (meter: TestMeter, profile = "idis-p2"): ShippedTestMeter => ({
   systemTitle: meter.systemTitle,
   serialNumber: meter.serialNumber,
-  profile: "idis-p2",
+  profile,
   securitySuite: 0,
   keys: meter.factoryKeys,
   setups: meter.setups.slice(1).map(({ factoryKeys }, at) => ({ setup: at + 1, keys: factoryKeys })),
@@ -322,25 +322,29 @@ test("a meter that comes back without the keys of a setup that it had is sold ag
     }),
   ));
 
-test("a meter of which a key of one security setup is gone does not leave with the others, and stays", () =>
-  withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool, adminUrl }) =>
-    withUtility(
-      "Old Utility",
-      "OLD",
-      async (first) => {
-        const meter = new TestMeter({ systemTitle: "5453540000000602", secondSetup: true });
-        const lines = writeShipment(maker, publicKeysOf(first.custody), [shipped(meter)]);
-        const outcome = await first.world.agreed(() => first.world.offer(fileOf(lines)));
-        assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
-        assert.equal((await carryTakeover(first.custody, meter, { by: DEPOT })).state.verdict, "proven");
-        const title = fromHex(meter.systemTitle);
-        const gone = "delete from meter_keys where system_title = $1 and setup = 1 and purpose = 2";
-        const { rowCount } = await asOwner(adminUrl, (owner) => owner.query(gone, [title]));
-        assert.equal(rowCount, 1);
-        const to = { name: "New Utility", custody: first.custody, trusted: [] };
-        await assert.rejects(sold(systemTitle(title), first, to), { code: "vault-key-unknown" });
-        assert.equal((await first.custody.store.load(meter.systemTitle))?.meter.standing, undefined);
-      },
-      postgresCustodyStore(pool),
-    ),
-  ));
+for (const [what, profile, gone] of [
+  ["a key of one security setup that nobody has taken over is", "idis-p2", "purpose = 2"],
+  ["all keys of a security setup that was taken over are", "idis-p2-service", "purpose <= 3"],
+] as const)
+  test(`a meter of which ${what} gone does not leave with the others, and stays`, () =>
+    withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool, adminUrl }) =>
+      withUtility(
+        "Old Utility",
+        "OLD",
+        async (first) => {
+          const meter = new TestMeter({ systemTitle: "5453540000000602", secondSetup: true });
+          const lines = writeShipment(maker, publicKeysOf(first.custody), [shipped(meter, profile)]);
+          const outcome = await first.world.agreed(() => first.world.offer(fileOf(lines)));
+          assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
+          assert.equal((await carryTakeover(first.custody, meter, { by: DEPOT })).state.verdict, "proven");
+          const title = fromHex(meter.systemTitle);
+          const statement = `delete from meter_keys where system_title = $1 and setup = 1 and ${gone}`;
+          const { rowCount } = await asOwner(adminUrl, (owner) => owner.query(statement, [title]));
+          assert.ok((rowCount ?? 0) > 0);
+          const to = { name: "New Utility", custody: first.custody, trusted: [] };
+          await assert.rejects(sold(systemTitle(title), first, to), { code: "vault-key-unknown" });
+          assert.equal((await first.custody.store.load(meter.systemTitle))?.meter.standing, undefined);
+        },
+        postgresCustodyStore(pool),
+      ),
+    ));

@@ -1,12 +1,21 @@
 import type { Write } from "./store.ts";
 
-/** Meters of whose working keys a change came to its end in a commit: a takeover or a rotation. */
-export function closedIn(writes: readonly Write[]): readonly { readonly systemTitle: string; readonly at: number }[] {
+/** A security setup of whose keys a change has come to its end. */
+export interface ClosedChange {
+  readonly systemTitle: string;
+  readonly setup: number;
+  readonly at: number;
+}
+
+/** Changes of keys that came to their end in a commit: takeovers and rotations. */
+export function closedIn(writes: readonly Write[]): readonly ClosedChange[] {
   return writes.flatMap((write) => {
-    if (write.kind === "mark-rotation" && write.endedAt !== undefined && write.place.setup === 0)
-      return [{ systemTitle: write.place.systemTitle, at: write.endedAt }];
+    if (write.kind === "mark-rotation" && write.endedAt !== undefined) {
+      const { systemTitle, setup } = write.place;
+      return [{ systemTitle, setup, at: write.endedAt }];
+    }
     if (write.kind !== "put-takeover") return [];
     const { subject, setup, systemTitle, closedAt } = write.takeover;
-    return subject === undefined && setup === 0 && closedAt !== undefined ? [{ systemTitle, at: closedAt }] : [];
+    return subject === undefined && closedAt !== undefined ? [{ systemTitle, setup, at: closedAt }] : [];
   });
 }

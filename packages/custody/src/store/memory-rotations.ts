@@ -3,7 +3,14 @@ import type { KeyPolicy } from "../keys/key-policy.ts";
 import { closedIn } from "./closed-changes.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
-import { PURPOSE, type RotationRecord } from "./records.ts";
+import {
+  type CounterRecord,
+  FIRST_SETUP,
+  type MeterRecord,
+  PURPOSE,
+  type RotationRecord,
+  type SetupPlace,
+} from "./records.ts";
 import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "./rotation-cause.ts";
 import type { GoneKey, RotationPlan, RotationRecords, Write } from "./store.ts";
 
@@ -51,22 +58,32 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
         const fitting = fittingMeters(draft, plan);
         for (const rotation of [...raised, ...fitting])
           draft.rotations.set(setupName(rotation, rotation.rotation), rotation);
-        planned = raised.length + fitting.length;
+        planned = titlesIn([...raised, ...fitting]).length;
       });
       return planned;
     },
     due: async (begun, waiting) => {
       const open = all().filter(({ endedAt }) => endedAt === undefined);
-      const first = open.filter(({ begunAt }) => begunAt !== undefined);
-      const rest = open.filter(({ begunAt }) => begunAt === undefined);
+      const unfinished = [...held().takeovers.values()].filter(
+        ({ subject, closedAt }) => subject === undefined && closedAt === undefined,
+      );
+      const first = new Set(titlesIn(unfinished.filter(({ setup }) => setup === FIRST_SETUP)));
+      const taken = unfinished
+        .filter(({ setup, systemTitle }) => setup !== FIRST_SETUP && !first.has(systemTitle))
+        .filter(({ systemTitle }) => held().meters.get(systemTitle)?.standing === undefined)
+        .sort((a, b) => a.openedAt - b.openedAt);
+      const begunOf = new Set([
+        ...titlesIn(open.filter(({ begunAt }) => begunAt !== undefined)).slice(0, begun),
+        ...titlesIn(taken).slice(0, begun),
+      ]);
       const order = (a: RotationRecord, b: RotationRecord) =>
         b.risk - a.risk || a.plannedAt - b.plannedAt || (a.systemTitle < b.systemTitle ? -1 : 1);
+      const rest = open.filter(({ begunAt, systemTitle }) => begunAt === undefined && !begunOf.has(systemTitle));
       return [
-        ...first.slice(0, begun).map(({ systemTitle }) => ({ systemTitle, begun: true })),
-        ...rest
-          .sort(order)
+        ...[...begunOf].map((systemTitle) => ({ systemTitle, begun: true })),
+        ...titlesIn(rest.sort(order))
           .slice(0, waiting)
-          .map(({ systemTitle }) => ({ systemTitle, begun: false })),
+          .map((systemTitle) => ({ systemTitle, begun: false })),
       ];
     },
     titles: async (filter, after, limit) => {
@@ -136,10 +153,19 @@ function inOrderOfGoing(one: GoneKey, other: GoneKey): number {
   );
 }
 
+/** System titles, each once, in their order. */
+function titlesIn(records: readonly { readonly systemTitle: string }[]): readonly string[] {
+  return [...new Set(records.map(({ systemTitle }) => systemTitle))];
+}
+
+function isOfPlan({ setups = FIRST_SETUP }: Pick<RotationPlan, "setups">, setup: number): boolean {
+  return setups === "each" || setups === setup;
+}
+
 /** Plans that have not begun, at the risk and for the purposes of a greater cause. */
 function waitingFor(held: Held, plan: RotationPlan): RotationRecord[] {
   return [...held.rotations.values()]
-    .filter(({ endedAt, begunAt }) => endedAt === undefined && begunAt === undefined)
+    .filter(({ endedAt, begunAt, setup }) => endedAt === undefined && begunAt === undefined && isOfPlan(plan, setup))
     .filter(({ systemTitle }) => plan.meters.length === 0 || plan.meters.includes(systemTitle))
     .filter(({ systemTitle }) => held.meters.get(systemTitle)?.standing === undefined)
     .map((rotation) => ({
@@ -154,14 +180,16 @@ function waitingFor(held: Held, plan: RotationPlan): RotationRecord[] {
 
 /** Plans what a change of keys that is over has left: successors of keys that became compromised meanwhile. */
 export function planSuccessors(draft: Held, writes: readonly Write[]): void {
-  for (const { systemTitle, at } of closedIn(writes)) {
-    const rotations = [...draft.rotations.values()].filter((one) => one.systemTitle === systemTitle);
-    const active = [...draft.keys.values()].filter((one) => one.systemTitle === systemTitle && one.state === "active");
+  for (const { systemTitle, setup, at } of closedIn(writes)) {
+    const isOwn = (one: { readonly systemTitle: string; readonly setup: number }) =>
+      one.systemTitle === systemTitle && one.setup === setup;
+    const rotations = [...draft.rotations.values()].filter(isOwn);
+    const active = [...draft.keys.values()].filter((one) => isOwn(one) && one.state === "active");
     const lost = compromisedOf(draft, systemTitle).filter(
-      ({ name, key: { setup, purpose, version } }) =>
-        setup === 0 &&
+      ({ name, key: { setup: of, purpose, version } }) =>
+        of === setup &&
         purpose <= 3 &&
-        !active.some((one) => one.setup === 0 && one.purpose === purpose && one.version > version) &&
+        !active.some((one) => one.purpose === purpose && one.version > version) &&
         !rotations.some(
           ({ plannedAt, purposes }) =>
             plannedAt >= (draft.changed.get(name) ?? 0) && (purposes as readonly number[]).includes(purpose),
@@ -169,7 +197,8 @@ export function planSuccessors(draft: Held, writes: readonly Write[]): void {
     );
     if (lost.length === 0) continue;
     const purposes = lost.some(({ key }) => key.purpose === PURPOSE.KEK) ? ALL_PURPOSES : WITHOUT_MASTER;
-    const plan = { meters: [systemTitle], madeBefore: undefined, countAbove: undefined, purposes, at, limit: 1 };
+    const which = { meters: [systemTitle], setups: setup, madeBefore: undefined, countAbove: undefined };
+    const plan = { ...which, purposes, at, limit: 1 };
     const cause = { cause: "compromise", risk: CAUSE_RISK.compromise, plannedBy: "custodian" } as const;
     for (const rotation of fittingMeters(draft, { ...plan, ...cause }))
       draft.rotations.set(setupName(rotation, rotation.rotation), rotation);
@@ -183,55 +212,72 @@ function compromisedOf(held: Held, systemTitle: string) {
 }
 
 function fittingMeters(held: Held, plan: RotationPlan): RotationRecord[] {
-  const of = <T extends { readonly systemTitle: string }>(records: Iterable<T>, title: string) =>
-    [...records].filter(({ systemTitle }) => systemTitle === title);
-  return [...held.meters.values()]
-    .flatMap((meter): RotationRecord[] => {
-      const { systemTitle, utility, island } = meter;
-      const takeovers = of(held.takeovers.values(), systemTitle).filter(({ subject }) => subject === undefined);
-      const rotations = of(held.rotations.values(), systemTitle);
-      const keys = of(held.keys.values(), systemTitle);
-      const active = keys.filter(({ state }) => state === "active");
-      const { madeBefore, countAbove } = plan;
-      const fits =
-        meter.origin === "shipped" &&
-        meter.standing === undefined &&
-        (plan.meters.length === 0 || plan.meters.includes(systemTitle)) &&
-        takeovers.length > 0 &&
-        takeovers.every(({ closedAt }) => closedAt !== undefined) &&
-        keys.some(({ purpose, provenAt }) => purpose === 3 && provenAt !== undefined) &&
-        rotations.every(({ endedAt }) => endedAt !== undefined) &&
-        (madeBefore === undefined || active.some(({ createdAt }) => createdAt < madeBefore)) &&
-        (countAbove === undefined || usedUp(held, systemTitle, active) > countAbove);
-      const age = Math.trunc(
-        (plan.at - Math.min(plan.at, ...active.map(({ createdAt }) => createdAt))) / DAY_MILLISECONDS / 30,
-      );
-      const known = keys.filter(({ state }) => state === "compromised").length;
-      const rotation: RotationRecord = {
-        utility,
-        island,
-        systemTitle,
-        setup: 0,
-        rotation: rotations.length + 1,
-        cause: plan.cause,
-        purposes: plan.purposes,
-        risk: plan.risk + (plan.isAgeless === true ? 0 : Math.min(99, age)) + 100 * known,
-        plannedAt: plan.at,
-        plannedBy: plan.plannedBy,
-        begunAt: undefined,
-        endedAt: undefined,
-        outcome: undefined,
-      };
-      return fits ? [rotation] : [];
+  const all = [...held.meters.values()]
+    .flatMap(({ systemTitle }): RotationRecord[] => {
+      const journals = [...held.takeovers.values()].filter((one) => one.systemTitle === systemTitle);
+      const setups = new Set(journals.flatMap(({ subject, setup }) => (subject === undefined ? setup : [])));
+      return [...setups]
+        .filter((setup) => isOfPlan(plan, setup))
+        .flatMap((setup) => fitting(held, plan, systemTitle, setup));
     })
-    .sort((a, b) => b.risk - a.risk || (a.systemTitle < b.systemTitle ? -1 : 1))
-    .slice(0, plan.limit);
+    .sort((a, b) => b.risk - a.risk || (a.systemTitle < b.systemTitle ? -1 : 1));
+  const { first = [], further = [] } = Object.groupBy(all, ({ setup }) =>
+    setup === FIRST_SETUP ? "first" : "further",
+  );
+  return [...first.slice(0, plan.limit), ...further.slice(0, plan.limit)];
+}
+
+function fitting(held: Held, plan: RotationPlan, systemTitle: string, setup: number): RotationRecord[] {
+  const meter = held.meters.get(systemTitle) as MeterRecord;
+  const { utility, island } = meter;
+  const of = <T extends SetupPlace>(records: Iterable<T>) =>
+    [...records].filter((one) => one.systemTitle === systemTitle && one.setup === setup);
+  const takeovers = of(held.takeovers.values()).filter(({ subject }) => subject === undefined);
+  const rotations = of(held.rotations.values());
+  const keys = of(held.keys.values());
+  const active = keys.filter(({ state }) => state === "active");
+  const { madeBefore, countAbove } = plan;
+  const fits =
+    meter.origin === "shipped" &&
+    meter.standing === undefined &&
+    (plan.meters.length === 0 || plan.meters.includes(systemTitle)) &&
+    takeovers.length > 0 &&
+    takeovers.every(({ closedAt }) => closedAt !== undefined) &&
+    keys.some(({ purpose, provenAt }) => purpose === PURPOSE.KEK && provenAt !== undefined) &&
+    rotations.every(({ endedAt }) => endedAt !== undefined) &&
+    (madeBefore === undefined ||
+      active.some(({ purpose, createdAt }) => purpose <= PURPOSE.KEK && createdAt < madeBefore)) &&
+    (countAbove === undefined || usedUp(of(held.counters.values()), active) > countAbove);
+  if (!fits) return [];
+  const age = Math.trunc(
+    (plan.at - Math.min(plan.at, ...active.map(({ createdAt }) => createdAt))) / DAY_MILLISECONDS / 30,
+  );
+  const known = compromisedOf(held, systemTitle).length;
+  return [
+    {
+      utility,
+      island,
+      systemTitle,
+      setup,
+      rotation: rotations.length + 1,
+      cause: plan.cause,
+      purposes: plan.purposes,
+      risk: plan.risk + (plan.isAgeless === true ? 0 : Math.min(99, age)) + 100 * known,
+      plannedAt: plan.at,
+      plannedBy: plan.plannedBy,
+      begunAt: undefined,
+      endedAt: undefined,
+      outcome: undefined,
+    },
+  ];
 }
 
 /** Counters used under the unicast key in use. */
-function usedUp(held: Held, systemTitle: string, active: readonly { purpose: number; version: number }[]): number {
-  const version = active.find(({ purpose }) => purpose === 0)?.version;
-  const lines = [...held.counters.values()].filter((counter) => counter.systemTitle === systemTitle);
+function usedUp(
+  lines: readonly CounterRecord[],
+  active: readonly { readonly purpose: number; readonly version: number }[],
+): number {
+  const version = active.find(({ purpose }) => purpose === PURPOSE.GUEK)?.version;
   const now = lines.find(({ keyVersion }) => keyVersion === version)?.next ?? 0;
   const before = lines.filter(({ keyVersion }) => keyVersion < (version ?? 0)).map(({ next }) => next);
   return now - Math.max(0, ...before);

@@ -3,7 +3,7 @@ import { CustodyError } from "../errors.ts";
 import type { KeyPolicy } from "../keys/key-policy.ts";
 import { closedIn } from "./closed-changes.ts";
 import { titleOctets } from "./postgres-writes.ts";
-import type { PurposeNumber, SetupPlace } from "./records.ts";
+import { FIRST_SETUP, type PurposeNumber, type SetupPlace } from "./records.ts";
 import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "./rotation-cause.ts";
 import type { KeyLifeCounts, RotationPlan, RotationRecords, Write } from "./store.ts";
 
@@ -37,44 +37,61 @@ export async function markRotation(client: PoolClient, write: WriteOf<"mark-rota
 }
 
 // A takeover that failed, or goes on, comes first: only where the newest journal is closed and nothing is open.
-const IS_FREE = `m.origin = 'shipped' and m.standing = 'in-service'
+const isFree = (setup: string) => `m.origin = 'shipped' and m.standing = 'in-service'
     and exists (select from takeovers t where (t.utility, t.island, t.system_title) = (m.utility, m.island, m.system_title)
-      and t.setup = 0 and t.subject = 'keys' and t.closed_ms is not null)
+      and t.setup = ${setup} and t.subject = 'keys' and t.closed_ms is not null)
     and not exists (select from takeovers t where (t.utility, t.island, t.system_title) = (m.utility, m.island,
-      m.system_title) and t.setup = 0 and t.subject = 'keys' and t.closed_ms is null)
+      m.system_title) and t.setup = ${setup} and t.subject = 'keys' and t.closed_ms is null)
     and exists (select from meter_keys k where (k.utility, k.island, k.system_title) = (m.utility, m.island, m.system_title)
-      and k.setup = 0 and k.purpose = 3 and k.proven_ms is not null)
+      and k.setup = ${setup} and k.purpose = 3 and k.proven_ms is not null)
     and not exists (select from rotations r where (r.utility, r.island, r.system_title) = (m.utility, m.island,
-      m.system_title) and r.setup = 0 and r.ended_ms is null)`;
+      m.system_title) and r.setup = ${setup} and r.ended_ms is null)`;
 
-const FITS = `${IS_FREE}
+const fits = (setup: string) => `${isFree(setup)}
     and ($1::bytea[] = '{}' or m.system_title = any($1))
     and ($2::bigint is null or exists (select from meter_keys k where (k.utility, k.island, k.system_title)
-      = (m.utility, m.island, m.system_title) and k.setup = 0 and k.purpose <= 3 and k.state = 'active'
+      = (m.utility, m.island, m.system_title) and k.setup = ${setup} and k.purpose <= 3 and k.state = 'active'
       and k.created_ms < $2))
     and ($3::bigint is null or exists (select from meter_keys k join send_counters c using (utility, island, system_title,
-      setup) where (k.utility, k.island, k.system_title, k.setup) = (m.utility, m.island, m.system_title, 0)
+      setup) where (k.utility, k.island, k.system_title, k.setup) = (m.utility, m.island, m.system_title, ${setup})
       and k.purpose = 0 and k.state = 'active' and c.key_version = k.version
       and c.next - coalesce((select max(b.next) from send_counters b where (b.utility, b.island, b.system_title, b.setup)
-        = (m.utility, m.island, m.system_title, 0) and b.key_version < k.version), 0) > $3))`;
+        = (m.utility, m.island, m.system_title, ${setup}) and b.key_version < k.version), 0) > $3))`;
 
 // What can go wrong with a meter soonest goes first: keys that strangers may hold, then the oldest.
-const NEWEST = `coalesce((select max(rotation) from rotations r where (r.utility, r.island, r.system_title, r.setup)
-  = (m.utility, m.island, m.system_title, 0)), 0)`;
+const newest = (setup: string) => `coalesce((select max(rotation) from rotations r
+  where (r.utility, r.island, r.system_title, r.setup) = (m.utility, m.island, m.system_title, ${setup})), 0)`;
 const HELD = `100 * (select count(*)::integer from meter_keys k where (k.utility, k.island, k.system_title)
   = (m.utility, m.island, m.system_title) and k.state = 'compromised')`;
-const ageAt = (at: string) => `(select least(99, (${at} - coalesce(min(k.created_ms), ${at})) / 86400000 / 30)::integer
-  from meter_keys k where (k.utility, k.island, k.system_title) = (m.utility, m.island, m.system_title) and k.setup = 0
+const ageAt = (
+  at: string,
+  setup: string,
+) => `(select least(99, (${at} - coalesce(min(k.created_ms), ${at})) / 86400000 / 30)::integer
+  from meter_keys k where (k.utility, k.island, k.system_title) = (m.utility, m.island, m.system_title) and k.setup = ${setup}
   and k.state = 'active')`;
 
-const PLAN = `
+const planOf = (setup: string, from: string) => `
   insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk, planned_ms, planned_by)
-  select utility, island, system_title, 0, newest + 1, $4, $5::smallint[], $6::integer + held + age, $7, $8
+  select utility, island, system_title, of_setup, newest + 1, $4, $5::smallint[], $6::integer + held + age, $7, $8
   from (
-    select m.utility, m.island, m.system_title, ${NEWEST} as newest, ${HELD} as held, case when $10::boolean then 0 else ${ageAt("$7")} end as age
-    from meters m where ${FITS}
+    select m.utility, m.island, m.system_title, ${setup} as of_setup, ${newest(setup)} as newest, ${HELD} as held,
+      case when $10::boolean then 0 else ${ageAt("$7", setup)} end as age
+    from ${from} where ${fits(setup)}
   ) fitting order by held + age desc, system_title limit $9
   on conflict do nothing`;
+
+const PLAN_FIRST = planOf("0", "(select * from meters where coalesce($11::smallint, 0) = 0) m");
+// Few meters have another, and of those an index tells.
+const PLAN_FURTHER = planOf(
+  "s.setup",
+  `(select distinct utility, island, system_title, setup from takeovers where setup <> 0 and subject = 'keys'
+      and ($11::smallint is null or setup = $11)) s join meters m using (utility, island, system_title)`,
+);
+// A meter counts once, whichever of its setups were planned for or raised.
+const PLAN = `
+  with first as (${PLAN_FIRST} returning system_title), further as (${PLAN_FURTHER} returning system_title)
+  select count(*)::integer as meters from (select system_title from first union select system_title from further
+    union select unnest($12::bytea[])) planned`;
 
 // What waits for a lesser cause does not wait any longer than what is planned now.
 const RAISE = `
@@ -82,29 +99,32 @@ const RAISE = `
     purposes = array(select distinct unnest(r.purposes || $3::smallint[]) order by 1)
   from meters m where (r.utility, r.island, r.system_title) = (m.utility, m.island, m.system_title)
     and ($1::bytea[] = '{}' or m.system_title = any($1)) and m.standing = 'in-service'
-    and r.setup = 0 and r.ended_ms is null and r.begun_ms is null`;
+    and ($7::smallint is null or r.setup = $7) and r.ended_ms is null and r.begun_ms is null
+  returning r.system_title`;
 
 /*
- * Keys that became compromised while another change of the meter was open: those that nothing active follows, and that no
+ * Keys that became compromised while another change of their setup was open: those that nothing active follows, and that no
  * rotation was to replace which was planned since. A master has carried the others, so that they go with it.
  */
 const SUCCEED = `
   insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk, planned_ms, planned_by)
-  select m.utility, m.island, m.system_title, 0, ${NEWEST} + 1, 'compromise',
+  select m.utility, m.island, m.system_title, s.setup, ${newest("s.setup")} + 1, 'compromise',
     case when lost.master then '{${ALL_PURPOSES.join(",")}}'::smallint[] else '{${WITHOUT_MASTER.join(",")}}'::smallint[] end,
-    $3::integer + ${HELD} + ${ageAt("$2::bigint")}, $2, 'custodian'
-  from meters m cross join lateral (
+    $4::integer + ${HELD} + ${ageAt("$3::bigint", "s.setup")}, $3, 'custodian'
+  from (select distinct * from unnest($1::bytea[], $2::smallint[]) as closed (title, setup)) s
+  join meters m on m.system_title = s.title
+  cross join lateral (
     select count(*) as keys, bool_or(k.purpose = 3) as master from meter_keys k
-    where (k.utility, k.island, k.system_title, k.setup) = (m.utility, m.island, m.system_title, 0)
+    where (k.utility, k.island, k.system_title, k.setup) = (m.utility, m.island, m.system_title, s.setup)
       and k.purpose <= 3 and k.state = 'compromised'
       and not exists (select from meter_keys later where (later.utility, later.island, later.system_title, later.setup,
         later.purpose) = (k.utility, k.island, k.system_title, k.setup, k.purpose) and later.version > k.version
         and later.state = 'active')
       and not exists (select from rotations r where (r.utility, r.island, r.system_title, r.setup)
-        = (m.utility, m.island, m.system_title, 0) and r.planned_ms >= coalesce(k.changed_ms, 0)
+        = (m.utility, m.island, m.system_title, s.setup) and r.planned_ms >= coalesce(k.changed_ms, 0)
         and k.purpose = any(r.purposes))
   ) lost
-  where m.system_title = any($1::bytea[]) and lost.keys > 0 and ${IS_FREE}
+  where lost.keys > 0 and ${isFree("s.setup")}
   on conflict do nothing`;
 
 /** Plans what a change of keys that is over has left: successors of keys that became compromised meanwhile. */
@@ -112,12 +132,23 @@ export async function planSuccessors(client: PoolClient, writes: readonly Write[
   const closed = closedIn(writes);
   if (closed.length === 0) return;
   const at = Math.max(...closed.map((one) => one.at));
-  await client.query(SUCCEED, [closed.map(({ systemTitle }) => titleOctets(systemTitle)), at, CAUSE_RISK.compromise]);
+  await client.query(SUCCEED, [
+    closed.map(({ systemTitle }) => titleOctets(systemTitle)),
+    closed.map(({ setup }) => setup),
+    at,
+    CAUSE_RISK.compromise,
+  ]);
 }
 
 const DUE = `
   (select system_title, true as begun from rotations where ended_ms is null and begun_ms is not null
     order by begun_ms limit $1)
+  union all
+  (select t.system_title, true from takeovers t join meters m using (utility, island, system_title)
+    where t.setup <> 0 and t.subject = 'keys' and t.closed_ms is null and m.standing = 'in-service'
+      and not exists (select from takeovers f where (f.utility, f.island, f.system_title)
+        = (t.utility, t.island, t.system_title) and f.setup = 0 and f.subject = 'keys' and f.closed_ms is null)
+    order by t.opened_ms limit $1)
   union all
   (select system_title, false from rotations where ended_ms is null and begun_ms is null
     order by risk desc, planned_ms, system_title limit $2)`;
@@ -145,17 +176,28 @@ const WHOLE = ["*", "*"] as const;
 export function rotationsIn(pool: Pool): RotationRecords {
   return {
     plan: async (plan) => {
-      const { meters, cause, purposes, risk, at, plannedBy } = plan;
+      const { meters, setups = FIRST_SETUP, cause, purposes, risk, at, plannedBy } = plan;
+      const one = setups === "each" ? null : setups;
       const raised =
         cause === "compromise"
-          ? await pool.query(RAISE, [meters.map(titleOctets), cause, purposes, risk, at, plannedBy])
+          ? await pool.query<{ system_title: Buffer }>(RAISE, [
+              ...[meters.map(titleOctets), cause, purposes, risk],
+              ...[at, plannedBy, one],
+            ])
           : undefined;
-      const { rowCount } = await pool.query(PLAN, planValues(plan));
-      return (raised?.rowCount ?? 0) + (rowCount ?? 0);
+      const titles = (raised?.rows ?? []).map((row) => row.system_title);
+      const { rows } = await pool.query<{ meters: number }>(PLAN, [...planValues(plan), one, titles]);
+      return rows[0]?.meters ?? 0;
     },
     due: async (begun, waiting) => {
       const { rows } = await pool.query<{ system_title: Buffer; begun: boolean }>(DUE, [begun, waiting]);
-      return rows.map((row) => ({ systemTitle: titleText(row.system_title), begun: row.begun }));
+      // Several setups of one meter may be due.
+      const due = new Map<string, boolean>();
+      for (const row of rows) {
+        const title = titleText(row.system_title);
+        due.set(title, row.begun || due.get(title) === true);
+      }
+      return [...due].map(([systemTitle, begun]) => ({ systemTitle, begun }));
     },
     titles: async (filter, after, limit) => {
       const { rows } = await pool.query<{ system_title: Buffer }>(

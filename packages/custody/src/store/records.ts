@@ -41,7 +41,7 @@ export interface KeyName {
   readonly setup?: number | undefined;
 }
 
-/** The security setup that is spoken to: keys are named in it unless something else is said. */
+/** The security setup that sessions speak under: keys are named in it unless something else is said. */
 export const FIRST_SETUP = 0;
 
 /** Whether a key is one of the first security setup: key_transfer changes these purposes, each setup has its own. */
@@ -49,10 +49,21 @@ export function isOfFirstSetup({ purpose, setup }: Pick<KeyRecord, "purpose" | "
   return purpose <= PURPOSE.KEK && setup === FIRST_SETUP;
 }
 
-/** The security setups beside the first that keys are held of, rising. */
-export function furtherSetups(keys: readonly KeyRecord[]): readonly number[] {
-  const further = keys.filter(({ purpose, setup }) => purpose <= PURPOSE.KEK && setup !== FIRST_SETUP);
-  return [...new Set(further.map(({ setup }) => setup))].sort((one, other) => one - other);
+/** The security setups beside the first that keys or journals are held of, rising: rows of one do not go without the other. */
+export function furtherSetups({ keys, takeovers }: SetupsHeld): readonly number[] {
+  const held = keys.filter(({ purpose }) => purpose <= PURPOSE.KEK);
+  const setups = new Set([...held, ...takeovers].map(({ setup }) => setup));
+  return [...setups].filter((setup) => setup !== FIRST_SETUP).sort((one, other) => one - other);
+}
+
+/** All security setups that keys or journals are held of, the first among them always. */
+export function setupsOf(file: SetupsHeld): readonly number[] {
+  return [FIRST_SETUP, ...furtherSetups(file)];
+}
+
+/** The name of a key of a security setup, where a change of that setup's keys names it by purpose and version. */
+export function inSetup(name: KeyName, setup: number): KeyName {
+  return setup === FIRST_SETUP || name.purpose > PURPOSE.KEK ? name : { ...name, setup };
 }
 
 /** Whether a stored key is the one of that name. A key of another security setup never is, and no client's name is one of a setup's. */
@@ -60,6 +71,12 @@ export function isNamed(key: KeyRecord, { purpose, version, client, setup = FIRS
   if (key.purpose !== purpose || key.version !== version) return false;
   if (purpose <= PURPOSE.KEK) return client === undefined && key.setup === setup;
   return client === undefined || key.setup === client;
+}
+
+/** What tells which security setups of a meter are held. */
+interface SetupsHeld {
+  readonly keys: readonly Pick<KeyRecord, "purpose" | "setup">[];
+  readonly takeovers: readonly Pick<TakeoverRecord, "setup">[];
 }
 
 /** How a meter stands to its owner. */

@@ -133,6 +133,8 @@ export interface NamedSecret {
 export interface RotationPlan {
   /** Empty: all. */
   readonly meters: readonly string[];
+  /** Which security setup's keys, or those of each whose takeover is over; the first's unless given. */
+  readonly setups?: number | "each";
   /** Only those with an active key made before this. */
   readonly madeBefore: number | undefined;
   /** Only those that have used up so many counters. */
@@ -145,6 +147,7 @@ export interface RotationPlan {
   readonly isAgeless?: boolean;
   readonly plannedBy: string;
   readonly at: number;
+  /** At most so many rotations of first setups, and so many of others. */
   readonly limit: number;
 }
 
@@ -178,10 +181,13 @@ export interface GoneKey extends SetupPlace {
 export interface RotationRecords {
   /**
    * Plans rotations, those at the greatest risk first where there are more than the limit. For a compromise plans that
-   * wait are raised to its risk and given its purposes. @returns how many were planned and raised.
+   * wait are raised to its risk and given its purposes. @returns for how many meters that was.
    */
   plan(plan: RotationPlan): Promise<number>;
-  /** Open rotations: those begun first, then by risk; at most so many of each. */
+  /**
+   * Meters with open rotations, and with takeovers of security setups beside the first that have begun, where that one's is over:
+   * those begun first, then by risk; at most so many of each.
+   */
   due(begun: number, waiting: number): Promise<readonly DueRotation[]>;
   /** System titles of meters with a rotation, in their order. */
   titles(

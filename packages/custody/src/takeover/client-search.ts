@@ -19,6 +19,6 @@ export interface ClientSearch {
   readonly asked: number;
   /** Why secrets may be left that nobody has replaced. */
   readonly unproven?: string | undefined;
-  /** Security setups that the meter has beside the first, which nobody takes over; absent where it gave no answer. */
+  /** Security setups that the meter has beside the first; absent where it gave no answer. */
   readonly setups?: readonly number[] | undefined;
 }

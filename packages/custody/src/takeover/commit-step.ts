@@ -4,7 +4,13 @@ import { DAY_MILLISECONDS } from "../day.ts";
 import { purposeName } from "../keys/purposes.ts";
 import { takeoverMark } from "../records/marks.ts";
 import { withTakeoverMacs } from "../records/record-mac.ts";
-import type { RotationRecord, SetupPlace, StoredTakeover, TakeoverRecord } from "../store/records.ts";
+import {
+  FIRST_SETUP,
+  type RotationRecord,
+  type SetupPlace,
+  type StoredTakeover,
+  type TakeoverRecord,
+} from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type HintAllowance, isFinal, type Journal, type TakeoverEffect } from "./journal.ts";
@@ -42,7 +48,7 @@ export async function commitStep(dependencies: StepDependencies, live: LiveConta
   const { takeover, mark } = await nextTakeover(dependencies, live.record, journal);
   const added = prepared?.records ?? [];
   const keys = [...live.keys, ...added];
-  const transitions = keyTransitions(keys, effects, now());
+  const transitions = keyTransitions(keys, effects, now(), live.place.setup);
   const writes: Write[] = [
     { kind: "put-takeover", takeover },
     ...(prepared === undefined ? [] : [{ kind: "add-keys", keys: added, checkValues: prepared.checkValues } as const]),
@@ -111,10 +117,11 @@ function changesOf(transitions: readonly KeyTransition[]) {
   }));
 }
 
-/** An entry about a contact, in its principal's name. */
-export function contactEntry({ caller, place }: LiveContact, at: number, kind: string, body: unknown): LedgerDraft {
-  const { utility, island, systemTitle } = place;
-  return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body };
+/** An entry about a contact, in its principal's name; the keys that it names are of the setup that it says, of the first where it says none. */
+export function contactEntry({ caller, place }: LiveContact, at: number, kind: string, body: object): LedgerDraft {
+  const { utility, island, systemTitle, setup } = place;
+  const of = setup === FIRST_SETUP ? body : { ...body, setup };
+  return { at, kind, principal: caller.name, utility, island, meter: systemTitle, body: of };
 }
 
 /** A hint is believed within bounds: a meter, or who speaks in its place, must not use up our counters. */

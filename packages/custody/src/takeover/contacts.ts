@@ -12,15 +12,20 @@ import { Association } from "../conversation/association.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
-import { CARRIED_KINDS } from "../exposure/carried.ts";
 import type { Leases } from "../lease/leases.ts";
-import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
+import { counterObject, keyClientOf, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
-import { isNamed, type MeterFile, PURPOSE, SECRET, type SetupPlace, type TakeoverRecord } from "../store/records.ts";
+import {
+  FIRST_SETUP,
+  inSetup,
+  type MeterFile,
+  PURPOSE,
+  type SetupPlace,
+  type TakeoverRecord,
+} from "../store/records.ts";
 import type { Agreeing } from "./agreeing.ts";
 import type { Pace } from "./candidates.ts";
-import { newestDefaults } from "./child-requests.ts";
 import {
   commitStep,
   contactEntry,
@@ -29,14 +34,18 @@ import {
   rotationMarks,
   type StepDependencies,
 } from "./commit-step.ts";
+import { exchangeEntries, kindOf, openingEntries } from "./contact-entries.ts";
+import { rulesOf } from "./contact-rules.ts";
 import { beginExchange, countersOf, type Exchange, isExchange } from "./exchange.ts";
 import { isFinal, type Journal, rotationJournal, type TakeoverEffect, type TakeoverEvent } from "./journal.ts";
 import { type Happened, LiveContact } from "./live-contact.ts";
 import { step } from "./machine.ts";
+import { takeoverStateOf } from "./meter-state.ts";
 import { openRotation } from "./plan.ts";
 import { secretClientOf } from "./secret-client.ts";
 import { keptKeys, prepareTransfer } from "./transfer.ts";
-import { canBeTakenOver, isInService, journalOf, takeoverOutcome, takeoverState } from "./view.ts";
+import { setupsInTurn } from "./turns.ts";
+import { canBeTakenOver, isInService, journalOf, takeoverOutcome } from "./view.ts";
 
 /** What takeovers need beyond any conversation. */
 export interface ContactDependencies extends ConversationDependencies, Pick<StepDependencies, "keyCache"> {
@@ -51,10 +60,11 @@ export interface ContactDependencies extends ConversationDependencies, Pick<Step
 
 type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
 type Keep = (live: LiveContact) => string;
+type Rest = (milliseconds: number) => void;
 
 /**
- * Runs takeovers and rotations: the machine decides, this does. Before any octet leaves, the journal that the machine gave, the keys
- * it asked for and the ledger's entries are durable, in one commit.
+ * Runs takeovers and rotations, of one security setup of a meter after the other: the machine decides, this does. Before any octet
+ * leaves, the journal that the machine gave, the keys it asked for and the ledger's entries are durable, in one commit.
  *
  * A contact lives in this process alone. Whatever ends it, the next one starts from the journal.
  */
@@ -67,9 +77,10 @@ export class Contacts {
     this.#contacts = new TurnedContacts(dependencies);
   }
 
-  next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {
+  /** `rest` is told how long a meter of which nothing is wanted now is to be left alone, where something is wanted of it later. */
+  next({ meter }: CustodianRequest<"nextContact">, caller: Caller, rest: Rest): Promise<NextContact> {
     const title = systemTitleText(meter);
-    return this.#contacts.begin(title, caller, (keep) => this.#next(title, caller, keep));
+    return this.#contacts.begin(title, caller, (keep) => this.#next(title, caller, keep, rest));
   }
 
   async advance(request: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance> {
@@ -90,39 +101,68 @@ export class Contacts {
     return this.#contacts.ends;
   }
 
-  async #next(title: string, caller: Caller, keep: Keep): Promise<NextContact> {
+  async #next(title: string, caller: Caller, keep: Keep, rest: Rest): Promise<NextContact> {
     const { files } = this.#dependencies;
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     await requireRight(caller, file.meter, "configure", this.#dependencies);
-    const { journal, record } = journalOf(file);
-    const state = () => takeoverState(file, journal, record !== undefined);
-    const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
-    if (!canBeTakenOver(file.meter) || !isInService(file.meter) || (isOver && openRotation(file) === undefined))
-      return { kind: "nothing", state: state() };
-    const busy = (): NextContact => ({ kind: "wait", milliseconds: BUSY_MILLISECONDS, state: state() });
-    return this.#contacts.taking(title, caller, busy, () => this.#goOn(file, isOver, caller, keep));
+    const turns = setupsInTurn(file);
+    if (!canBeTakenOver(file.meter) || !isInService(file.meter) || turns.length === 0)
+      return { kind: "nothing", state: takeoverStateOf(file) };
+    const busy = (): NextContact => ({
+      kind: "wait",
+      milliseconds: BUSY_MILLISECONDS,
+      state: takeoverStateOf(file),
+    });
+    return this.#contacts.taking(title, caller, busy, () => this.#inTurn(file, turns, caller, keep, rest));
   }
 
-  /** What comes next of a meter of which something is wanted. */
-  async #goOn(file: MeterFile, isOver: boolean, caller: Caller, keep: Keep): Promise<NextContact> {
-    const { now } = this.#dependencies;
-    const { journal, record } = journalOf(file);
+  /** What comes next of the setups of which something is wanted: one beside the first that has to wait holds up no other. */
+  async #inTurn(
+    file: MeterFile,
+    turns: readonly number[],
+    caller: Caller,
+    keep: Keep,
+    rest: Rest,
+  ): Promise<NextContact> {
+    let next: NextContact = { kind: "nothing", state: takeoverStateOf(file) };
+    const waiting: { readonly setup: number; readonly milliseconds: number }[] = [];
+    for (const setup of turns) {
+      next = await this.#goOn(file, setup, caller, keep);
+      if (next.kind === "connect" || (next.kind === "wait" && setup === FIRST_SETUP)) return next;
+      if (next.kind === "wait") waiting.push({ setup, milliseconds: next.milliseconds });
+    }
+    if (waiting.length === 0) return next;
+    const { state } = next;
+    const milliseconds = Math.min(...waiting.map((one) => one.milliseconds));
+    const isTakeover = waiting.every(({ setup }) => openRotation(file, setup) === undefined);
+    if (state.phase !== "done" || !isTakeover) return { kind: "wait", milliseconds, state };
+    // The meter is in service meanwhile, and whatever else is wanted of it goes on.
+    rest(milliseconds);
+    return { kind: "nothing", state };
+  }
+
+  /** What comes next of a setup of which something is wanted. */
+  async #goOn(file: MeterFile, setup: number, caller: Caller, keep: Keep): Promise<NextContact> {
+    const { now, pace } = this.#dependencies;
+    const { journal, record } = journalOf(file, setup);
     const carrier = caller.role === "depot" ? "depot" : "head-end";
-    const going = isOver ? this.#rotation(file, journal, record as TakeoverRecord) : { journal, record };
-    const agreeing = going.journal.cause === "takeover" ? undefined : await this.#dependencies.agreeing(file);
-    const rules = { ...file, agreement: agreeing !== undefined };
-    const [asked, ...effects] = this.#step(rules, going.journal, { kind: "contact-asked", at: now(), carrier });
+    const isOver = isFinal(journal.verdict) && record?.closedAt !== undefined;
+    const going = isOver ? this.#rotation(file, journal, record) : { journal, record };
+    const mayAgree = setup === FIRST_SETUP && going.journal.cause !== "takeover";
+    const agreeing = mayAgree ? await this.#dependencies.agreeing(file) : undefined;
+    const rules = rulesOf({ ...file, agreement: agreeing !== undefined }, setup, pace);
+    const [asked, ...effects] = step(going.journal, { kind: "contact-asked", at: now(), carrier }, rules);
     const exchange = effects.find(isExchange);
-    if (exchange === undefined) return this.#notNow(file, asked, going.record, effects);
-    return this.#begin(file, asked, going.record, effects, exchange, caller, agreeing, keep);
+    if (exchange === undefined) return this.#notNow(file, setup, asked, going.record, effects);
+    return this.#begin(file, setup, asked, going.record, effects, exchange, caller, agreeing, keep);
   }
 
   /** The journal of a rotation that is about to begin. */
-  #rotation(file: MeterFile, before: Journal, { takeover }: TakeoverRecord) {
+  #rotation(file: MeterFile, before: Journal, { takeover, setup }: TakeoverRecord) {
     const { utility, island, systemTitle } = file.meter;
-    const place = { utility, island, systemTitle, setup: 0 };
-    const plan = openRotation(file);
+    const place = { utility, island, systemTitle, setup };
+    const plan = openRotation(file, setup);
     if (plan === undefined) throw new CallRefusal("custodian-failed", "no rotation is planned");
     const outcome = takeoverOutcome(file.meter, before);
     return {
@@ -134,6 +174,7 @@ export class Contacts {
   /** Waits and ends are written down too: a contact that was lost may have been taken into account. */
   async #notNow(
     file: MeterFile,
+    setup: number,
     journal: Journal,
     record: TakeoverRecord | undefined,
     effects: readonly TakeoverEffect[],
@@ -143,17 +184,18 @@ export class Contacts {
     if (record !== undefined && !isNew && (isOver || JSON.stringify(journal) !== record.journal)) {
       const { committer, now } = this.#dependencies;
       const { takeover, mark } = await nextTakeover(this.#dependencies, record, journal);
-      const plan = journal.cause === "takeover" ? undefined : openRotation(file);
+      const plan = journal.cause === "takeover" ? undefined : openRotation(file, setup);
       const marks = rotationMarks(plan, takeover, journal, now());
       await committer.submit({ writes: [{ kind: "put-takeover", takeover }, ...marks], entries: [mark] });
     }
-    const state = takeoverState(file, journal, record !== undefined);
+    const state = takeoverStateOf(file, { setup, journal, isBegun: record !== undefined });
     const wait = effects.find((effect): effect is Effect<"wait"> => effect.kind === "wait");
     return wait === undefined ? { kind: "nothing", state } : { kind: "wait", milliseconds: wait.milliseconds, state };
   }
 
   async #begin(
     file: MeterFile,
+    setup: number,
     journal: Journal,
     record: TakeoverRecord | undefined,
     effects: readonly TakeoverEffect[],
@@ -163,48 +205,34 @@ export class Contacts {
     keep: Keep,
   ): Promise<NextContact> {
     const { now } = this.#dependencies;
-    const facts = meterFacts(file.meter.profile);
     const { utility, island, systemTitle } = file.meter;
-    const place: SetupPlace = { utility, island, systemTitle, setup: 0 };
-    const associate = exchange.kind === "associate" ? exchange : undefined;
-    const secret = exchange.kind === "associate-secret" ? exchange : undefined;
+    const place: SetupPlace = { utility, island, systemTitle, setup };
     const live = new LiveContact({
       caller,
-      meter: file.meter,
+      file,
       place,
-      association: await this.#association(file, journal, exchange),
+      association: await this.#association(file, setup, journal, exchange),
       // What has no unicast key takes no counters, and its answers have none.
-      line: new Line(this.#dependencies, place, associate?.GUEK ?? 0, file),
+      line: new Line(this.#dependencies, place, exchange.kind === "associate" ? exchange.GUEK : 0, file),
       journal,
       record: record ?? openedRecord(place, now()),
-      keys: file.keys,
-      rotation: journal.cause === "takeover" ? undefined : openRotation(file),
+      rotation: journal.cause === "takeover" ? undefined : openRotation(file, setup),
       agreeing,
     });
     try {
-      const opened = contactEntry(live, now(), `${kindOf(journal)}-contact-opened`, {
-        step: exchange.step,
-        carrier: journal.contact?.carrier,
-        ...(associate === undefined ? {} : { GUEK: associate.GUEK, GAK: associate.GAK }),
-        ...(secret === undefined ? {} : { secret: secret.key }),
-      });
-      const isLent = secret?.key.purpose === SECRET.LLS;
-      // A password goes to the meter in clear: whoever carries it has it from then on.
-      const lent = isLent ? [contactEntry(live, now(), CARRIED_KINDS.lent, { key: secret.key })] : [];
-      const apdu = await this.#perform(live, journal, effects, exchange, [opened, ...lent]);
+      const apdu = await this.#perform(live, journal, effects, exchange, openingEntries(live, exchange, now()));
       const contact = keep(live);
-      const clientSap =
-        secret?.key.client ?? (associate === undefined ? facts.publicClientSap : facts.managementClientSap);
-      return { kind: "connect", contact, clientSap, serverSap: facts.serverSap, step: exchange.step, apdu };
+      const { serverSap } = meterFacts(file.meter.profile);
+      return { kind: "connect", contact, clientSap: clientOf(live, exchange), serverSap, step: exchange.step, apdu };
     } catch (error) {
       live[Symbol.dispose]();
       throw error;
     }
   }
 
-  async #association(file: MeterFile, journal: Journal, exchange: Exchange): Promise<Association> {
+  async #association(file: MeterFile, setup: number, journal: Journal, exchange: Exchange): Promise<Association> {
     const { vault, clientTitle, random } = this.#dependencies;
-    if (exchange.kind === "associate") return this.#secured(file, exchange);
+    if (exchange.kind === "associate") return this.#secured(file, setup, exchange);
     if (exchange.kind !== "associate-secret") return Association.open();
     const { key } = exchange;
     const [secret] = (await unsealKeys(vault, file.keys, [key])) as [SecretKey];
@@ -212,11 +240,11 @@ export class Contacts {
     return Association.withSecret(file.meter, client, secret, clientTitle(file.meter.utility), random);
   }
 
-  async #secured(file: MeterFile, { GUEK, GAK }: Effect<"associate">): Promise<Association> {
+  async #secured(file: MeterFile, setup: number, { GUEK, GAK }: Effect<"associate">): Promise<Association> {
     const { vault, clientTitle, random } = this.#dependencies;
     const [unicast, authentication] = await unsealKeys(vault, file.keys, [
-      { purpose: PURPOSE.GUEK, version: GUEK },
-      { purpose: PURPOSE.GAK, version: GAK },
+      inSetup({ purpose: PURPOSE.GUEK, version: GUEK }, setup),
+      inSetup({ purpose: PURPOSE.GAK, version: GAK }, setup),
     ]);
     const keys = workingKeys(unicast as NonNullable<typeof unicast>, authentication as NonNullable<typeof unicast>);
     return Association.secured(
@@ -274,7 +302,8 @@ export class Contacts {
   /** Lets the machine decide and does what it wants. */
   async #happened(live: LiveContact, event: Happened): Promise<ContactAdvance> {
     const at = this.#dependencies.now();
-    const [journal, ...effects] = this.#step(live, live.journal, { ...event, at } as TakeoverEvent);
+    const rules = rulesOf(live, live.place.setup, this.#dependencies.pace);
+    const [journal, ...effects] = step(live.journal, { ...event, at } as TakeoverEvent, rules);
     const prepare = effects.find((effect): effect is Effect<"prepare"> => effect.kind === "prepare");
     if (prepare !== undefined) {
       await this.#prepare(live, journal, effects, prepare);
@@ -291,23 +320,8 @@ export class Contacts {
     const entries = [contactEntry(live, at, `${kindOf(journal)}-contact-closed`, body)];
     await commitStep(this.#dependencies, live, { journal, effects, entries, prepared: undefined });
     this.#contacts.over(live);
-    const state: TakeoverState = takeoverState(live, journal, true);
-    return { kind: "close", next: close.next, milliseconds: close.milliseconds, state, step: close.step };
-  }
-
-  #step(
-    { meter, keys, agreement }: Pick<MeterFile, "meter" | "keys"> & { readonly agreement: boolean },
-    journal: Journal,
-    event: TakeoverEvent,
-  ) {
-    const { arrays, policy, secretClients } = meterFacts(meter.profile);
-    const secrets = secretClients.map(({ purpose, clientSap: client }) => ({
-      purpose,
-      client,
-      known: keys.some((key) => isNamed(key, { purpose, client, version: 1 })),
-    }));
-    const children = newestDefaults(keys).map(({ setup }) => setup);
-    return step(journal, event, { arrays, policy, secrets, agreement, children, pace: this.#dependencies.pace });
+    const state = takeoverStateOf(live);
+    return { kind: "close", ...afterwards(live, close, state), state, step: close.step };
   }
 
   /** Makes keys, durable and in escrow: only then does the machine hear that they may be sent. */
@@ -338,15 +352,7 @@ export class Contacts {
     const prepared = isTransfer ? live.prepared : undefined;
     live.prepared = undefined;
     const counters = countersOf(exchange);
-    const sealed = [
-      ...(isTransfer ? [transferEntry(live, exchange, now())] : []),
-      ...(exchange.kind === "change-secret" || exchange.kind === "set-child-key"
-        ? [carriedEntry(live, exchange, journal, now())]
-        : []),
-      ...(exchange.kind === "raise-policy"
-        ? [contactEntry(live, now(), "policy-raise-sealed", { to: exchange.to })]
-        : []),
-    ];
+    const sealed = exchangeEntries(live, exchange, journal, now());
     // The reservation, where one is needed, joins the same commit.
     const [first] = await Promise.all([
       counters === 0 ? 0 : live.line.take(counters),
@@ -358,23 +364,26 @@ export class Contacts {
   }
 }
 
-function transferEntry(live: LiveContact, { keys, under, step: name }: Effect<"transfer">, at: number): LedgerDraft {
-  return contactEntry(live, at, "key-transfer-sealed", { step: name, keys, under });
+/** Who speaks in a contact: a client with a secret, the public client, or the one that changes the setup's keys. */
+function clientOf({ meter, place }: LiveContact, exchange: Exchange): number {
+  const facts = meterFacts(meter.profile);
+  if (exchange.kind === "associate-secret") return exchange.key.client;
+  if (exchange.kind !== "associate") return facts.publicClientSap;
+  const client = keyClientOf(facts, place.setup);
+  if (client === undefined) throw new CallRefusal("custodian-failed", `no client of setup ${place.setup} is known`);
+  return client;
 }
 
-/** A secret goes under the working keys of the association, in which it lies in clear. */
-function carriedEntry(
+/** What comes after a contact: the next setup at once; where the takeover of one beside the first has to rest, nobody waits for it. */
+function afterwards(
   live: LiveContact,
-  { kind, key }: Effect<"change-secret"> | Effect<"set-child-key">,
-  { contact }: Journal,
-  at: number,
-): LedgerDraft {
-  const what = kind === "change-secret" ? CARRIED_KINDS.secret : CARRIED_KINDS.child;
-  return contactEntry(live, at, what, { key, GUEK: contact?.GUEK });
-}
-
-function kindOf({ cause }: Journal): "takeover" | "rotation" {
-  return cause === "takeover" ? cause : "rotation";
+  { next, milliseconds }: Effect<"close">,
+  { phase }: TakeoverState,
+): Pick<Effect<"close">, "next" | "milliseconds"> {
+  if (next === "done" && setupsInTurn(live).length > 0) return { next: "reconnect", milliseconds: 0 };
+  const isOfFurther = live.place.setup !== FIRST_SETUP && live.rotation === undefined;
+  const isPutOff = next === "wait" && isOfFurther && phase === "done";
+  return { next: isPutOff ? "done" : next, milliseconds };
 }
 
 function stepOf({ contact }: Journal) {

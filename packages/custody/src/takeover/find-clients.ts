@@ -1,6 +1,6 @@
 import type { ClientSearch, FoundClient } from "./client-search.ts";
 import type { Journal, TakeoverEffect, TakeoverEvent } from "./journal.ts";
-import { contactOf, inContact, noted, type Stepped } from "./moves.ts";
+import { contactOf, inContact, noted, type Stepped, type TakeoverRules } from "./moves.ts";
 import type { SecretChange } from "./secret-change.ts";
 
 const STEP = "find-clients";
@@ -8,13 +8,17 @@ const STEP = "find-clients";
 const MOST_ASKED = 3;
 
 /** Whether there is nothing left to be looked for. */
-export function searchSettled({ search }: Journal): boolean {
-  return search?.state === "settled";
+export function searchSettled({ search }: Journal, { further }: Pick<TakeoverRules, "further">): boolean {
+  return further === undefined || search?.state === "settled";
 }
 
 /** Reads the meter's association objects, in an association under our keys. */
-export function findClients(journal: Journal, done: readonly TakeoverEffect[]): Stepped | undefined {
-  if (searchSettled(journal)) return undefined;
+export function findClients(
+  journal: Journal,
+  rules: Pick<TakeoverRules, "further">,
+  done: readonly TakeoverEffect[],
+): Stepped | undefined {
+  if (searchSettled(journal, rules)) return undefined;
   const search: ClientSearch = { state: "wanted", asked: (journal.search?.asked ?? 0) + 1 };
   return [
     inContact({ ...journal, search }, { stage: "finding-clients", step: STEP }),
@@ -27,6 +31,7 @@ export function findClients(journal: Journal, done: readonly TakeoverEffect[]): 
 export function clientsFound(
   journal: Journal,
   { at, clients, setups, hidden }: Extract<TakeoverEvent, { kind: "clients-found" }>,
+  { further = [] }: Pick<TakeoverRules, "further">,
 ): Journal {
   const known = journal.secrets ?? [];
   const isKnown = (found: FoundClient) =>
@@ -55,15 +60,18 @@ export function clientsFound(
       : { ...one, object: found.object, mechanism: found.mechanism };
   });
   const unproven = hidden.length === 0 ? {} : { unproven: hidden.join("; ") };
+  const own = setups.filter((setup) => further.includes(setup));
+  const foreign = setups.filter((setup) => !further.includes(setup));
   const told = [
     clients.length === 0
       ? "no client opens it with a secret"
       : clients.map(({ client }) => `client ${client}`).join(", "),
-    ...(setups.length === 0 ? [] : [`${setupWords(setups)}, which nobody takes over`]),
+    ...(own.length === 0 ? [] : [`${setupWords(own)}, taken over after this one`]),
+    ...(foreign.length === 0 ? [] : [`${setupWords(foreign)}, which nobody takes over`]),
     ...hidden,
   ].join("; ");
   return {
-    ...noted(journal, contactOf(journal).step, at, [...hidden, ...setups].length === 0 ? "passed" : "unproven", told),
+    ...noted(journal, contactOf(journal).step, at, [...hidden, ...foreign].length === 0 ? "passed" : "unproven", told),
     secrets: [...placed, ...fresh],
     search: { state: "settled", asked: journal.search?.asked ?? 1, ...unproven, setups },
   };

@@ -1,5 +1,5 @@
 import type { TakeoverGrade } from "@meterkeep/api/custodian";
-import { isOfFirstSetup, type KeyRecord, PURPOSE } from "../store/records.ts";
+import { type KeyRecord, PURPOSE } from "../store/records.ts";
 import { type Carrier, isFinal, type Journal, WORKING } from "./journal.ts";
 
 /**
@@ -15,27 +15,24 @@ export function gradeOf(journal: Journal): TakeoverGrade {
   return exposed || (proven.oldDead && refusalCarrier(journal) !== "depot") ? "exposed" : "shielded";
 }
 
-/**
- * What that is worth beside security setups that nobody has taken over: the factory's keys open the meter there, whatever the
- * way of the first setup's was, and also where they are in custody.
- */
-export function gradeBeside(grade: TakeoverGrade, foreign: readonly number[]): TakeoverGrade {
-  return foreign.length > 0 && grade !== "none" ? "exposed" : grade;
-}
-
 /** Who carried the refusal of the old keys; of a rotation that left the working keys, and had none refused, who carried its keys. */
 export function refusalCarrier({ refusalCarrier: carrier, exposed }: Journal): Carrier {
   return carrier ?? (exposed ? "head-end" : "depot");
 }
 
 /**
- * Compromised keys that a meter's trust rests on: a working key that it may use, and any master of ours. Each master
+ * Compromised keys of a security setup that a meter's trust rests on: a working key that it may use, and any master of ours. Each master
  * has carried the next one, so that who holds it and recorded the line has all that followed: no rotation under it
  * brings that trust back, unless one was agreed on since. The factory's keys are no secret of ours, whatever becomes of them; a broadcast key vouches
  * for nothing.
  */
-export function compromisedVouchers(keys: readonly KeyRecord[], { belief, agreedMaster = 0 }: Journal): KeyRecord[] {
-  return keys.filter(isOfFirstSetup).filter(({ purpose, version, state, origin }) => {
+export function compromisedVouchers(
+  keys: readonly KeyRecord[],
+  { belief, agreedMaster = 0 }: Journal,
+  setup: number,
+): KeyRecord[] {
+  const own = keys.filter((key) => key.setup === setup && key.purpose <= PURPOSE.KEK);
+  return own.filter(({ purpose, version, state, origin }) => {
     if (state !== "compromised" && state !== "destroyed-compromised") return false;
     if (origin === "generated" && purpose === PURPOSE.KEK) return version >= agreedMaster;
     return (

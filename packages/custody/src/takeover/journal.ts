@@ -254,15 +254,15 @@ export type TakeoverEffect =
       readonly milliseconds: number;
     };
 
-/** The journal of a takeover that has not begun: the factory keys, version 1 each, are on the meter. */
-export function newJournal(): Journal {
+/** The journal of a takeover that has not begun: the keys that came with the meter are on it, the factory's of version 1 unless others are given. */
+export function newJournal(old: ByPurpose<number> = { 0: 1, 1: 1, 2: 1, 3: 1 }): Journal {
   return {
     form: 1,
     cause: "takeover",
     changing: [PURPOSE.GUEK, PURPOSE.GBEK, PURPOSE.GAK, PURPOSE.KEK],
-    belief: { 0: [1], 1: [1], 2: [1], 3: [1] },
-    old: { 0: 1, 1: 1, 2: 1, 3: 1 },
-    nextVersion: { 0: 2, 1: 2, 2: 2, 3: 2 },
+    belief: { 0: [old[0]], 1: [old[1]], 2: [old[2]], 3: [old[3]] },
+    old,
+    nextVersion: { 0: old[0] + 1, 1: old[1] + 1, 2: old[2] + 1, 3: old[3] + 1 },
     identity: "unchecked",
     prepared: undefined,
     sent: undefined,

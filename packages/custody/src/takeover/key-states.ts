@@ -1,6 +1,6 @@
 import type { KeyState } from "@meterkeep/api/custodian";
 import { mayBecome } from "../keys/key-transition.ts";
-import { isNamed, type KeyRecord } from "../store/records.ts";
+import { inSetup, isNamed, type KeyRecord } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
 import type { TakeoverEffect } from "./journal.ts";
 
@@ -13,19 +13,20 @@ export interface KeyTransition {
 }
 
 /**
- * What the machine's effects mean for the states of keys: the one in use is active, the one before it deactivated. A key
- * that is compromised stays so; what NIST SP 800-57 does not allow is left out.
+ * What the machine's effects mean for the states of keys of a security setup: the one in use is active, the one before it
+ * deactivated. A key that is compromised stays so; what NIST SP 800-57 does not allow is left out.
  */
 export function keyTransitions(
   keys: readonly KeyRecord[],
   effects: readonly TakeoverEffect[],
   at: number,
+  setup: number,
 ): KeyTransition[] {
   let now = keys;
   const transitions: KeyTransition[] = [];
   for (const effect of effects) {
     if (effect.kind !== "key-active") continue;
-    const next = activations(now, effect, at);
+    const next = activations(now, { ...effect, key: inSetup(effect.key, setup) }, at);
     now = withKeyStates(now, next);
     transitions.push(...next);
   }

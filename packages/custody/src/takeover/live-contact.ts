@@ -17,7 +17,14 @@ import {
   setResult,
   textOf,
 } from "../protocol/requests.ts";
-import type { KeyRecord, MeterRecord, RotationRecord, SetupPlace, TakeoverRecord } from "../store/records.ts";
+import type {
+  KeyRecord,
+  MeterFile,
+  MeterRecord,
+  RotationRecord,
+  SetupPlace,
+  TakeoverRecord,
+} from "../store/records.ts";
 import type { Agreeing } from "./agreeing.ts";
 import type { Journal, TakeoverEvent } from "./journal.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
@@ -73,24 +80,39 @@ export class LiveContact {
   readonly #identity = new Map<IdentityFact, string>();
   #answered = false;
   readonly #answers: Answers;
+  readonly #loaded: Pick<MeterFile, "takeovers" | "rotations">;
 
   constructor(
-    parts: Pick<
-      LiveContact,
-      "caller" | "meter" | "place" | "line" | "association" | "journal" | "record" | "keys" | "rotation"
-    > & { readonly agreeing?: Agreeing | undefined },
+    parts: Pick<LiveContact, "caller" | "place" | "line" | "association" | "journal" | "record" | "rotation"> & {
+      /** The meter's, as just loaded. */
+      readonly file: Pick<MeterFile, "meter" | "keys" | "takeovers" | "rotations">;
+      readonly agreeing?: Agreeing | undefined;
+    },
   ) {
     this.caller = parts.caller;
-    this.meter = parts.meter;
+    this.meter = parts.file.meter;
+    this.keys = parts.file.keys;
+    this.#loaded = parts.file;
     this.place = parts.place;
     this.line = parts.line;
     this.association = parts.association;
     this.#answers = new Answers(parts.association, parts.line);
     this.journal = parts.journal;
     this.record = parts.record;
-    this.keys = parts.keys;
     this.rotation = parts.rotation;
     this.#agreeing = parts.agreeing;
+  }
+
+  /** The newest journals of all setups, with its own as it is by now. */
+  get takeovers(): readonly TakeoverRecord[] {
+    const others = this.#loaded.takeovers.filter(({ setup }) => setup !== this.place.setup);
+    return this.record.revision === 0 ? others : [...others, this.record];
+  }
+
+  /** The newest rotations of all setups, without its own where that is over. */
+  get rotations(): readonly RotationRecord[] {
+    const { rotations } = this.#loaded;
+    return this.record.closedAt === undefined ? rotations : rotations.filter(({ setup }) => setup !== this.place.setup);
   }
 
   /** Protects a request of ours under the keys of the association. */

@@ -96,7 +96,15 @@ test("a meter that refuses our counter is asked for its own and tried again at o
 test("a refusal that names a counter is no proof that the factory keys are dead", () => {
   const proven = { working: true, master: true, oldMasterDead: true, oldDead: false };
   const belief = { 0: [2], 1: [3], 2: [2], 3: [2] };
-  const rules = { pace: FAST, arrays: true, secrets: [], children: [], policy: undefined, agreement: false };
+  const rules = {
+    pace: FAST,
+    arrays: true,
+    secrets: [],
+    children: [],
+    policy: undefined,
+    agreement: false,
+    further: [],
+  };
   const [asked] = step(
     { ...newJournal(), identity: "matched", proven, belief },
     { kind: "contact-asked", at: 1, carrier: "head-end" },

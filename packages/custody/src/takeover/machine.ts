@@ -64,7 +64,7 @@ export function step(journal: Journal, event: TakeoverEvent, rules: TakeoverRule
     case "policy-read":
       return judgePolicy(journal, event, rules);
     case "clients-found":
-      return proceed(clientsFound(journal, event), event.at, rules);
+      return proceed(clientsFound(journal, event, rules), event.at, rules);
     case "released":
       return closed(journal, event.at, rules);
     case "lost":

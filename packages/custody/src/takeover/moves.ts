@@ -1,7 +1,7 @@
 import type { StepOutcome, TakeoverStep, TakeoverVerdict } from "@meterkeep/api/custodian";
 import type { SecretPurpose } from "../store/records.ts";
 import type { Pace } from "./candidates.ts";
-import { gradeBeside, gradeOf } from "./grade.ts";
+import { gradeOf } from "./grade.ts";
 import { type Contact, type Journal, type PreparedKeys, type TakeoverEffect, withStep } from "./journal.ts";
 
 /** What the machine needs to know about its meter and its limits. */
@@ -15,6 +15,11 @@ export interface TakeoverRules {
   readonly agreement: boolean;
   /** M-Bus channels whose device's default key is held. */
   readonly children: readonly number[];
+  /**
+   * Of the first security setup those beside it that are taken over in their turn. Undefined of such a one: what it would be asked of
+   * clients and setups, the first tells.
+   */
+  readonly further: readonly number[] | undefined;
   /** Bits that security_policy must have; `found` where the profile is not known, and with it the version of the security setup. */
   readonly policy: number | "found" | undefined;
 }
@@ -67,10 +72,11 @@ export function concludedNote({ cause }: Journal, verdict: TakeoverVerdict, why:
 }
 
 /** The ledger's entry of a change of keys that is proven. */
-export function provenNote(journal: Journal): TakeoverEffect {
-  return journal.cause === "takeover"
-    ? { kind: "note", what: "takeover-proven", detail: gradeBeside(gradeOf(journal), journal.search?.setups ?? []) }
-    : { kind: "note", what: "rotation-proven", detail: journal.cause };
+export function provenNote(journal: Journal, { further = [] }: Pick<TakeoverRules, "further">): TakeoverEffect {
+  if (journal.cause !== "takeover") return { kind: "note", what: "rotation-proven", detail: journal.cause };
+  // The takeovers of other setups are proven after this one, if at all.
+  const isOpenBeside = [...(journal.search?.setups ?? []), ...further].length > 0;
+  return { kind: "note", what: "takeover-proven", detail: isOpenBeside ? "exposed" : gradeOf(journal) };
 }
 
 /** What a step with the old keys is called: those of a rotation are not the factory's. */

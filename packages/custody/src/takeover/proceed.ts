@@ -63,7 +63,7 @@ export function proceed(journal: Journal, at: number, rules: TakeoverRules, done
   const shownSoFar = [...done, ...spared];
   const more =
     readPolicy(journal, rules, shownSoFar) ??
-    findClients(journal, shownSoFar) ??
+    findClients(journal, rules, shownSoFar) ??
     changeNextSecret(journal, shownSoFar) ??
     changeNextChild(journal, shownSoFar);
   if (more !== undefined) return more;
@@ -80,7 +80,7 @@ export function isComplete(journal: Journal, rules: TakeoverRules): boolean {
 
 /** Whether policy, secrets and children want nothing more. */
 function hasNothingBeside(journal: Journal, rules: TakeoverRules): boolean {
-  const isToldOf = searchSettled(journal) && secretsSettled(journal);
+  const isToldOf = searchSettled(journal, rules) && secretsSettled(journal);
   return policySettled(journal, rules) && isToldOf && childrenSettled(journal);
 }
 
@@ -93,7 +93,7 @@ export function concluded(journal: Journal, at: number, rules: TakeoverRules): S
     provenAt: at,
     agreedMaster: agreedSince(journal),
   };
-  return [over, provenNote(over)];
+  return [over, provenNote(over, rules)];
 }
 
 /**

@@ -5,7 +5,7 @@ import { securitySetupName } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import { keyTransferRequest } from "../protocol/requests.ts";
 import { keyBytesOfSuite } from "../shipment/key-block.ts";
-import { CHILD, type KeyName, type KeyRecord, PURPOSE, type SetupPlace } from "../store/records.ts";
+import { CHILD, inSetup, type KeyName, type KeyRecord, PURPOSE, type SetupPlace } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { LiveContact } from "./live-contact.ts";
 import type { PreparedTransfer } from "./prepared-transfer.ts";
@@ -72,7 +72,8 @@ export async function transferRequest(
   under: number,
   { names }: PreparedTransfer,
 ): Promise<Uint8Array> {
-  const [master, ...fresh] = await unsealKeys(vault, keys, [{ purpose: PURPOSE.KEK, version: under }, ...names]);
+  const wanted = [{ purpose: PURPOSE.KEK, version: under }, ...names].map((name) => inSetup(name, place.setup));
+  const [master, ...fresh] = await unsealKeys(vault, keys, wanted);
   using kek = master as SecretKey;
   try {
     const wrapping = kek.keyObject();

@@ -1,27 +1,62 @@
 import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { purposeName } from "../keys/purposes.ts";
+import { keyClientOf, meterFacts } from "../protocol/meter-facts.ts";
 import {
+  FIRST_SETUP,
   type KeyRecord,
   type MeterFile,
   type MeterRecord,
-  type MeterStanding,
   PURPOSE,
+  type Purpose,
   SECRET,
+  setupsOf,
   type TakeoverRecord,
 } from "../store/records.ts";
 import { candidates } from "./candidates.ts";
-import { setupWords } from "./find-clients.ts";
-import { compromisedVouchers, gradeBeside, gradeOf, refusalCarrier } from "./grade.ts";
-import { changes, isFinal, type Journal, newJournal, type TakeoverOutcome, WORKING } from "./journal.ts";
+import { gradeOf, refusalCarrier } from "./grade.ts";
+import {
+  type ByPurpose,
+  changes,
+  isFinal,
+  type Journal,
+  newJournal,
+  type TakeoverOutcome,
+  WORKING,
+} from "./journal.ts";
 
-/** The journal of a meter's takeover, and the record it stands in; a fresh one where none has begun. */
+/** What of a meter's file the changes of its keys are judged by. */
+export interface ChangesFile extends Pick<MeterFile, "meter" | "keys"> {
+  readonly takeovers: readonly TakeoverRecord[];
+}
+
+/** The journal of a security setup's takeover, and the record it stands in; a fresh one where none has begun. */
 export function journalOf(
-  file: MeterFile,
-  setup = 0,
+  { keys, takeovers }: Pick<ChangesFile, "keys" | "takeovers">,
+  setup = FIRST_SETUP,
 ): { readonly journal: Journal; readonly record: TakeoverRecord | undefined } {
-  const record = file.takeovers.find((takeover) => takeover.setup === setup);
-  return { journal: record === undefined ? newJournal() : (JSON.parse(record.journal) as Journal), record };
+  const record = takeovers.find((takeover) => takeover.setup === setup);
+  if (record !== undefined) return { journal: JSON.parse(record.journal) as Journal, record };
+  return { journal: setup === FIRST_SETUP ? newJournal() : newJournal(newestVersions(keys, setup)), record };
+}
+
+/**
+ * The keys that a meter has come with last, and those made since. What it had before it was away is not known to be on it any more, where
+ * who gave it back does not name it: it is no reason to keep it, and may have been destroyed.
+ */
+export function keysOnMeter(keys: readonly KeyRecord[]): readonly KeyRecord[] {
+  const came = keys.filter(
+    ({ purpose, setup, origin }) => purpose === PURPOSE.KEK && setup === FIRST_SETUP && origin !== "generated",
+  );
+  const at = Math.max(...came.map(({ createdAt }) => createdAt));
+  return keys.filter(({ createdAt }) => createdAt >= at);
+}
+
+/** Of a setup that nobody has changed keys of the newest are those that came with the meter, perhaps when it came back. */
+function newestVersions(keys: readonly KeyRecord[], wanted: number): ByPurpose<number> {
+  const on = keysOnMeter(keys);
+  const newest = (of: Purpose) =>
+    Math.max(1, ...on.flatMap(({ purpose, setup, version }) => (setup === wanted && purpose === of ? version : [])));
+  return { 0: newest(0), 1: newest(1), 2: newest(2), 3: newest(3) };
 }
 
 /** Whether takeovers apply to a meter: one that was added by hand keeps the keys its owner knows. */
@@ -34,38 +69,28 @@ export function isInService({ standing }: Pick<MeterRecord, "standing">): boolea
   return standing === undefined || standing === "in-service";
 }
 
-/** Where a meter's takeover stands. */
-export function takeoverStateOf(file: MeterFile): TakeoverState {
-  const { journal, record } = journalOf(file);
-  return takeoverState(file, journal, record !== undefined);
+/**
+ * The security setups of a meter that are taken over here: the first, and of the others those whose client its profile names and
+ * whose keys are all held, or were changed already.
+ */
+export function takenSetups(file: ChangesFile): readonly number[] {
+  const facts = meterFacts(file.meter.profile);
+  const keys = keysOnMeter(file.keys);
+  const isHeld = (wanted: number) =>
+    file.takeovers.some(({ setup }) => setup === wanted) ||
+    [0, 1, 2, 3].every((of) => keys.some(({ purpose, setup }) => setup === wanted && purpose === of));
+  return setupsOf(file).filter(
+    (setup) => setup === FIRST_SETUP || (keyClientOf(facts, setup) !== undefined && isHeld(setup)),
+  );
 }
 
-/** Where a takeover stands, as callers see it: what it came to, less what has become of the keys that vouch for it. */
-export function takeoverState(
-  { meter, keys }: Pick<MeterFile, "meter" | "keys">,
-  journal: Journal,
-  begun: boolean,
-): TakeoverState {
-  const state = stateReached(meter, journal, begun);
-  if (meter.standing !== undefined && meter.standing !== "in-service")
-    return { ...state, phase: "left", sentence: `${STANDING_WORDS[meter.standing]} ${state.sentence}` };
-  if (!canBeTakenOver(meter) || state.grade === "none") return state;
-  const compromised = compromisedVouchers(keys, journal);
-  const foreign = journal.search?.setups ?? [];
-  const grade = gradeBeside(compromised.length > 0 ? "exposed" : state.grade, foreign);
-  const why = [
-    ...(compromised.length > 0 ? [lossOf(compromised)] : []),
-    ...(foreign.length > 0 ? [openBy(foreign, meter.holders)] : []),
-  ];
-  return { ...state, grade, sentence: [state.sentence, ...why].join(" ").slice(0, MOST_SENTENCE) };
+/** Whether a takeover is proven, whatever has been rotated since. */
+export function isTakeoverProven({ takeover, verdict }: Journal): boolean {
+  return (takeover?.verdict ?? verdict) === "proven";
 }
 
-function openBy(foreign: readonly number[], holders: readonly string[]): string {
-  const who = holders.length === 0 ? "anybody who held its factory keys" : listOf(holders);
-  return `But it has ${setupWords(foreign)} as well, which nobody takes over: ${who} may open it there still.`;
-}
-
-function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {
+/** Where the takeover of a security setup stands by its journal alone. */
+export function stateReached(meter: MeterRecord, journal: Journal, begun: boolean): TakeoverState {
   const applicable = canBeTakenOver(meter);
   // During and after a rotation the takeover is what it was: trust does not change because keys do.
   if (journal.takeover !== undefined)
@@ -123,7 +148,8 @@ export function takeoverOutcome(meter: MeterRecord, journal: Journal): TakeoverO
   return { grade, verdict, ...(provenAt === undefined ? {} : { provenAt }), steps, sentence };
 }
 
-const MOST_SENTENCE = 1000;
+/** A sentence is no longer. */
+export const MOST_SENTENCE = 1000;
 
 /** What a change could not prove beyond its keys, as sentences. A broadcast key never is. */
 export function unprovenOf({ verdict, secrets, children, policy, search }: Journal): string[] {
@@ -143,13 +169,6 @@ export function unprovenOf({ verdict, secrets, children, policy, search }: Journ
   return open.length === 0 ? [] : [`Unproven is ${open.join("; ")}.`];
 }
 
-function lossOf(compromised: readonly KeyRecord[]): string {
-  const names = compromised.map(({ purpose, version }) => `${purposeName(purpose)} ${version}`);
-  return names.length === 1
-    ? `Since then its ${names[0]} was marked compromised: who holds it may have what rests on it.`
-    : `Since then its ${names.slice(0, -1).join(", ")} and ${names.at(-1)} were marked compromised: who holds them may have what rests on them.`;
-}
-
 function phaseOf(journal: Journal, begun: boolean): TakeoverPhase {
   if (!begun) return "not-started";
   if (isFinal(journal.verdict)) return "done";
@@ -161,13 +180,6 @@ function currentStep({ verdict, contact, steps }: Journal): TakeoverStep {
   if (isFinal(verdict)) return "done";
   return contact?.step ?? steps.at(-1)?.step ?? "factory-association";
 }
-
-/** What became of a meter, for a sentence. */
-const STANDING_WORDS: Readonly<Record<Exclude<MeterStanding, "in-service">, string>> = {
-  retired: "It was retired: its keys are used no more.",
-  transferred: "It was given to another owner, who has its keys: they are used no more here.",
-  returned: "It was given back to its maker, who has its keys: they are used no more here.",
-};
 
 const NOT_APPLICABLE =
   "Its owner knows its keys and keeps them: they are used as they are and never changed from here.";
@@ -219,7 +231,8 @@ const PENDING: Readonly<Record<TakeoverPhase, string>> = {
   left: "It left before its keys were changed.",
 };
 
-function listOf(names: readonly string[]): string {
+/** Names in a sentence. */
+export function listOf(names: readonly string[]): string {
   if (names.length === 1) return names[0] as string;
   return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }

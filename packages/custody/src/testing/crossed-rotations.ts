@@ -36,8 +36,8 @@ export function crossings({ commits, apdus }: Undisturbed): readonly Crossing[] 
 }
 
 /**
- * A meter of a kind that has everything a rotation changes (working keys, master, a password, a secret, a device at its M-Bus
- * channel), taken over by a custodian as it is in service; its rotations are struck as a crossing says.
+ * A meter of a kind that has everything a rotation changes (working keys, master, a device at its M-Bus channel; a password and a secret,
+ * or a second security setup), taken over by a custodian as it is in service; its rotations are struck as a crossing says.
  */
 export class RotatedMeter {
   readonly #custody: TestCustody;
@@ -50,11 +50,20 @@ export class RotatedMeter {
     this.child = child;
   }
 
-  static async open(custody: TestCustody, number: number): Promise<RotatedMeter> {
+  static async open(
+    custody: TestCustody,
+    number: number,
+    kind: "secrets" | "setups" = "secrets",
+  ): Promise<RotatedMeter> {
     const child = new TestChild(new Uint8Array(randomBytes(16)));
     const title = `54535400${number.toString(16).padStart(8, "0").toUpperCase()}`;
-    const meter = new TestMeter({ systemTitle: title, secrets: true, setupVersion: 0, child });
-    await custody.add(meter, { profile: "is15959" });
+    const secrets = { secrets: true, setupVersion: 0 } as const;
+    const meter = new TestMeter({
+      systemTitle: title,
+      child,
+      ...(kind === "secrets" ? secrets : { secondSetup: true }),
+    });
+    await custody.add(meter, { profile: kind === "secrets" ? "is15959" : "idis-p2-service" });
     const one = new RotatedMeter(custody, meter, child);
     await carryTakeover(custody, meter);
     const sealed = sealMeterKeys(custody.custody.recipient, title, { 11: Uint8Array.of(1, ...child.defaultKey) });
@@ -71,7 +80,7 @@ export class RotatedMeter {
   async rotate(crossing: Crossing | undefined): Promise<Undisturbed & { readonly crashes: number }> {
     const { meter, child } = this;
     const custody = this.#custody;
-    const before = { keys: meter.keys, secrets: meter.secrets, child: child.own };
+    const before = { keys: keysOf(meter), secrets: meter.secrets, child: child.own };
     custody.now += 86_400_000;
     await custody.custody.service.planRotations(
       { meters: [this.title], madeBefore: undefined, purposes: [], cause: "demand", reason: "a crossing" },
@@ -87,7 +96,7 @@ export class RotatedMeter {
     );
     const wrong = [
       ...(state.verdict === "proven" ? [] : [`it ended as ${state.verdict}`]),
-      ...meter.keys.flatMap((key, at) => (hex(key) === hex(before.keys[at]) ? [`key ${at} was not rotated`] : [])),
+      ...keysOf(meter).flatMap((key, at) => (hex(key) === hex(before.keys[at]) ? [`key ${at} was not rotated`] : [])),
       ...(kept.length > (await this.#unproven())
         ? kept.map((client) => `the secret of ${client} was not rotated`)
         : []),
@@ -126,12 +135,17 @@ export class RotatedMeter {
       }),
     );
     const used: readonly (readonly [string, Uint8Array | undefined])[] = [
-      ...meter.keys.map((key, purpose) => [`key ${purpose}`, key] as const),
+      ...keysOf(meter).map((key, at) => [`key ${at}`, key] as const),
       ...Object.entries(meter.secrets).map(([client, secret]) => [`the secret of ${client}`, secret] as const),
       ["the key of its device", child.own],
     ];
     return used.flatMap(([name, octets]) => (held.has(hex(octets)) ? [] : [name]));
   }
+}
+
+/** The keys of each of its setups, one after the other. */
+function keysOf({ setups }: TestMeter): readonly Uint8Array[] {
+  return setups.flatMap(({ keys }) => keys);
 }
 
 function hex(octets: Uint8Array | undefined): string {

@@ -197,6 +197,60 @@ export function rotationRecordsContract(
     assert.equal((await store.load(place.systemTitle))?.rotations[0]?.cause, "compromise");
   });
 
+  contract("each setup whose takeover is over has rotations of its own, and its meter is due once", async (store) => {
+    const [one, two] = (await meters(store, 2)) as [SetupPlace, SetupPlace];
+    const further: SetupPlace = { ...one, setup: 1 };
+    const { meter } = sampleMeter(1);
+    const keys = ([0, 1, 2, 3] as const).map((purpose) => sampleKey(meter, purpose, { setup: 1 }));
+    await store.commit([{ kind: "add-keys", keys, checkValues: keys.slice(1).map(() => randomBytes(32)) }]);
+    const open = takeover(further, undefined) as Extract<Write, { kind: "put-takeover" }>;
+    await store.commit([open]);
+    const due = () => store.rotations.due(9, 9);
+    assert.deepEqual(await due(), [{ systemTitle: one.systemTitle, begun: true }], "its takeover has begun");
+    assert.equal(await store.rotations.plan(plan({ meters: [one.systemTitle], setups: 1 })), 0, "which comes first");
+    const closed = { ...open.takeover, revision: 2, closedAt: MADE + 9 };
+    await store.commit([proven(further), { kind: "put-takeover", takeover: closed }]);
+    assert.deepEqual(await due(), []);
+    const ofEach = async () =>
+      ((await store.load(one.systemTitle))?.rotations ?? [])
+        .map(({ setup, rotation, cause, endedAt }) => [setup, rotation, cause, endedAt !== undefined])
+        .sort();
+    assert.equal(await store.rotations.plan(plan({ meters: [two.systemTitle] })), 1);
+    assert.equal(await store.rotations.plan(plan({ setups: 1, cause: "exposure" })), 1);
+    assert.deepEqual(await ofEach(), [[1, 1, "exposure", false]]);
+    assert.equal(await store.rotations.plan(plan({ setups: "each" })), 1, "the first of it alone is free");
+    const planned = [
+      [0, 1, "demand", false],
+      [1, 1, "exposure", false],
+    ];
+    assert.deepEqual(await ofEach(), planned);
+    assert.deepEqual(
+      (await due()).map(({ systemTitle }) => systemTitle).sort(),
+      [one, two].map((at) => at.systemTitle),
+    );
+    const lost = plan({ cause: "compromise", risk: 1000, at: MADE + 2 * DAY, meters: [one.systemTitle] });
+    assert.equal(await store.rotations.plan({ ...lost, setups: 1 }), 1, "raised in that setup");
+    assert.deepEqual(await ofEach(), [planned[0], [1, 1, "compromise", false]]);
+    const mark = { kind: "mark-rotation", place: further, rotation: 1, begunAt: MADE + DAY } as const;
+    await store.commit([{ ...mark, endedAt: undefined, outcome: undefined }]);
+    assert.deepEqual((await due())[0], { systemTitle: one.systemTitle, begun: true });
+    assert.equal((await due()).length, 2, "two of one meter are one contact");
+    const gone = {
+      kind: "set-key-state",
+      place: further,
+      purpose: PURPOSE.GAK,
+      version: 1,
+      state: "compromised",
+    } as const;
+    await store.commit([{ ...gone, at: MADE + 3 * DAY }]);
+    await store.commit([{ ...mark, endedAt: MADE + 4 * DAY, outcome: "proven" }]);
+    assert.deepEqual(await ofEach(), [planned[0], [1, 2, "compromise", false]], "its successor is of that setup");
+    assert.equal(
+      await store.rotations.plan(plan({ setups: "each", madeBefore: MADE + 1, meters: [one.systemTitle] })),
+      0,
+    );
+  });
+
   contract("no key comes back from what is compromised, whoever has read it before", async (store) => {
     const [place] = (await meters(store, 1)) as [SetupPlace];
     const set = (state: "active" | "deactivated" | "compromised", provenAt?: number) =>

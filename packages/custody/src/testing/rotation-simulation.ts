@@ -1,5 +1,5 @@
 import type { Purpose } from "../store/records.ts";
-import { type Fault, type PrepareFault, run } from "./takeover-world.ts";
+import { type Fault, type PrepareFault, type Run, type RunOptions, run, runSetups } from "./takeover-world.ts";
 
 /** One rotation and what goes wrong in it. */
 export interface FaultedRotation {
@@ -9,6 +9,8 @@ export interface FaultedRotation {
   readonly secrets: boolean;
   /** Whether a device at its M-Bus channel gets a key with it. */
   readonly child: boolean;
+  /** Whether it has two security setups, of both of which the keys are rotated. */
+  readonly setups: boolean;
   /** One of ours: at an exchange, or while keys are prepared. */
   readonly ours: { readonly fault: Fault | PrepareFault; readonly place: number };
   readonly meters: { readonly fault: Fault; readonly place: number };
@@ -50,24 +52,31 @@ export function rotationFaults(): readonly FaultedRotation[] {
   const all: readonly Purpose[] = [0, 1, 2, 3];
   const sets = Array.from({ length: 15 }, (_, at) => all.filter((purpose) => ((at + 1) & (1 << purpose)) !== 0));
   const places = (count: number) => Array.from({ length: count }, (_, place) => place);
-  const crossed = (rotating: readonly Purpose[], arrays: boolean, secrets = false, child = false) => {
-    const exchanges = places(EXCHANGES + (secrets ? SECRET_EXCHANGES : 0) + (child ? CHILD_EXCHANGES : 0));
-    const preparations = places(PREPARATIONS + (secrets ? SECRET_PREPARATIONS : 0) + (child ? CHILD_PREPARATIONS : 0));
+  const crossed = (rotating: readonly Purpose[], arrays: boolean, secrets = false, child = false, setups = false) => {
+    const times = setups ? 2 : 1;
+    const exchanges = places(times * EXCHANGES + (secrets ? SECRET_EXCHANGES : 0) + (child ? CHILD_EXCHANGES : 0));
+    const preparations = places(
+      times * PREPARATIONS + (secrets ? SECRET_PREPARATIONS : 0) + (child ? CHILD_PREPARATIONS : 0),
+    );
     const ours = [
       ...OURS_AT_EXCHANGES.flatMap((fault) => exchanges.map((place) => ({ fault, place }))),
       ...OURS_PREPARING.flatMap((fault) => preparations.map((place) => ({ fault, place }))),
     ];
     const meters = METERS.flatMap((fault) => exchanges.map((place) => ({ fault, place })));
     return ours.flatMap((own) =>
-      meters.map((other) => ({ rotating, arrays, secrets, child, ours: own, meters: other })),
+      meters.map((other) => ({ rotating, arrays, secrets, child, setups, ours: own, meters: other })),
     );
   };
-  return sets.flatMap((rotating) => [
+  const each = sets.flatMap((rotating) => [
     ...crossed(rotating, true),
     ...crossed(rotating, false),
     ...(rotating.includes(0) ? crossed(rotating, true, true) : []),
     ...(rotating.includes(0) ? crossed(rotating, true, false, true) : []),
   ]);
+  const ofTwoSetups = [all, [0, 2] as const, [3] as const].flatMap((rotating) =>
+    crossed(rotating, true, false, false, true),
+  );
+  return [...each, ...ofTwoSetups];
 }
 
 /** Runs rotations, each to its end. */
@@ -78,29 +87,19 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
   for (const one of faulted) {
     rotations += 1;
     try {
-      const done = run("honest", scheduleOf(one), {
+      const options: RunOptions = {
         rotating: one.rotating,
         arrays: one.arrays,
         preparing: preparingOf(one),
         ...(one.secrets ? { secrets: "known" } : {}),
         child: one.child,
-      });
-      contacts += done.contacts;
-      mostContacts = Math.max(mostContacts, done.contacts);
-      if (done.journal.verdict === "proven") proven += 1;
-      const { belief } = done.journal;
-      // What is proven is known to the version: a meter that opens with something else is stranded.
-      const known = ([0, 2, 3] as const).every((purpose) => belief[purpose][0] === done.meter.keys[purpose]);
-      const opens = (done.journal.secrets ?? []).every(({ client, belief, state }) => {
-        const version = done.meter.secrets.get(client);
-        return state === "settled" && version !== undefined && belief.includes(version);
-      });
-      const { device, meter: used } = done.meter.child;
-      // What is left of a device's key is said: the meter answers for it, and nobody can ask the device.
-      const isGiven = (done.journal.children ?? []).every(
-        ({ state, belief }) => state === "settled" && [device, used].every((one) => one === 0 || belief.includes(one)),
-      );
-      if (!known || !opens || !isGiven) stranded.push(nameOf(one));
+      };
+      const done = one.setups ? runSetups(scheduleOf(one), options) : [run("honest", scheduleOf(one), options)];
+      const all = done.reduce((sum, each) => sum + each.contacts, 0);
+      contacts += all;
+      mostContacts = Math.max(mostContacts, all);
+      if (done.every(({ journal }) => journal.verdict === "proven")) proven += 1;
+      if (!done.every(isKnown)) stranded.push(nameOf(one));
     } catch (error) {
       const message = (error as Error).message;
       (message.includes("forgotten") || message.includes("escrow") ? forgotten : stranded).push(
@@ -111,9 +110,24 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
   return { rotations, proven, contacts, mostContacts, stranded, forgotten };
 }
 
+/** What is proven is known to the version: a meter that opens with something else is stranded. */
+function isKnown({ journal, meter }: Run): boolean {
+  const known = ([0, 2, 3] as const).every((purpose) => journal.belief[purpose][0] === meter.keys[purpose]);
+  const opens = (journal.secrets ?? []).every(({ client, belief, state }) => {
+    const version = meter.secrets.get(client);
+    return state === "settled" && version !== undefined && belief.includes(version);
+  });
+  const { device, meter: used } = meter.child;
+  // What is left of a device's key is said: the meter answers for it, and nobody can ask the device.
+  const isGiven = (journal.children ?? []).every(
+    ({ state, belief }) => state === "settled" && [device, used].every((one) => one === 0 || belief.includes(one)),
+  );
+  return known && opens && isGiven;
+}
+
 /** The meter's fault is counted in exchanges that happen, so that one of ours before it does not use it up. */
 function scheduleOf({ ours, meters }: FaultedRotation): Fault[] {
-  const length = EXCHANGES + SECRET_EXCHANGES + CHILD_EXCHANGES + 1;
+  const length = 2 * EXCHANGES + SECRET_EXCHANGES + CHILD_EXCHANGES + 1;
   const schedule = Array.from({ length }, (): Fault => "none");
   schedule[meters.place] = meters.fault;
   if (isExchangeFault(ours.fault)) schedule.splice(ours.place, 0, ours.fault);
@@ -129,7 +143,8 @@ function isExchangeFault(fault: Fault | PrepareFault): fault is Fault {
   return (OURS_AT_EXCHANGES as readonly string[]).includes(fault);
 }
 
-function nameOf({ rotating, arrays, secrets, child, ours, meters }: FaultedRotation): string {
-  const how = `${arrays ? "in an array" : "one by one"}${secrets ? ", with secrets" : ""}${child ? ", with a device" : ""}`;
+function nameOf({ rotating, arrays, secrets, child, setups, ours, meters }: FaultedRotation): string {
+  const beside = [secrets && "with secrets", child && "with a device", setups && "in two setups"].filter(Boolean);
+  const how = [arrays ? "in an array" : "one by one", ...beside].join(", ");
   return `${rotating.join("+")} ${how}, ours ${ours.fault} at ${ours.place}, the meter's ${meters.fault} at ${meters.place}`;
 }

@@ -10,6 +10,7 @@ import {
 } from "../takeover/journal.ts";
 import { step } from "../takeover/machine.ts";
 import type { TakeoverRules } from "../takeover/moves.ts";
+import { inTurn } from "../takeover/turns.ts";
 
 /** The M-Bus channel of a meter that has a device. */
 const CHANNEL = 1;
@@ -175,7 +176,32 @@ export interface RunOptions {
   readonly agreement?: boolean;
   /** Whether a device with a default key that we hold is at its channel. */
   readonly child?: boolean;
+  /** Whether it is a security setup beside the first. */
+  readonly isFurther?: boolean;
 }
+
+/** The time, and what goes wrong from now on, of all setups of a meter. */
+interface Course {
+  at: number;
+  readonly schedule: Fault[];
+  readonly preparing: PrepareFault[];
+}
+
+function courseOf(faults: readonly Fault[], { preparing = [] }: RunOptions): Course {
+  return { at: 1_000_000, schedule: [...faults], preparing: [...preparing] };
+}
+
+/** A setup of a meter, with which contacts are made. */
+interface World {
+  /** Whether a change of its keys has begun. */
+  readonly isBegun: boolean;
+  /** Whether its journal has whoever asks wait. */
+  readonly isWaiting: boolean;
+  /** Makes a contact; gives what came of all once nothing is left to do. */
+  contact(): Run | undefined;
+}
+
+const MOST_CONTACTS = 400;
 
 const EXCHANGES: readonly string[] = [
   "associate",
@@ -221,6 +247,33 @@ export function plannedRotation(purposes: readonly Purpose[], withSecrets = fals
  * nothing goes wrong any more. After everything that happens, what is on the meter must be believed and held.
  */
 export function run(character: Character, faults: readonly Fault[], options: RunOptions = {}): Run {
+  const world = worldOf(character, courseOf(faults, options), options);
+  for (let contacts = 0; contacts < MOST_CONTACTS; contacts += 1) {
+    const done = world.contact();
+    if (done !== undefined) return done;
+  }
+  throw new Error(`no end after ${MOST_CONTACTS} contacts`);
+}
+
+/** The same of a meter with two security setups, which are changed in their turn: what goes wrong goes wrong in whichever has it. */
+export function runSetups(faults: readonly Fault[], options: RunOptions = {}): readonly Run[] {
+  const course = courseOf(faults, options);
+  const { secrets: _secrets, child: _child, agreement: _agreement, ...own } = options;
+  const worlds = [worldOf("honest", course, options), worldOf("honest", course, { ...own, isFurther: true })] as const;
+  const over: (Run | undefined)[] = [undefined, undefined];
+  for (let contacts = 0; contacts < 2 * MOST_CONTACTS; contacts += 1) {
+    const wanted = worlds.flatMap(({ isBegun }, setup) => (over[setup] === undefined ? { setup, isBegun } : []));
+    const turns = inTurn(wanted, true);
+    const [next] = turns;
+    if (next === undefined) return over as Run[];
+    // One beside the first that has to wait holds up no other; where all wait, time goes by.
+    const ready = turns.find((setup) => setup === 0 || worlds[setup as 0 | 1].isWaiting === false) ?? next;
+    over[ready] = worlds[ready as 0 | 1].contact();
+  }
+  throw new Error(`no end after ${2 * MOST_CONTACTS} contacts`);
+}
+
+function worldOf(character: Character, course: Course, options: RunOptions): World {
   const secrets = options.secrets === undefined || options.secrets === "found" ? [] : SECRETS;
   const rules: TakeoverRules = {
     pace: FAST,
@@ -229,6 +282,7 @@ export function run(character: Character, faults: readonly Fault[], options: Run
     policy: options.secrets === undefined ? undefined : options.secrets === "found" ? "found" : POLICY,
     children: options.child === true ? [CHANNEL] : [],
     agreement: options.agreement ?? false,
+    further: options.isFurther === true ? undefined : [],
   };
   const carrier = options.carrier ?? "head-end";
   const { rotating } = options;
@@ -243,15 +297,14 @@ export function run(character: Character, faults: readonly Fault[], options: Run
   const secretsSent = new Set<string>();
   /** Versions of the child's key that its device was handed: none twice. */
   const childSent = new Set<number>();
-  const schedule = [...faults];
-  const preparing = [...(options.preparing ?? [])];
+  const { schedule, preparing } = course;
   const tried = new Map<string, number>();
   let closestTries = Number.POSITIVE_INFINITY;
   let durable =
     rotating === undefined
       ? newJournal()
       : plannedRotation(rotating, options.secrets !== undefined, options.asksAnew === true);
-  let at = 1_000_000;
+  let at = course.at;
   let contacts = 0;
   let counterWrong = options.wrongCounter ?? false;
 
@@ -398,7 +451,8 @@ export function run(character: Character, faults: readonly Fault[], options: Run
     }
   };
 
-  while (contacts < 400) {
+  const contact = (): Run | undefined => {
+    at = Math.max(at, course.at);
     let happened: TakeoverEvent | "crashed" = { kind: "contact-asked", at, carrier };
     contacts += 1;
     meter.contacted();
@@ -437,6 +491,17 @@ export function run(character: Character, faults: readonly Fault[], options: Run
       break;
     }
     if (isFinal(durable.verdict) && durable.contact === undefined) at += 1;
-  }
-  throw new Error(`no end after ${contacts} contacts: ${JSON.stringify(durable)}`);
+    course.at = at;
+    return undefined;
+  };
+  return {
+    get isBegun() {
+      return contacts > 0;
+    },
+    get isWaiting() {
+      const asked = { kind: "contact-asked", at: Math.max(at, course.at), carrier } as const;
+      return step(durable, asked, rules).some((effect) => "kind" in effect && effect.kind === "wait");
+    },
+    contact,
+  };
 }

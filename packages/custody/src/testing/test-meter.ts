@@ -66,7 +66,7 @@ export interface TestMeterOptions {
   readonly setupVersion?: 0 | 1;
   /** The device at M-Bus channel 1, by the key that it was made with. */
   readonly child?: TestChild;
-  /** A second security setup (0-0:43.0.1.255) with keys and counters of its own, random unless given, and a client (2) under it. */
+  /** A second security setup (0-0:43.0.1.255) with keys and counters of its own, random unless given, and a client (5) under it. */
   readonly secondSetup?: boolean | readonly Uint8Array[];
   /** Key pairs and certificates: it is of suite 1 then, and has a client that signs (3). */
   readonly certificates?: TestCertificates;
@@ -356,7 +356,7 @@ const ofClient = (association: "optical" | "setting") =>
 /** The association object of the client of the second security setup. */
 const OF_SECOND = AssociationLnV1.serve<TestMeter>({
   get: {
-    associatedPartnersId: () => ({ clientSap: 2, serverSap: 1 }),
+    associatedPartnersId: () => ({ clientSap: 5, serverSap: 1 }),
     authenticationMechanismName: () => ({ type: "octet-string", value: Uint8Array.of(...MECHANISM_NAME, 5) }),
     securitySetupReference: () => "0.0.43.0.1.255",
   },
@@ -414,7 +414,7 @@ const modelWith = (
       text("0.0.96.1.0.255", (meter) => meter.serialNumber),
       counterOf(0),
       mount("0.0.43.0.0.255", setup),
-      ...(hasSecondSetup ? [counterOf(1), mount("0.0.43.0.1.255", setup), mount("0.0.40.0.4.255", OF_SECOND)] : []),
+      ...(hasSecondSetup ? [counterOf(1), mount("0.0.43.0.1.255", setup), mount("0.0.40.0.5.255", OF_SECOND)] : []),
       clock,
       ...LOGS.map(eventLog),
       mount(
@@ -470,8 +470,8 @@ const modelWith = (
       ...(hasSecondSetup
         ? [
             {
-              name: "field",
-              clientSap: 2,
+              name: "service",
+              clientSap: 5,
               authentication: { kind: "gmac" },
               securitySetup: "0.0.43.0.1.255",
               access: fullAccess,
