@@ -30,6 +30,8 @@ export const meterHolding = record({
     }),
     { max: 4096 },
   ),
+  /** The same of each security setup beside the first that it has keys of. */
+  further: c.sequenceOf(record({ setup: c.unsigned8, nextCounter: wholeNumber }), { max: 255 }),
 });
 export type MeterHolding = Infer<typeof meterHolding>;
 
@@ -41,7 +43,11 @@ export const holdingsResponse = record({
 });
 
 /** Counters of meters' lines that a drill may use and nobody else ever will. */
-export const drillCountersRequest = record({ meters: c.sequenceOf(meterTitle, { max: 64 }) });
+export const drillCountersRequest = record({
+  meters: c.sequenceOf(meterTitle, { max: 64 }),
+  /** Of which security setup; the first unless given. */
+  setup: c.optional(c.unsigned8),
+});
 export const drillCountersResponse = record({
   counters: c.sequenceOf(record({ meter: meterTitle, first: wholeNumber, count: c.unsigned16 }), { max: 64 }),
 });

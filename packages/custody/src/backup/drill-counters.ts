@@ -3,7 +3,7 @@ import { systemTitleText } from "@meterkeep/dlms";
 import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import type { ConversationDependencies } from "../conversation/dependencies.ts";
-import type { SetupPlace } from "../store/records.ts";
+import { FIRST_SETUP, type SetupPlace } from "../store/records.ts";
 import { journalOf } from "../takeover/view.ts";
 
 /** An association takes three counters; a drill tries a few combinations of keys. */
@@ -18,18 +18,18 @@ const NO_COUNTER = 0xffff_ffff;
  */
 export async function drillCounters(
   dependencies: DrillDependencies,
-  { meters }: CustodianRequest<"drillCounters">,
+  request: CustodianRequest<"drillCounters">,
   caller: Caller,
 ): Promise<CustodianResponse<"drillCounters">> {
   const { leaving } = dependencies;
-  return leaving.during(meters.map(systemTitleText), () => setAside(dependencies, meters, caller));
+  return leaving.during(request.meters.map(systemTitleText), () => setAside(dependencies, request, caller));
 }
 
 type DrillDependencies = Pick<ConversationDependencies, "files" | "sendCounters" | "committer" | "leaving" | "now">;
 
 async function setAside(
   { files, sendCounters, committer, now }: DrillDependencies,
-  meters: CustodianRequest<"drillCounters">["meters"],
+  { meters, setup = FIRST_SETUP }: CustodianRequest<"drillCounters">,
   caller: Caller,
 ): Promise<CustodianResponse<"drillCounters">> {
   const counters: CustodianResponse<"drillCounters">["counters"][number][] = [];
@@ -43,10 +43,10 @@ async function setAside(
       counters.push({ meter, first: NO_COUNTER, count: 0 });
       continue;
     }
-    const place: SetupPlace = { utility, island, systemTitle: title, setup: 0 };
-    const keyVersion = journalOf(file).journal.belief[0][0] as number;
+    const place: SetupPlace = { utility, island, systemTitle: title, setup };
+    const keyVersion = journalOf(file, setup).journal.belief[0][0] as number;
     const first = await sendCounters.take(place, keyVersion, COUNTERS);
-    const body = { first, count: COUNTERS };
+    const body = { first, count: COUNTERS, ...(setup !== FIRST_SETUP && { setup }) };
     await committer.submit({
       entries: [
         { at: now(), kind: "drill-counters-set-aside", principal: caller.name, utility, island, meter: title, body },

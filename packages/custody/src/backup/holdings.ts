@@ -3,7 +3,7 @@ import { KEY_PURPOSES, MAX_PAGE_HOLDINGS } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle, systemTitleText } from "@meterkeep/dlms";
 import type { SecretKey } from "@meterkeep/dlms-node";
 import { highest } from "../records/record-check.ts";
-import type { KeyRecord, MeterFile } from "../store/records.ts";
+import { FIRST_SETUP, furtherSetups, type KeyRecord, type MeterFile } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { boundData, keyPlaceData } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -30,18 +30,19 @@ export async function holdings(
   return { meters, ...next };
 }
 
-async function holdingOf(
-  store: HoldingsDependencies["store"],
-  vault: HoldingsDependencies["vault"],
-  { meter, keys }: MeterFile,
-) {
+async function holdingOf(store: HoldingsDependencies["store"], vault: HoldingsDependencies["vault"], file: MeterFile) {
+  const { meter, keys } = file;
   const { utility, island, systemTitle: title } = meter;
-  const { counters } = await store.counterLine({ utility, island, systemTitle: title, setup: 0 });
+  const nextCounter = async (setup: number) =>
+    highest((await store.counterLine({ utility, island, systemTitle: title, setup })).counters);
   const held = keys.filter(({ sealed }) => sealed.length > 0);
   const checks = await checksOf(vault, held);
   return {
     meter: systemTitle(fromHex(title)),
-    nextCounter: highest(counters),
+    nextCounter: await nextCounter(FIRST_SETUP),
+    further: await Promise.all(
+      furtherSetups(file).map(async (setup) => ({ setup, nextCounter: await nextCounter(setup) })),
+    ),
     keys: keys.map((key) => {
       const check = checks[held.indexOf(key)];
       const { setup, purpose, version, state } = key;

@@ -1,9 +1,9 @@
 import { nodeRandom } from "@meterkeep/dlms-node";
 import { Association } from "../conversation/association.ts";
-import { meterFacts } from "../protocol/meter-facts.ts";
+import { keyClientOf, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { clientTitles } from "../service/client-title.ts";
-import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { FIRST_SETUP, inSetup, type MeterFile, PURPOSE } from "../store/records.ts";
 import { candidates } from "../takeover/candidates.ts";
 import { journalOf } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -19,8 +19,8 @@ const COUNTERS_PER_ASSOCIATION = 3;
 const MOST_TRIES = 3;
 
 /**
- * Associates with a meter under the keys that a restored custody believes in, the likeliest first, and no further: nothing
- * is read or changed. The counters are ones that the meter's custodian has set aside for this.
+ * Associates with a meter under the keys of a security setup that a restored custody believes in, the likeliest first, and no
+ * further: nothing is read or changed. The counters are ones that the meter's custodian has set aside for this.
  *
  * @returns the versions that opened it, or undefined
  * @throws Error where the line could not be had or broke off: nothing is proven by that
@@ -33,21 +33,24 @@ export async function proveMeter(
   },
   file: MeterFile,
   counters: { readonly first: number; readonly count: number },
+  setup = FIRST_SETUP,
 ): Promise<{ readonly GUEK: number; readonly GAK: number } | undefined> {
   const { vault, recipientKeyId, connect } = parts;
   const facts = meterFacts(file.meter.profile);
+  const clientSap = keyClientOf(facts, setup);
+  if (clientSap === undefined) return undefined;
   const client = clientTitles(recipientKeyId)(file.meter.utility);
   let { first } = counters;
-  for (const candidate of candidates(journalOf(file).journal).slice(0, MOST_TRIES)) {
+  for (const candidate of candidates(journalOf(file, setup).journal).slice(0, MOST_TRIES)) {
     if (first + COUNTERS_PER_ASSOCIATION > counters.first + counters.count) return undefined;
     const [unicast, authentication] = await unsealKeys(vault, file.keys, [
-      { purpose: PURPOSE.GUEK, version: candidate.GUEK },
-      { purpose: PURPOSE.GAK, version: candidate.GAK },
+      inSetup({ purpose: PURPOSE.GUEK, version: candidate.GUEK }, setup),
+      inSetup({ purpose: PURPOSE.GAK, version: candidate.GAK }, setup),
     ]);
     if (unicast === undefined || authentication === undefined) return undefined;
     const keys = workingKeys(unicast, authentication);
     using association = Association.secured(file.meter, facts, keys, client, nodeRandom);
-    await using line = await connect(facts.managementClientSap, facts.serverSap);
+    await using line = await connect(clientSap, facts.serverSap);
     const counter = first;
     first += COUNTERS_PER_ASSOCIATION;
     if (await associate(association, line, counter)) return candidate;

@@ -33,13 +33,11 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
   });
   const made: string[] = [];
   try {
-    const meters = [1, 2, 3].map((n) => new TestMeter({ systemTitle: `545354000000090${n}` })) as [
-      TestMeter,
-      TestMeter,
-      TestMeter,
-    ];
+    const meters = [1, 2, 3, 4].map(
+      (n) => new TestMeter({ systemTitle: `545354000000090${n}`, secondSetup: n === 4 }),
+    ) as [TestMeter, TestMeter, TestMeter, TestMeter];
     for (const meter of meters) {
-      await site.add(meter);
+      await site.add(meter, meter === meters[3] ? { profile: "idis-p2-service" } : {});
       await carryTakeover(site, meter);
     }
     const { service } = site.custody;
@@ -56,8 +54,10 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
     clock.now += 86_400_000;
     const title = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
     const change = { madeBefore: undefined, purposes: [], cause: "demand", reason: "a test" } as const;
-    await service.planRotations({ ...change, meters: [title(meters[0])] }, OPERATOR);
-    await carryTakeover(site, meters[0]);
+    for (const meter of [meters[0], meters[3]]) {
+      await service.planRotations({ ...change, meters: [title(meter)] }, OPERATOR);
+      await carryTakeover(site, meter);
+    }
     const lost = {
       meter: title(meters[1]),
       purpose: "GUEK",
@@ -69,6 +69,7 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
     await site.custody.ledger.checkpoint();
     const steps: string[] = [];
     const rounds = new Map<TestMeter, number>();
+    const clients: number[] = [];
     const findings = await drillRestore({
       file,
       key: recoveryPrivateKey(recovery.privateText),
@@ -94,6 +95,7 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
         title: meter.systemTitle,
         connect: async (clientSap, serverSap) => {
           rounds.set(meter, (rounds.get(meter) ?? 0) + 1);
+          if (meter === meters[3]) clients.push(clientSap);
           // The head-end reads this one just before the drill speaks to it: the drill's counters are too low then.
           if (meter === meters[2] && rounds.get(meter) === 1) await openSession(site, meter);
           const line = meter.connect(clientSap, serverSap);
@@ -114,8 +116,9 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
       [],
     );
     assert.equal(findings.length, 7, steps.join("\n"));
-    assert.match(steps.join("\n"), /associated with 3 meters/);
-    assert.deepEqual([...rounds.values()], [1, 2, 2]);
+    assert.match(steps.join("\n"), /associated with 4 meters/);
+    assert.deepEqual([...rounds.values()], [1, 2, 2, 2]);
+    assert.deepEqual(clients, [1, 5], "under each of its security setups");
     // The custodian goes on: what the drill used of its counters it had set aside.
     const session = await service.openSession({ meter: title(meters[2]), purpose: "read" }, caller("head-end"));
     const line = meters[2].connect(session.clientSap, session.serverSap);

@@ -10,6 +10,8 @@ import type { Caller } from "../calls/caller.ts";
 import type { Custody } from "../service/custody.ts";
 import { openCustody } from "../service/open-custody.ts";
 import { postgresCustodyStore } from "../store/postgres-store.ts";
+import { FIRST_SETUP, type MeterFile } from "../store/records.ts";
+import { isTakeoverProven, journalOf, takenSetups } from "../takeover/view.ts";
 import type { VaultSource } from "../vault/open-vault.ts";
 import { openVault } from "../vault/open-vault.ts";
 import { type MeterLine, proveMeter } from "./prove-meter.ts";
@@ -254,14 +256,21 @@ function compared(
 /** Takes counters of every line of the restored custody: each is above what the live one has ever reserved. */
 async function reusedCounters(custody: Custody, now: readonly MeterHolding[]): Promise<string[]> {
   const reused: string[] = [];
-  for (let at = 0; at < now.length; at += COUNTERS_AT_ONCE) {
-    const page = now.slice(at, at + COUNTERS_AT_ONCE);
-    const { counters } = await custody.service.drillCounters({ meters: page.map(({ meter }) => meter) }, DRILL);
-    for (const [index, { first }] of counters.entries()) {
-      const { meter, nextCounter } = page[index] as MeterHolding;
-      if (first < nextCounter) reused.push(`${systemTitleText(meter)} (${first}, used up to ${nextCounter})`);
+  const lines = now.flatMap(({ meter, nextCounter, further }) => [
+    { meter, setup: undefined, nextCounter },
+    ...further.map((one) => ({ meter, ...one })),
+  ]);
+  for (const [setup, own] of Map.groupBy(lines, (line) => line.setup))
+    for (let at = 0; at < own.length; at += COUNTERS_AT_ONCE) {
+      const page = own.slice(at, at + COUNTERS_AT_ONCE);
+      const meters = page.map(({ meter }) => meter);
+      const { counters } = await custody.service.drillCounters({ meters, setup }, DRILL);
+      for (const [index, { first }] of counters.entries()) {
+        const { meter, nextCounter } = page[index] as (typeof page)[0];
+        const where = setup === undefined ? "" : `, security setup ${setup}`;
+        if (first < nextCounter) reused.push(`${systemTitleText(meter)}${where} (${first}, used up to ${nextCounter})`);
+      }
     }
-  }
   return reused;
 }
 
@@ -284,10 +293,15 @@ async function openMeters(
         continue;
       }
       const parts = { vault: opened.vault, recipientKeyId: custody.recipient.keyId, connect };
-      const countersNow = async () => (await live.drillCounters({ meters: [titleOf(title)] })).counters[0];
-      const why = await openMeter((counters) => proveMeter(parts, file, counters), countersNow);
-      if (why === undefined) associated += 1;
-      else failed.push(`${title} (${why})`);
+      const reasons: string[] = [];
+      for (const setup of provenSetups(file)) {
+        const countersNow = async () => (await live.drillCounters({ meters: [titleOf(title)], setup })).counters[0];
+        const why = await openMeter((counters) => proveMeter(parts, file, counters, setup), countersNow);
+        const where = setup === FIRST_SETUP ? "" : `security setup ${setup}: `;
+        if (why !== undefined) reasons.push(`${title} (${where}${why})`);
+      }
+      if (reasons.length === 0) associated += 1;
+      failed.push(...reasons);
     }
   } finally {
     await opened.close();
@@ -298,6 +312,11 @@ async function openMeters(
     failed.length === 0,
     failed.length === 0 ? `associated with ${associated} meters` : `not with ${failed.slice(0, 5).join(", ")}`,
   );
+}
+
+/** The first setup, and those beside it whose takeover is proven. */
+function provenSetups(file: MeterFile): readonly number[] {
+  return takenSetups(file).filter((setup) => setup === FIRST_SETUP || isTakeoverProven(journalOf(file, setup).journal));
 }
 
 /**
