@@ -5,7 +5,7 @@ import { custodianConfigOf } from "./installation-files.ts";
 
 /**
  * Looks into the custodian's database: of every key that was ever made for a meter each version is still there, one of
- * each purpose is active, and the ledger is one tree up to its head.
+ * each purpose is active in each security setup and of each client, and the ledger is one tree up to its head.
  */
 export async function assertCustodyIsWhole(stateDirectory: string, meters: number): Promise<void> {
   const pool = createPool(custodianConfigOf(stateDirectory).database, { applicationName: "system test" });
@@ -13,9 +13,9 @@ export async function assertCustodyIsWhole(stateDirectory: string, meters: numbe
     const { rows } = await pool.query<{ title: string; purposes: number; whole: boolean; active: number }>(
       `select title, count(*)::integer as purposes, bool_and(versions = newest) as whole, sum(active)::integer as active
        from (
-         select upper(encode(system_title, 'hex')) as title, purpose, count(*) as versions, max(version) as newest,
+         select upper(encode(system_title, 'hex')) as title, purpose, setup, count(*) as versions, max(version) as newest,
            count(*) filter (where state = 'active') as active
-         from meter_keys group by 1, 2
+         from meter_keys group by 1, 2, 3
        ) as by_purpose group by title`,
     );
     assert.equal(rows.length, meters);

@@ -23,7 +23,31 @@ type Certificates = EnrolmentReport & {
 interface LedgerLine {
   readonly kind?: string;
   readonly meter?: string;
-  readonly body?: { readonly signed?: boolean; readonly mechanism?: number };
+  readonly body?: {
+    readonly signed?: boolean;
+    readonly mechanism?: number;
+    readonly setup?: number;
+    readonly carrier?: string;
+    readonly step?: string;
+    readonly keys?: readonly { readonly purpose: number }[];
+  };
+}
+
+const BROADCAST = 1;
+
+/** What the ledger says of who carried new keys to a meter, and of who carried the refusal of the factory's, in each of its setups. */
+function gradeByWay(entries: readonly LedgerLine[]): "shielded" | "exposed" {
+  const told: string[] = [];
+  const refusals = new Map<number, string>();
+  let carrier = "";
+  for (const { kind, body } of entries)
+    if (kind === "takeover-contact-opened") {
+      carrier = body?.carrier ?? "";
+      if (body?.step === "refuse-factory-keys") refusals.set(body.setup ?? 0, carrier);
+    } else if (kind === "key-transfer-sealed" && body?.keys?.some(({ purpose }) => purpose !== BROADCAST))
+      told.push(carrier);
+  assert.deepEqual([...refusals.keys()].sort(), [0, 1]);
+  return [...told, ...refusals.values()].every((by) => by === "depot") ? "shielded" : "exposed";
 }
 
 describe("meters of suites 1 and 2 in a town", () => {
@@ -35,7 +59,12 @@ describe("meters of suites 1 and 2 in a town", () => {
   let sold: string;
   let transfer: Awaited<ReturnType<typeof sell>>;
   const stateDirectory = makeStateDirectory();
-  const options = { stateDirectory, meters: METERS, speed: 60, options: ["--profiles", "idis-p3=1,dsmr-5=1"] };
+  const options = {
+    stateDirectory,
+    meters: METERS,
+    speed: 60,
+    options: ["--profiles", "idis-p3=2,dsmr-5=1,idis-p2-service=1"],
+  };
   before(async () => {
     meterkeep = await startMeterkeep(options);
   });
@@ -96,6 +125,45 @@ describe("meters of suites 1 and 2 in a town", () => {
       assert.equal(opened.at(-1)?.body?.mechanism, 7, "its sessions are opened by signatures");
     }
     context.diagnostic(`${report.enrolled} of ${METERS} homes have certificates`);
+  });
+
+  test("have homes beside them whose two security setups are both taken over: their grade is the lowest of what both ways give", async (context) => {
+    const api = await ownerClient(meterkeep);
+    const homes = (await townControl(stateDirectory).truth()).filter(({ profile }) => profile === "idis-p2-service");
+    const grades = new Map<string, string>();
+    for (const { systemTitle } of homes) {
+      const { takeover, keys } = await until(
+        `the takeover of ${systemTitle} is over in both setups`,
+        async () => {
+          const found = await api.call("meter", { params: { systemTitle } });
+          const { phase, verdict, sentence } = found.takeover;
+          const isOpen = verdict === "proven" && sentence.includes("security setup 1 as well");
+          return phase === "done" && !isOpen && found;
+        },
+        PATIENCE,
+      );
+      if (takeover.verdict !== "proven") continue;
+      for (const setup of [undefined, 1])
+        for (const purpose of ["GUEK", "GAK", "KEK"])
+          assert.ok(
+            keys.some(
+              (key) =>
+                key.setup === setup &&
+                key.purpose === purpose &&
+                key.state === "active" &&
+                key.origin === "generated" &&
+                key.provenAt !== undefined,
+            ),
+            `${systemTitle} ${setup} ${purpose}`,
+          );
+      grades.set(systemTitle, takeover.grade);
+    }
+    assert.ok(grades.size > 0);
+    const { stdout } = await meterkeep.command(["ledger", "export", "-"]);
+    const entries = stdout.split("\n").flatMap((line) => (line === "" ? [] : (JSON.parse(line) as LedgerLine)));
+    for (const [systemTitle, grade] of grades)
+      assert.equal(grade, gradeByWay(entries.filter(({ meter }) => meter === systemTitle)), systemTitle);
+    context.diagnostic(`homes with two setups: ${[...grades.values()].join(", ")}`);
   });
 
   test("are commanded by what is signed, in both suites", async () => {

@@ -19,8 +19,9 @@ export function reportText(report: KeyLifeReport): string {
 export function statesText(states: readonly (Omit<RotationState, "meter"> & { readonly meter: string })[]): string {
   if (states.length === 0) return "";
   const stands = new Footnotes();
-  const rows = states.map(({ meter, phase, cause, purposes, risk, unproven, sentence }) => [
-    ...[meter, phase, cause, purposes.join(" "), String(risk), unproven.join(" ")],
+  const rows = states.map(({ meter, phase, cause, purposes, risk, unproven, sentence, setup }) => [
+    ...[setup === undefined ? meter : `${meter} setup ${setup}`, phase, cause, purposes.join(" ")],
+    ...[String(risk), unproven.join(" ")],
     stands.mark(sentence),
   ]);
   const table = columns(["meter", "phase", "cause", "keys", "risk", "unproven", ""], rows);

@@ -205,8 +205,7 @@ export async function changeState(
   await asOperator(options.state, terminal, (custodian) =>
     custodian.changeKeyState({ meter: titleOf(key.meter), purpose, version, client, setup, command, reason }),
   );
-  const isRotated = command === "compromise" && (setup ?? 0) === 0;
-  const next = isRotated ? " Its successor is planned: npx meterkeep keys status" : "";
+  const next = command === "compromise" ? " Its successor is planned: npx meterkeep keys status" : "";
   await print(terminal, options, { changed: true }, `Done; the ledger says so.${next}\n`);
 }
 

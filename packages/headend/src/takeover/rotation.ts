@@ -41,7 +41,7 @@ export async function carryRotation(
     filter: "all",
     after: undefined,
   });
-  return contactsRecord("rotate", ladder, result?.lost, rotationEnd(states[0]), startedAt, ports.now());
+  return contactsRecord("rotate", ladder, result?.lost, rotationEnd(states), startedAt, ports.now());
 }
 
 /** Whether the last contact was about certificates. */
@@ -63,8 +63,17 @@ interface End {
 
 const LOG_END: End = { sentence: "Its log was asked for by the custodian, after a lease.", isRefused: false };
 
-function rotationEnd(state: RotationState | undefined): End {
-  return { sentence: state?.sentence ?? "Its keys are being changed.", isRefused: state?.phase === "failed" };
+/** What came of what was planned last, of whichever security setups. */
+function rotationEnd(states: readonly RotationState[]): End {
+  const plannedAt = Math.max(...states.map((state) => state.plannedAt));
+  const newest = states.filter((state) => state.plannedAt === plannedAt);
+  const sentences = newest.map(({ setup, sentence }) =>
+    setup === undefined ? sentence : `Security setup ${setup}: ${sentence}`,
+  );
+  return {
+    sentence: sentences.length === 0 ? "Its keys are being changed." : sentences.join(" "),
+    isRefused: newest.some(({ phase }) => phase === "failed"),
+  };
 }
 
 function enrolmentEnd(state: EnrolmentState | undefined): End {

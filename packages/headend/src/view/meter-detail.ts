@@ -148,9 +148,9 @@ function stepOf(row: TakeoverRow, step: string, sentence: string): MeterDetail["
   return { step, sentence: last?.detail || sentence, state, ...(last === undefined ? {} : { at: timeText(last.at) }) };
 }
 
-/** What a step came to, the last first; a step about the clients of a meter comes to something for each of them. */
+/** What a step came to, the last first; for each client of a meter, and each security setup, it comes to something of its own. */
 function endsOf(done: TakeoverRow["steps"]): TakeoverRow["steps"] {
-  const subject = (detail: string) => /^client \d+/.exec(detail)?.[0] ?? "";
+  const subject = (detail: string) => /^(client|security setup) \d+/.exec(detail)?.[0] ?? "";
   return [...new Map(done.map((each) => [subject(each.detail), each])).values()].reverse();
 }
 
