@@ -19,6 +19,7 @@ import type { SessionRecord } from "../session/ladder.ts";
 import type { Dial } from "../session/line.ts";
 import { ScalerTable } from "../session/scaler-table.ts";
 import type { SourceClock } from "../time/source-clock.ts";
+import { isWithoutRoom } from "../work/custodian-room.ts";
 import type { Lease } from "../work/lease.ts";
 import type { Billing } from "./billing.ts";
 import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
@@ -53,7 +54,8 @@ export interface CommandOutcome {
   readonly campaign: string;
   /** Milliseconds since 1970 UTC on our clock. */
   readonly at: number;
-  readonly state: "done" | "failed" | "refused" | "uncertain" | "waiting";
+  /** `dispatched`: nothing of it was sent, and it is as if nobody had taken it. */
+  readonly state: "done" | "failed" | "refused" | "uncertain" | "waiting" | "dispatched";
   readonly sentence: string;
   readonly rule?: string;
   readonly trouble?: "lost" | "unexpected";
@@ -67,6 +69,8 @@ export interface CommandOutcome {
   readonly againAt?: number;
   /** The line was lost, and it is tried again. */
   readonly isLost?: true;
+  /** Of what nobody has taken after all: when somebody had before. */
+  readonly attemptedBefore?: Date;
   /** The firmware that runs now, as the meter says: the inventory is told, since scalers are of a firmware. */
   readonly firmware?: string;
 }
@@ -78,7 +82,11 @@ export interface CommandHeld {
   readonly read?: ReadResult;
 }
 
-type Target = CampaignRow & { readonly load_w_target: number; readonly losses: number };
+type Target = CampaignRow & {
+  readonly load_w_target: number;
+  readonly losses: number;
+  readonly attempted_before: Date | null;
+};
 
 /**
  * How often a meter may be lost in the middle of something that switches nothing and is tried again: a run looks first, and
@@ -146,7 +154,8 @@ export class CommandSessions {
     const { pool, scope, now } = this.#ports;
     return firstRow<Target>(
       pool,
-      `select ${CAMPAIGN_COLUMNS.replaceAll(/\b(\w+)\b/g, "c.$1")}, ct.load_w as load_w_target, ct.losses
+      `select ${CAMPAIGN_COLUMNS.replaceAll(/\b(\w+)\b/g, "c.$1")}, ct.load_w as load_w_target, ct.losses,
+         ct.attempted_at as attempted_before
        from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
        where ct.utility_id = $1 and ct.island_id = $2 and ct.meter_id = $3 and ct.state = 'dispatched'
          and c.state = 'running' and ct.expires_at > $4
@@ -264,7 +273,7 @@ async function askAgain(billing: Billing, id: string, meter: string) {
 }
 
 function outcomeOf(
-  { campaign_id: campaign, direction, losses }: Target,
+  { campaign_id: campaign, direction, losses, attempted_before }: Target,
   { result, session, error }: { result: OperationResult | undefined; session: SessionRecord; error: unknown },
   mayHaveBeenSent: boolean,
   at: number,
@@ -297,6 +306,9 @@ function outcomeOf(
   }
   const { sentence } = session;
   const code = codeOf(error);
+  // Of a command every token is made before it is sealed: without one nothing of it has left us.
+  if (isWithoutRoom(code) && !mayHaveBeenSent)
+    return { ...base, state: "dispatched", sentence, ...(attempted_before && { attemptedBefore: attempted_before }) };
   if (code === "seal-refused") {
     const rule = /MC-\d\d/.exec(sentence)?.[0] ?? (/frozen/.test(sentence) ? "MC-19" : "MC-20");
     return { ...base, state: "refused", sentence, rule };
@@ -345,7 +357,13 @@ export async function writeCommands(
   scope: Scope,
   ended: readonly { readonly lease: Lease; readonly command: CommandOutcome; readonly session?: SessionRecord }[],
 ): Promise<void> {
+  await holdCampaigns(sql, scope, ended);
   for (const { lease, command, session } of ended) {
+    if (command.state === "dispatched") {
+      const target = [...scope.place, command.campaign, lease.meter.id];
+      await sql.query(PUT_BACK, [...target, new Date(command.at), command.attemptedBefore ?? null]);
+      continue;
+    }
     if (command.firmware !== undefined)
       await sql.query(RUNNING_FIRMWARE, [...scope.place, lease.meter.id, command.firmware]);
     await sql.query(SETTLE, [
@@ -367,6 +385,35 @@ export async function writeCommands(
     ]);
   }
 }
+
+/**
+ * Where targets are put back nobody stops or pauses their campaigns meanwhile: what is handed out by a campaign that has ended would stay
+ * so. Before anything of them is written, and in one order, since who moves a campaign goes from it to its targets.
+ */
+async function holdCampaigns(
+  sql: Sql,
+  scope: Scope,
+  ended: readonly { readonly command: CommandOutcome }[],
+): Promise<void> {
+  const campaigns = ended.flatMap(({ command }) => (command.state === "dispatched" ? [command.campaign] : []));
+  if (campaigns.length > 0) await sql.query(HOLD_CAMPAIGNS, [...scope.place, campaigns]);
+}
+
+const HOLD_CAMPAIGNS = `
+  select from campaigns where utility_id = $1 and island_id = $2 and campaign_id = any($3::uuid[])
+  order by campaign_id for share`;
+
+// It keeps its time to live: what nobody has room for in that time is dropped (MC-17). Of what gives back it holds up its neighbours
+// as if it had been handed out just now (MC-15): else all would come at once when there is room.
+const PUT_BACK = `
+  update campaign_targets ct set epoch = null, attempted_at = $6,
+    due_at = case when c.direction in ('on', 'feed-on') then $5 else ct.due_at end,
+    state = case c.state when 'running' then 'dispatched' when 'paused' then 'waiting' else 'stopped' end,
+    sentence = case when c.state in ('running', 'paused') then ct.sentence else c.sentence end,
+    settled_at = case when c.state in ('running', 'paused') then ct.settled_at else $5 end
+  from campaigns c
+  where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.meter_id = $4 and ct.state = 'attempted'
+    and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)`;
 
 const RUNNING_FIRMWARE = `
   update meters set firmware = $4

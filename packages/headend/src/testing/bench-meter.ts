@@ -65,7 +65,15 @@ const model = deviceModel<BenchState>({
     mount(CLOCK, Clock.serve<BenchState>({ get: { time: (state) => clockText(state, state.now) } })),
     register(ENERGY, 30, ({ rows }) => rows.at(-1)?.wattHours ?? 0),
     register(POWER, 27, () => 420),
-    mount(SWITCH, DisconnectControl.serve<BenchState>({ get: { outputState: ({ connected }) => connected } })),
+    mount(
+      SWITCH,
+      DisconnectControl.serve<BenchState>({
+        get: {
+          outputState: ({ connected }) => connected,
+          controlState: ({ connected }) => (connected ? "connected" : "disconnected"),
+        },
+      }),
+    ),
     ...PUSH_SET_UPS.map((name, at) => pushSetUp(name, at)),
     ...RATIOS.map((name, at) => ratioOf(name, at)),
     mount(ASSOCIATION, AssociationLnV1.serve<BenchState>({ get: { objectList } })),

@@ -34,11 +34,11 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
       await queue.due([d!], NOW + 1, LANES.onDemand);
       const leased = await lease(queue, 10);
       assert.deepEqual(
-        leased.map(({ meter, onDemand }) => [meter.id, onDemand]),
+        leased.map(({ meter, onDemand, lane: of }) => [meter.id, onDemand, of]),
         [
-          [c, "verify"],
-          [b, undefined],
-          [a, undefined],
+          [c, "verify", LANES.onDemand],
+          [b, undefined, LANES.reading],
+          [a, undefined, LANES.reading],
         ],
       );
       assert.equal(await queue.nextDue(), NOW + 1);

@@ -3,7 +3,7 @@ import type { CommandOutcome } from "../campaign/command-sessions.ts";
 import type { ReadResult } from "../reading/result.ts";
 import type { SessionRecord } from "../session/ladder.ts";
 import type { Trust } from "../trust/trust.ts";
-import { LANES, type Lease, type NextDue, type OnDemand } from "./lease.ts";
+import type { Lease, NextDue } from "./lease.ts";
 
 /** A change of trust, dated. */
 export interface TrustChangeRecord extends Trust {
@@ -26,22 +26,14 @@ export interface Finished {
   readonly next: NextDue;
 }
 
-/** Where what was asked for waits again: keys are changed by the thousand, and keep nobody waiting who asks for one meter. */
-const LANE_OF: Readonly<Record<OnDemand, NextDue["lane"]>> = {
-  read: LANES.onDemand,
-  verify: LANES.onDemand,
-  command: LANES.onDemand,
-  rotate: LANES.takeover,
-};
-
 /**
- * The same, to be done again at `dueAt` as it was asked for: no failure of the meter. A session in which it has heard nothing was
- * none.
+ * The same, to be done again at `dueAt`, in the lane in which it waited and as it was asked for: no failure of the meter. A session
+ * in which it has heard nothing was none; what became of a command is written all the same.
  */
 export function putBack(finished: Finished, dueAt: number): Finished {
-  const { lease, session, next } = finished;
-  const { onDemand, attempts } = lease;
-  const asked = onDemand === undefined ? {} : { lane: LANE_OF[onDemand], onDemand };
-  const again = { ...next, ...asked, dueAt, attempts };
-  return session === undefined || session.ladder.length === 0 ? { lease, next: again } : { ...finished, next: again };
+  const { lease, session, command, next } = finished;
+  const { onDemand, lane, attempts } = lease;
+  const again = { ...next, lane, dueAt, attempts, ...(onDemand !== undefined && { onDemand }) };
+  if (session !== undefined && session.ladder.length > 0) return { ...finished, next: again };
+  return { lease, ...(command !== undefined && { command }), next: again };
 }

@@ -33,6 +33,8 @@ export type OnDemand = "read" | "verify" | "rotate" | "command";
 export interface Lease {
   readonly meter: Meter;
   readonly epoch: bigint;
+  /** In which it waited. */
+  readonly lane: Lane;
   /** Failures in a row before this one. */
   readonly attempts: number;
   readonly onDemand: OnDemand | undefined;

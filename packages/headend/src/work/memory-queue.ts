@@ -119,6 +119,7 @@ function leaseOf(item: Item): Lease {
   return {
     meter: item.meter,
     epoch: item.epoch,
+    lane: item.lane,
     attempts: item.attempts,
     onDemand: item.onDemand,
     takeover: { phase: "not-started", verdict: "pending" },

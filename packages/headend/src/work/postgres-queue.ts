@@ -17,6 +17,7 @@ import { isOverBudget, isOverDemandShare } from "../route/sim-traffic.ts";
 import { SESSION_BACKOFF } from "./backoff.ts";
 import {
   LANES,
+  type Lane,
   type Lease,
   type NextDue,
   ON_DEMAND_SECONDS,
@@ -155,7 +156,7 @@ const LEASE = `
     returning w.meter_id, w.epoch, w.attempts, w.lane, w.due_at, case
       when w.asked_at >= $5::timestamptz - interval '${ON_DEMAND_SECONDS} seconds' then w.on_demand end as on_demand
   )
-  select ${METER_COLUMNS}, l.epoch, l.attempts, l.on_demand, t.phase, t.verdict, tr.state, tr.reason,
+  select ${METER_COLUMNS}, l.epoch, l.lane, l.attempts, l.on_demand, t.phase, t.verdict, tr.state, tr.reason,
     (select jsonb_agg(jsonb_build_array(extract(epoch from h.effective) * 1000, h.state) order by h.change_id)
      from trust_history h
      where h.utility_id = $1 and h.island_id = $2 and h.meter_id = m.meter_id) as history,
@@ -175,6 +176,7 @@ const LEASE = `
 
 interface LeaseRow extends MeterRow {
   readonly epoch: string;
+  readonly lane: Lane;
   readonly attempts: number;
   readonly on_demand: OnDemand | null;
   readonly phase: TakeoverPhase;
@@ -196,6 +198,7 @@ function leaseOfRow(row: LeaseRow): Lease {
   return {
     meter: meterOfRow(row),
     epoch: BigInt(row.epoch),
+    lane: row.lane,
     attempts: row.attempts,
     onDemand: row.on_demand ?? undefined,
     takeover: { phase: row.phase, verdict: row.verdict },

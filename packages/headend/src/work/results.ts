@@ -261,7 +261,8 @@ function announced(finished: Finished): readonly Announcement[] {
   const { title } = lease.meter;
   return [
     ...(trust === undefined ? [] : [trustAnnounced(title, trust)]),
-    ...(command === undefined ? [] : [commandAnnounced(title, command)]),
+    // What nobody has taken after all has become nothing.
+    ...(command === undefined || command.state === "dispatched" ? [] : [commandAnnounced(title, command)]),
     ...readingsAnnounced(title, read, trustHistoryOf(finished)),
   ];
 }

@@ -2,12 +2,20 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { CustodianCallError } from "@meterkeep/api/custodian";
+import { DEFAULT_THRESHOLDS } from "@meterkeep/guard";
 import { Ledger, memoryLedgerStore } from "@meterkeep/ledger";
+import { NO_BILLING } from "../campaign/billing.ts";
+import { commandOperations } from "../campaign/command-operations.ts";
+import { type CommandPorts, CommandSessions } from "../campaign/command-sessions.ts";
+import { NO_WEATHER } from "../campaign/weather.ts";
+import { folderShelf } from "../firmware/shelf.ts";
+import { volatileMemory } from "../operation/memory.ts";
 import { ChannelTable } from "../reading/channels.ts";
 import { countTraffic, keepSimBudgets, parseSimBudgets } from "../route/sim-traffic.ts";
 import { SESSION_LIMITS, type SessionLimits } from "../session/line.ts";
 import { ScalerTable } from "../session/scaler-table.ts";
 import { benchMeter, openCustodian } from "../testing/bench-meter.ts";
+import { all, OTTO, openBench, RITA } from "../testing/campaign-bench.ts";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { meterSummaries } from "../view/meter-summary.ts";
@@ -231,6 +239,135 @@ test("what the custodian has no room for is put back as it was and still asked f
   assert.deepEqual([room.places, room.shutUntil - NOW], [1, 2_000], "less is leased, and later");
   await pool.query("update takeovers set phase = 'waiting'");
   assert.deepEqual(await turn(NOW + 60_000), { ...again, last_code: codes[3] });
+  // Somebody dialled in, or was found elsewhere: nothing was asked of it, and it waits for no reading.
+  await pool.query("update takeovers set phase = 'done'");
+  await pool.query("update work set on_demand = null, asked_at = null");
+  await queue.due([id], NOW, LANES.onDemand);
+  assert.deepEqual(await turn(NOW + 120_000), { ...again, last_code: codes[0], on_demand: null, later: null });
+});
+
+/** A campaign of homes that get their supply back, the first handed out, and a runner whose custodian answers as it is told. */
+async function openCommand(custodian: Partial<SessionRunnerPorts["custodian"]>, homes = 1) {
+  const opened = await openBench(homes);
+  const { database, pool, scope, bench, campaigns, newRunner, entries } = opened;
+  await addressed(database);
+  bench.approved = true;
+  const { campaign } = await campaigns.create(all("reconnect", "restore"), RITA);
+  await newRunner().look();
+  const meter = benchMeter({ now: bench.now, connected: false, rows: [] });
+  const now = (): number => bench.now;
+  const commands = new CommandSessions({
+    pool,
+    scope,
+    custodian,
+    dial: async () => meter(),
+    memoryOf: volatileMemory(),
+    billing: NO_BILLING,
+    weather: NO_WEATHER,
+    operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
+    policy: { token: async () => new Uint8Array(8) },
+    holding: async () => ({
+      thresholds: DEFAULT_THRESHOLDS,
+      frozen: undefined,
+      clockDoubt: undefined,
+      capsLifted: false,
+    }),
+    clockTrouble: () => undefined,
+    clockOf: () => WALL_SOURCE_CLOCK,
+    now,
+    record: async (kind: string, _: unknown, sentence: string) => void entries.push({ kind, by: "session", sentence }),
+  } as unknown as CommandPorts);
+  const runner = testRunner(database, { custodian, commands, now, onSession: () => undefined });
+  const queue = postgresWorkQueue(pool, scope);
+  const target = async () => {
+    const { rows } = await pool.query(
+      `select t.state, trouble, losses, attempted_at, t.epoch, session_id, expires_at, settled_at is not null as settled, on_demand
+       from campaign_targets t join work using (utility_id, island_id, meter_id)`,
+    );
+    return rows[0];
+  };
+  const turn = async () => {
+    const [lease] = await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, bench.now, 60);
+    assert.equal(lease?.onDemand, "command");
+    await runner.run(lease!, new AbortController().signal);
+    return target();
+  };
+  return { ...opened, campaign, target, turn };
+}
+
+test("MC-17: a command that the custodian has no room for is put back as if nobody had taken it, in its own time, and dropped when that is over", async () => {
+  const codes = ["too-many-open", "custodian-closing", "custodian-unreachable"] as const;
+  let asked = 0;
+  const openSession = async () => {
+    const code = codes[asked % codes.length]!;
+    asked += 1;
+    throw new CustodianCallError(code, "not now");
+  };
+  const { database, bench, campaigns, newRunner, campaign, target, turn } = await openCommand({ openSession });
+  await using _ = database;
+  const handedOut = await target();
+  assert.equal(handedOut.state, "dispatched");
+  for (const _code of codes) {
+    assert.deepEqual(await turn(), handedOut);
+    bench.now += 60_000;
+    await newRunner().look();
+    assert.deepEqual(await target(), handedOut, "its time does not grow");
+  }
+  assert.equal(asked, codes.length);
+  assert.equal((await campaigns.view(campaign.id)).campaign.state, "running", "nobody was lost");
+  bench.now = handedOut.expires_at.getTime() + 1;
+  await newRunner().look();
+  const dropped = await target();
+  assert.deepEqual([dropped.state, dropped.trouble, dropped.attempted_at], ["stale", null, null]);
+});
+
+test("MC-15: what waits for the custodian's room holds up its neighbours, so that they do not come back at once when there is room", async () => {
+  const openSession = async () => Promise.reject(new CustodianCallError("custodian-unreachable", "not now"));
+  const { database, bench, campaigns, newRunner, campaign, turn } = await openCommand({ openSession }, 2);
+  await using _ = database;
+  for (let minute = 0; minute < 5; minute += 1) {
+    await turn();
+    bench.now += 59_000;
+    await newRunner().look();
+    const { dispatched, waiting } = (await campaigns.view(campaign.id)).campaign.counts;
+    assert.deepEqual([dispatched, waiting], [1, 1]);
+  }
+});
+
+test("a command that had no room while its campaign was paused or stopped waits with it, or is stopped with it", async () => {
+  const during: (() => Promise<unknown>)[] = [];
+  const openSession = async () => {
+    await during.shift()?.();
+    throw new CustodianCallError("too-many-open", "not now");
+  };
+  const { database, bench, campaigns, newRunner, campaign, turn } = await openCommand({ openSession });
+  await using _ = database;
+  during.push(() => campaigns.decide(campaign.id, "pause", OTTO, "not now"));
+  assert.equal((await turn()).state, "waiting");
+  await campaigns.decide(campaign.id, "resume", OTTO, "now");
+  bench.now += 60_000;
+  await newRunner().look();
+  during.push(() => campaigns.decide(campaign.id, "stop", OTTO, "enough"));
+  const { state, trouble, settled } = await turn();
+  assert.deepEqual([state, trouble, settled], ["stopped", null, true]);
+});
+
+test("a command that may have been sealed when the custodian went away is never tried again", async () => {
+  const open = openCustodian();
+  let sealed = 0;
+  const custodian = {
+    ...open,
+    seal: async (request: Parameters<typeof open.seal>[0]) => {
+      if (request.items.every(({ token }) => token === undefined)) return open.seal(request);
+      sealed += 1;
+      throw new CustodianCallError("custodian-unreachable", "it has gone");
+    },
+  };
+  const { database, turn } = await openCommand(custodian as Partial<SessionRunnerPorts["custodian"]>);
+  await using _ = database;
+  const { state, trouble, attempted_at, on_demand } = await turn();
+  assert.deepEqual([sealed, state, trouble, on_demand], [1, "uncertain", "lost", null]);
+  assert.ok(attempted_at !== null);
 });
 
 test("MC-23: reading waits where the SIM's budget is used up; what people ask for, commands and keys do not", async () => {

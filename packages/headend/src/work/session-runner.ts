@@ -138,13 +138,13 @@ export class SessionRunner {
     return due;
   }
 
-  /** What the custodian had no room for is put back; what became of a command stands. */
+  /** What the custodian had no room for is put back; a command only where nothing of it may have been sent. */
   #learnRoom(held: Finished, round: Round): Finished {
     const { room, now } = this.#ports;
-    const { session, next } = held;
+    const { session, command, next } = held;
     if (isWithoutRoom(next.code ?? session?.code)) {
       const dueAt = room.refused(round, now());
-      return next.code === undefined ? held : putBack(held, dueAt);
+      return next.code !== undefined || command?.state === "dispatched" ? putBack(held, dueAt) : held;
     }
     if (session !== undefined) room.granted(round);
     return held;
