@@ -2,6 +2,7 @@ import type { MeterKind, Selection } from "@meterkeep/api";
 import { type Direction, flowOf, isRestoring, type TargetFacts } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
+import { isDecidedWhole } from "../dispute/standings-of.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { SCORE_LIMITS } from "../plausibility/rules.ts";
 import { trustScores } from "../plausibility/write-findings.ts";
@@ -130,10 +131,6 @@ const EXPAND = `
   left join (
     select distinct f.meter_id from plausibility_findings f
     where f.utility_id = $1 and f.island_id = $2 and f.meter_id is not null and f.disputes and f.found_at > $6
-      -- Somebody has accepted all of it, and nobody has thought otherwise since.
-      and not coalesce((
-        select s.verdict = 'accepted' and s.from_at <= f.from_at and s.to_at >= f.to_at from dispute_decisions s
-        where s.utility_id = $1 and s.island_id = $2 and s.meter_id = f.meter_id and f.finding_id = any(s.findings)
-        order by s.decision_id desc limit 1), false)
+      and not ${isDecidedWhole("'accepted'")}
   ) d on d.meter_id = m.meter_id
   where m.utility_id = $1 and m.island_id = $2 and (m.role = 'home' or ($5 and m.role = 'transformer'))`;

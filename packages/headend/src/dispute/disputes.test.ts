@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { inTransaction } from "@meterkeep/postgres";
+import { expand } from "../campaign/expansion.ts";
 import { plausibilityView } from "../plausibility/view.ts";
 import { trustScores, writeFindings } from "../plausibility/write-findings.ts";
 import { ChannelTable } from "../reading/channels.ts";
@@ -9,6 +10,7 @@ import { type EvidenceRecord, NOTHING_READ, type ReadResult } from "../reading/r
 import { writeReadings } from "../reading/write.ts";
 import { evidenceHash } from "../session/ladder.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
+import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
 import { qualityReadings } from "../view/power-quality.ts";
 import { profileReadings, registerReadings } from "../view/readings.ts";
 import { timeText } from "../view/time-text.ts";
@@ -23,7 +25,7 @@ const BY = { reason: "the clock was seen to", by: "Otto" } as const;
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(13);
+  database = await openHeadEndDatabase(16);
   await database.pool.query("update trust set state = 'trusted'");
 });
 after(() => database[Symbol.asyncDispose]());
@@ -371,4 +373,101 @@ test("a settlement is about what was looked at: what has come since is refused, 
   const [again] = await settle([meter], settlement);
   assert.deepEqual([again?.intervals, again?.registers, again?.powerQuality], [1, 1, 1]);
   assert.deepEqual((await shown(meter)).decisive, [1, 2, 3, 4, 5]);
+});
+
+/** Findings of a meter, oldest first: what they are about and how they stand. */
+async function listed(meter: number) {
+  const { pool, scope, meters } = database;
+  const filter = { meter: meters[meter]!.id, rule: undefined, disputes: true, limit: 50 };
+  const { findings } = await plausibilityView(pool, scope, filter, () => at(8));
+  return findings
+    .toReversed()
+    .map(({ rule, concerns, to, standing }) => [rule, concerns, (Date.parse(to) - NOON) / QUARTER, standing].join(" "));
+}
+
+/** MC-10: whether what it said is no ground for arrears. */
+async function isNoGround(meter: number): Promise<boolean | undefined> {
+  const { pool, scope, meters } = database;
+  await pool.query("update meters set role = 'home'");
+  const selection = { kind: "list" as const, meters: [meters[meter]!.title] };
+  const [one] = await expand(pool, scope, selection, "off", { now: NOON + 1, clockOf: () => WALL_SOURCE_CLOCK });
+  return one?.isDisputed;
+}
+
+const ROWS = ["intervals", "registers", "quality"] as const;
+
+test("what comes into a time that was accepted is a finding of its own, of exactly those values: somebody sees and settles it, it is no ground for arrears, and no score falls twice", async () => {
+  const { pool, scope, meters } = database;
+  const meter = 13;
+  const { id } = meters[meter]!;
+  await store(meter, [1, 2]);
+  await find(meter, "P-1", 0, 4);
+  const score = async () => (await trustScores(pool, scope, [id], at(4))).get(id);
+  const before = await score();
+  await settle([meter], { verdict: "accepted", from: at(0), to: at(4) });
+  const accepted = "P-1  4 accepted";
+  assert.deepEqual([await listed(meter), await isNoGround(meter)], [[accepted], false]);
+  await store(meter, [3]);
+  const late = (standing: string) => ROWS.map((rows) => `P-1 ${rows} 3 ${standing}`);
+  const open = [accepted, ...late("disputed")];
+  assert.deepEqual([await listed(meter), await isNoGround(meter)], [open, true]);
+  assert.equal(await score(), before);
+  // The same again is nothing new, and what proves nothing is used by nobody.
+  await store(meter, [3]);
+  const energy = { obis: "1-0:1.8.0", unit: "Wh", value: 9, at: at(1) };
+  await store(meter, [], { registers: [{ ...energy, evidence: { ...evidence(), protection: "none" } }] });
+  assert.deepEqual(await listed(meter), open);
+  // Another register of a moment that was seen is by itself: what stands beside it was accepted.
+  await store(meter, [], { registers: [{ ...energy, obis: "1-0:2.8.0", evidence: evidence() }] });
+  assert.deepEqual(await listed(meter), [...open, "P-1 registers 1 disputed"]);
+  const { readings } = await registerReadings(pool, scope, meters[meter]!, { ...WINDOW, trust: "all" });
+  assert.deepEqual(
+    readings
+      .filter(({ time, protection }) => Date.parse(time) === at(1) && protection !== "none")
+      .map(({ obis, standing }) => `${obis} ${standing}`)
+      .sort(),
+    ["1-0:1.8.0 accepted", "1-0:2.8.0 disputed"],
+  );
+  // Settled by itself, and what was accepted before stays so.
+  await settle([meter], { verdict: "accepted", from: at(3) - 1, to: at(3), rule: "P-1" });
+  assert.deepEqual(await listed(meter), [accepted, ...late("accepted"), "P-1 registers 1 disputed"]);
+  assert.equal(await isNoGround(meter), true);
+  await settle([meter], { verdict: "accepted", from: at(0), to: at(1) });
+  assert.deepEqual(await isNoGround(meter), false);
+  assert.deepEqual((await shown(meter)).decisive, [1, 2, 3]);
+  // What comes after that is another.
+  await store(meter, [], { registers: [{ ...energy, obis: "1-0:2.8.0", value: 10, evidence: evidence() }] });
+  assert.deepEqual((await listed(meter)).slice(-2), ["P-1 registers 1 accepted", "P-1 registers 1 disputed"]);
+});
+
+test("what comes into a time that was rejected, or that another rule is open about, is not settled with what was seen before", async () => {
+  const meter = 14;
+  await store(meter, [1], { periodSeconds: 900 });
+  await find(meter, "P-1", 0, 4);
+  await find(meter, "P-14", 2, 4);
+  await settle([meter], { verdict: "rejected", from: at(0), to: at(4), rule: "P-1" });
+  await store(meter, [2, 3, 4], { periodSeconds: 900, registers: [], quality: [] });
+  const seen = ["P-1  4 rejected", "P-14  4 disputed"];
+  assert.deepEqual(await listed(meter), [...seen, "P-1 intervals 4 disputed"]);
+  assert.deepEqual((await shown(meter)).intervals, ["rejected", "disputed", "disputed", "disputed"]);
+  // Another channel of a moment about which one of the same rule is open: with that it is settled.
+  const volts = { obis: "1-0:32.24.0", unit: "V", value: 230, at: at(2), status: undefined, evidence: evidence() };
+  await store(meter, [], { intervals: [volts] });
+  assert.deepEqual(await listed(meter), [...seen, "P-1 intervals 4 disputed"]);
+  await settle([meter], { verdict: "accepted", from: at(0), to: at(4), rule: "P-14" });
+  assert.deepEqual((await shown(meter)).intervals, ["rejected", "disputed", "disputed", "disputed"]);
+  await settle([meter], { verdict: "rejected", from: at(1), to: at(4), rule: "P-1" });
+  assert.deepEqual((await shown(meter)).intervals, ["rejected", "rejected", "rejected", "rejected"]);
+  assert.deepEqual(await listed(meter), ["P-1  4 rejected", "P-14  4 accepted", "P-1 intervals 4 rejected"]);
+});
+
+test("who accepts all of a finding and rejects a part of it since has not accepted it", async () => {
+  const meter = 15;
+  await store(meter, [1, 2]);
+  await find(meter, "P-1", 0, 2);
+  await settle([meter], { verdict: "accepted", from: at(0), to: at(2) });
+  await settle([meter], { verdict: "accepted", from: at(0), to: at(1) });
+  assert.deepEqual([await listed(meter), await isNoGround(meter)], [["P-1  2 accepted"], false]);
+  await settle([meter], { verdict: "rejected", from: at(0), to: at(1) });
+  assert.deepEqual([await listed(meter), await isNoGround(meter)], [["P-1  2 disputed"], true]);
 });

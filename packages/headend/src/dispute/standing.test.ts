@@ -5,8 +5,12 @@ import { type Decision, type Dispute, Standings } from "./standing.ts";
 
 const stretch = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 8 }));
 const dispute = fc
-  .tuple(stretch, fc.constantFrom(undefined, "intervals" as const, "registers" as const, "quality" as const))
-  .map(([[from, length], concerns]) => ({ from, to: from + length, concerns }));
+  .tuple(
+    stretch,
+    fc.constantFrom(undefined, "intervals" as const, "registers" as const, "quality" as const),
+    fc.constantFrom(undefined, 1, 3),
+  )
+  .map(([[from, length], concerns, newerThan]) => ({ from, to: from + length, concerns, newerThan }));
 const decision = fc.record({
   of: stretch,
   verdict: fc.constantFrom("accepted" as const, "rejected" as const),
@@ -34,7 +38,9 @@ test("a value stands by all that is said of its instant and by nothing else", ()
           for (let instant = -1; instant < 31; instant += 0.5) {
             const isOf = ({ from, to }: { readonly from: number; readonly to: number }): boolean =>
               from < instant && instant <= to;
-            const against = disputes.filter((one) => isOf(one) && (one.concerns ?? rows) === rows);
+            const against = disputes.filter(
+              (one) => isOf(one) && (one.concerns ?? rows) === rows && evidence > (one.newerThan ?? -1),
+            );
             // Who decided has seen what there was by then.
             const by = decisions.filter((one) => isOf(one) && evidence <= one.seenTo);
             const settles = (one: Decision, finding: number): boolean => one.findings.has(finding);

@@ -9,6 +9,8 @@ export interface Dispute extends Stretch {
   readonly finding: number;
   /** Of all rows where absent. */
   readonly concerns: Rows | undefined;
+  /** Only what rests on evidence of a higher number; all where absent. */
+  readonly newerThan?: number | undefined;
 }
 
 /** What somebody has decided about a stretch of a meter, and of which disputes. */
@@ -68,12 +70,13 @@ export class Standings {
 
   /**
    * Stretches, behind their starts up to their ends, in which values stand otherwise than undisputed, in the order of time; one
-   * for each span of evidence that decisions tell apart.
+   * for each span of evidence that decisions and findings tell apart.
    */
   stretches(rows: Rows): readonly StandingStretch[] {
     return this.#segments.flatMap((segment) => {
-      const { from, to, decisions } = segment;
-      const seen = [...new Set(decisions.map(({ seenTo }) => seenTo))].sort((one, other) => one - other);
+      const { from, to, disputes, decisions } = segment;
+      const told = [...decisions.map(({ seenTo }) => seenTo), ...disputes.flatMap(({ newerThan }) => newerThan ?? [])];
+      const seen = [...new Set(told)].sort((one, other) => one - other);
       return [...seen, Number.POSITIVE_INFINITY].flatMap((upTo, at) => {
         const standing = standingIn(segment, rows, upTo, []);
         return standing === "undisputed"
@@ -102,7 +105,9 @@ function standingIn(
   contradictions: readonly number[],
 ): Standing {
   const { disputes = [], decisions: made = [] } = segment ?? {};
-  const found = disputes.filter(({ concerns }) => concerns === undefined || concerns === rows);
+  const found = disputes.filter(
+    ({ concerns = rows, newerThan = Number.NEGATIVE_INFINITY }) => concerns === rows && evidence > newerThan,
+  );
   if (found.length === 0 && contradictions.length === 0) return "undisputed";
   const decisions = made.filter(({ seenTo }) => evidence <= seenTo);
   const isSettled =

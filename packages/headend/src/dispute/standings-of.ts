@@ -32,6 +32,7 @@ interface DisputeRow {
   readonly meter_id: number;
   readonly finding: number;
   readonly concerns: Rows | null;
+  readonly newer_than: number | null;
   readonly from_at: number;
   readonly to_at: number;
 }
@@ -45,8 +46,8 @@ interface DecisionRow {
   readonly seen_to: number;
 }
 
-function disputeOf({ finding, concerns, from_at, to_at }: DisputeRow): Dispute {
-  return { finding, concerns: concerns ?? undefined, from: from_at, to: to_at };
+function disputeOf({ finding, concerns, newer_than, from_at, to_at }: DisputeRow): Dispute {
+  return { finding, concerns: concerns ?? undefined, newerThan: newer_than ?? undefined, from: from_at, to: to_at };
 }
 
 function decisionOf({ from_at, to_at, verdict, findings, contradictions, seen_to }: DecisionRow): Decision {
@@ -66,7 +67,7 @@ const MS = (bound: string): string => `extract(epoch from ${bound})::float8 * 10
 
 // One that names no stretches is about all of its time.
 const SELECT_DISPUTES = `
-  select meter_id, finding_id::float8 as finding, concerns, ${MS("coalesce(lower(s), from_at)")} as from_at,
+  select meter_id, finding_id::float8 as finding, concerns, newer_than::float8, ${MS("coalesce(lower(s), from_at)")} as from_at,
     ${MS("coalesce(upper(s), to_at)")} as to_at
   from plausibility_findings left join lateral unnest(stretches) as s on true ${WINDOW} and disputes`;
 
@@ -75,3 +76,18 @@ const SELECT_DECISIONS = `
     contradictions::float8[], seen_to::float8
   from dispute_decisions ${WINDOW}
   order by decision_id`;
+
+/**
+ * SQL: whether somebody has decided so about all of finding `f` at once, and nobody has thought otherwise of a part of it since. `verdict`
+ * is an expression.
+ */
+export function isDecidedWhole(verdict: string): string {
+  const ofFinding = (alias: string): string =>
+    `(${alias}.utility_id, ${alias}.island_id, ${alias}.meter_id) = (f.utility_id, f.island_id, f.meter_id)
+     and f.finding_id = any(${alias}.findings)`;
+  return `exists (
+    select from dispute_decisions w
+    where ${ofFinding("w")} and w.verdict = ${verdict} and w.from_at <= f.from_at and w.to_at >= f.to_at
+      and not exists (select from dispute_decisions o
+        where ${ofFinding("o")} and o.verdict <> w.verdict and o.decision_id > w.decision_id))`;
+}

@@ -2,6 +2,7 @@ import type { MeterKind, PlausibilityView } from "@meterkeep/api";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { Rows } from "../dispute/standing.ts";
+import { isDecidedWhole } from "../dispute/standings-of.ts";
 import type { MeterId } from "../inventory/meter.ts";
 import { optional, timeText } from "../view/time-text.ts";
 import { type FindingSeverity, PLAUSIBILITY_RULES, type PlausibilityRuleId, SCORE_LIMITS } from "./rules.ts";
@@ -83,7 +84,10 @@ export async function plausibilityView(
   };
 }
 
-/** All of a finding's stretch is settled by one decision, or it is disputed still. */
+/**
+ * All of a finding's stretch is settled by one decision, or it is disputed still. What has come into its time since is another
+ * finding's.
+ */
 function standingOf({ disputes, verdict, is_whole, by_whom, decided_at, reason }: FindingRow) {
   if (!disputes) return { standing: "undisputed" } as const;
   if (verdict === null || decided_at === null) return { standing: "disputed" } as const;
@@ -150,7 +154,7 @@ const SELECT_FINDINGS = `
   from plausibility_findings f
   left join meters m on (m.utility_id, m.island_id, m.meter_id) = (f.utility_id, f.island_id, f.meter_id)
   left join lateral (
-    select d.verdict, d.from_at <= f.from_at and d.to_at >= f.to_at as is_whole, d.by_whom, d.decided_at, d.reason
+    select d.verdict, ${isDecidedWhole("d.verdict")} as is_whole, d.by_whom, d.decided_at, d.reason
     from dispute_decisions d
     where (d.utility_id, d.island_id, d.meter_id) = (f.utility_id, f.island_id, f.meter_id)
       and d.from_at < f.to_at and d.to_at > f.from_at and f.finding_id = any(d.findings)

@@ -1,6 +1,8 @@
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql } from "../database/sql.ts";
+import type { Rows } from "../dispute/standing.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import type { Stretch } from "../reading/coverage.ts";
 import { type PlausibilityFinding, type Subject, trustScore } from "./finding.ts";
 import { type FindingSeverity, PLAUSIBILITY_RULES, SCORE_LIMITS } from "./rules.ts";
 
@@ -18,10 +20,9 @@ export async function writeFindings(
   const entries = findings.map((finding) => {
     const { rule, stretches, confidence, sentence, data } = finding;
     const { severity, disputes } = PLAUSIBILITY_RULES[rule];
-    const ranges = stretches?.map(stretchRow).map(({ from_at, to_at }) => `(${from_at},${to_at}]`);
     return {
       ...keyRow(finding),
-      stretches: ranges === undefined ? null : `{${ranges.join()}}`,
+      stretches: stretches === undefined ? null : multirangeText(stretches),
       severity,
       confidence,
       disputes,
@@ -55,6 +56,41 @@ export async function disputeLowScores(
     sentence: `Its score is ${score.toFixed(0)} of 100: what it says is disputed${score < SCORE_LIMITS.fieldVisit ? "; its keys are to be changed, and somebody has to go there" : ""}.`,
     data: { score },
   }));
+  if (entries.length > 0) await insert(sql, scope, entries, foundAt);
+}
+
+/** Values that came into a time about which somebody had decided. */
+export interface LateValues {
+  readonly meter: MeterId;
+  readonly concerns: Rows;
+  readonly stretches: readonly Stretch[];
+  /** The finding that was settled, and its rule. */
+  readonly finding: number;
+  readonly rule: string;
+  /** The number of the newest evidence that was seen then. */
+  readonly newerThan: number;
+}
+
+/**
+ * Writes that nobody has decided about values that came late: they are settled as what was found before, and take nothing from the
+ * score, which has fallen for the same cause.
+ */
+export async function disputeLate(sql: Sql, scope: Scope, late: readonly LateValues[], foundAt: number): Promise<void> {
+  const entries = late.flatMap(({ meter, concerns, stretches, finding, rule, newerThan }) => {
+    const [first, last] = [stretches[0], stretches.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const stretch = { from: first.from, to: last.to };
+    return {
+      ...keyRow({ rule, subject: { kind: "meter", meter }, stretch, concerns }),
+      stretches: stretches.length > 1 ? multirangeText(stretches) : null,
+      newer_than: newerThan,
+      severity: "info",
+      confidence: 1,
+      disputes: true,
+      sentence: `These values came after somebody had decided about finding ${finding}, which is about their time: nobody has seen them.`,
+      data: { finding },
+    };
+  });
   if (entries.length > 0) await insert(sql, scope, entries, foundAt);
 }
 
@@ -109,6 +145,13 @@ function subjectRow(subject: Subject): SubjectRow {
   }
 }
 
+function multirangeText(stretches: readonly Stretch[]): string {
+  return `{${stretches
+    .map(stretchRow)
+    .map(({ from_at, to_at }) => `(${from_at},${to_at}]`)
+    .join()}}`;
+}
+
 function stretchRow({ from, to }: { readonly from: number; readonly to: number }) {
   return { from_at: new Date(from).toISOString(), to_at: new Date(to).toISOString() };
 }
@@ -159,12 +202,12 @@ interface WeighedRow {
 
 const INSERT_FINDINGS = `
   insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at, found_at,
-    severity, confidence, disputes, concerns, stretches, seen_at, sentence, data)
+    severity, confidence, disputes, concerns, stretches, seen_at, newer_than, sentence, data)
   select $1, $2, f.rule, f.subject_kind, f.subject, f.meter_id, f.from_at, f.to_at, $3, f.severity, f.confidence, f.disputes,
-    f.concerns, f.stretches, f.seen_at, f.sentence, f.data
+    f.concerns, f.stretches, f.seen_at, f.newer_than, f.sentence, f.data
   from jsonb_to_recordset($4) as f(rule text, subject_kind text, subject text, meter_id integer, from_at timestamptz,
     to_at timestamptz, severity text, confidence real, disputes boolean, concerns text, stretches tstzmultirange, seen_at timestamptz,
-    sentence text, data jsonb)
+    newer_than bigint, sentence text, data jsonb)
   on conflict do nothing
   returning rule, subject_kind, subject, from_at, to_at, concerns, seen_at`;
 

@@ -10,6 +10,7 @@ import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "
 import { writeCoverage } from "./write-coverage.ts";
 import { writeEvents, writeQuality } from "./write-events.ts";
 import { type Added, writeIntervals } from "./write-intervals.ts";
+import { disputeLateIn, lateIn } from "./write-late.ts";
 import { misdatedBy } from "./write-misdated.ts";
 
 /**
@@ -23,6 +24,7 @@ export async function writeReadings(
   reads: readonly MeterRead[],
 ): Promise<void> {
   const misdated = await misdatedBy(sql, scope, channels, reads);
+  const late = await lateIn(sql, scope, channels, reads);
   const evidence = await writeEvidence(sql, scope, reads);
   const idOf = (record: EvidenceRecord): string => evidence.get(record) as string;
   await writeRegisters(sql, scope, reads, idOf);
@@ -34,6 +36,7 @@ export async function writeReadings(
     reads.flatMap((entry) => arrivedIntervals(entry, channels, idOf)),
   );
   await writeFindings(sql, scope, misdated.findings, misdated.foundAt);
+  await disputeLateIn(sql, scope, late);
   await writeCoverage(sql, scope, reads);
   await writeLatest(sql, scope, reads, added);
 }
