@@ -71,6 +71,8 @@ test("disputes of two meters are looked at, then settled by an approver who is n
   assert.deepEqual([other.status, other.body.code], [409, "dispute-changed"]);
   assert.match(other.body.detail ?? "", /meters: 1 then, 2 now\); look again/);
   assert.deepEqual(await decisive(), []);
+  const turned = await settle(otto.cookie, { dryRun: true, meters: TITLES.toReversed() });
+  assert.equal(turned.body.digest, digest, "in whatever order they are asked for");
   assert.equal((await settle(otto.cookie, { digest })).status, 200);
   assert.deepEqual(await decisive(), ["accepted"]);
   const { ledger, pool } = server.context;
@@ -82,6 +84,15 @@ test("disputes of two meters are looked at, then settled by an approver who is n
       (JSON.parse(said) as { reason: string }).reason,
     ]),
     TITLES.map((title) => ["Otto", title, body.reason]),
+  );
+  // What was looked at, and how far it went: it can be held against the database afterwards.
+  const seen = await rows<{ seen_to: string }>(pool, "select seen_to from dispute_decisions order by decision_id");
+  assert.deepEqual(
+    entries.map(({ body: said }) => {
+      const { digest: looked, seenTo } = JSON.parse(said) as { digest: string; seenTo: number };
+      return [looked, seenTo];
+    }),
+    seen.map(({ seen_to }) => [digest, Number(seen_to)]),
   );
   const kept = await rows<{ sequence: string }>(pool, "select sequence from dispute_decisions order by decision_id");
   assert.deepEqual(

@@ -30,7 +30,7 @@ export function plausibilityHandlers(context: Context): Pick<Handlers, "plausibi
       for (const title of titles) meters.push(await inventory.get(title));
       const by = loginOf(request).name;
       const settlement = { verdict, from, to, reason, by, ...(rule === undefined ? {} : { rule }) };
-      const record: RecordSettled = (changed) => recordSettled(context, settlement, changed);
+      const record: RecordSettled = (changed, seen) => recordSettled(context, settlement, changed, seen);
       const act = dryRun || digest === undefined ? {} : { act: { digest, record } };
       const settled = await settleDisputes(pool, scope, meters, settlement, { now, ...act });
       return {
@@ -53,20 +53,24 @@ async function recordSettled(
   { ledger, scope, hub, now }: Context,
   { verdict, from, to, rule, reason, by }: Recorded,
   settled: Parameters<RecordSettled>[0],
+  digest: string,
 ): Promise<readonly number[]> {
   const [first] = settled;
   if (first === undefined) return [];
   const { meter } = first;
   const stretch = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
   const entries = await ledger.append(
-    ...settled.map(({ meter: { title }, findings, intervals, registers, powerQuality }) => ({
+    ...settled.map(({ meter: { title }, findings, seenTo, intervals, registers, powerQuality }) => ({
       at: now(),
       kind: "dispute-settled",
       principal: by,
       utility: scope.utility,
       island: scope.island,
       meter: title,
-      body: { verdict, ...stretch, rule: rule ?? "", reason, findings, intervals, registers, powerQuality },
+      body: {
+        ...{ verdict, ...stretch, rule: rule ?? "", reason, digest, seenTo },
+        ...{ findings, intervals, registers, powerQuality },
+      },
     })),
   );
   const whose = settled.length === 1 ? meter.label : `${settled.length} meters`;

@@ -30,16 +30,17 @@ export interface SettledMeter {
   readonly disputes: number;
 }
 
-/** What a settlement changes, meter by meter. */
+/** What a settlement changes, meter by meter, in the order of their system titles. */
 export interface Settled {
   readonly meters: readonly SettledMeter[];
   /** Of all that was there to be decided, whatever is decided about it. */
   readonly digest: string;
 }
 
-/** Writes settled meters to the ledger, before they count. @returns the number of each one's entry, in their order. */
+/** Writes settled meters to the ledger, before they count, with the digest of all. @returns the number of each one's entry, in their order. */
 export type RecordSettled = (
-  settled: readonly (SettledMeter & { readonly findings: readonly number[] })[],
+  settled: readonly (SettledMeter & Pick<Seen, "findings" | "seenTo">)[],
+  digest: string,
 ) => Promise<readonly number[]>;
 
 /** How a settlement is carried out, after it was looked at. */
@@ -69,7 +70,7 @@ export async function settleDisputes(
     await sql.query("savepoint before_decisions");
     const seen = new SettlementDigest(settlement);
     const settled: (SettledMeter & Seen)[] = [];
-    for (const meter of meters) settled.push(await decide(sql, scope, meter, settlement, now(), seen));
+    for (const meter of inOrder(meters)) settled.push(await decide(sql, scope, meter, settlement, now(), seen));
     const changed = settled.filter(({ disputes }) => disputes > 0);
     // What was written to count what it changes has no entry yet.
     await sql.query("rollback to before_decisions");
@@ -78,7 +79,7 @@ export async function settleDisputes(
       if (changed.length === 0)
         throw new HeadEndError("dispute-unknown", "nothing that these meters said in that time is in dispute so");
       if (act.digest !== digest) throw new HeadEndError("dispute-changed", changesBetween(act.digest, digest));
-      const entries = await act.record(changed);
+      const entries = await act.record(changed, digest);
       for (const [at, one] of changed.entries())
         await insert(sql, scope, one.meter, settlement, one, now(), entries[at] as number);
     }
@@ -87,6 +88,11 @@ export async function settleDisputes(
     }));
     return { meters: counts, digest };
   });
+}
+
+/** In an order that is the same however they were asked for: the digest is of that. */
+function inOrder(meters: readonly SettledMeter["meter"][]): readonly SettledMeter["meter"][] {
+  return meters.toSorted((one, other) => (one.title < other.title ? -1 : 1));
 }
 
 /** What whoever decides could see. */
