@@ -82,12 +82,11 @@ const SELECT_DECISIONS = `
  * is an expression.
  */
 export function isDecidedWhole(verdict: string): string {
-  const ofFinding = (alias: string): string =>
-    `(${alias}.utility_id, ${alias}.island_id, ${alias}.meter_id) = (f.utility_id, f.island_id, f.meter_id)
-     and f.finding_id = any(${alias}.findings)`;
   return `exists (
     select from dispute_decisions w
-    where ${ofFinding("w")} and w.verdict = ${verdict} and w.from_at <= f.from_at and w.to_at >= f.to_at
+    where (w.utility_id, w.island_id, w.meter_id) = (f.utility_id, f.island_id, f.meter_id) and f.finding_id = any(w.findings)
+      and w.verdict = ${verdict} and w.from_at <= f.from_at and w.to_at >= f.to_at
       and not exists (select from dispute_decisions o
-        where ${ofFinding("o")} and o.verdict <> w.verdict and o.decision_id > w.decision_id))`;
+        where (o.utility_id, o.island_id, o.meter_id) = (f.utility_id, f.island_id, f.meter_id) and f.finding_id = any(o.findings)
+          and o.verdict <> w.verdict and o.decision_id > w.decision_id))`;
 }
