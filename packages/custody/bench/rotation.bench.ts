@@ -6,18 +6,19 @@
  */
 import { memoryCustodyStore } from "../src/store/memory-store.ts";
 import { crossings, RotatedMeter } from "../src/testing/crossed-rotations.ts";
-import { rotationFaults, simulate } from "../src/testing/rotation-simulation.ts";
+import { MOST_APART, rotationFaults, simulate } from "../src/testing/rotation-simulation.ts";
 import { withTestCustody } from "../src/testing/test-custody.ts";
 
 const wanted = Number(process.argv[process.argv.indexOf("--rotations") + 1] || Number.NaN);
 const all = rotationFaults();
-const step = Number.isFinite(wanted) ? Math.max(1, Math.floor(all.length / wanted)) : 1;
-const chosen = all.filter((_, at) => at % step === 0);
+const apart = Number.isFinite(wanted) ? Math.max(1, Math.floor(all.length / wanted)) : 1;
+const chosen = rotationFaults(Math.min(apart, MOST_APART));
 const begun = performance.now();
-const { rotations, proven, contacts, mostContacts, stranded, forgotten } = simulate(chosen);
+const { rotations, proven, struckTwice, contacts, mostContacts, stranded, forgotten } = simulate(chosen);
 const seconds = (performance.now() - begun) / 1000;
 const caught = rotations - proven - stranded.length - forgotten.length;
 console.log(`faulted rotations   ${rotations} (of ${all.length} crossings) in ${seconds.toFixed(1)} s`);
+console.log(`struck by both      ${struckTwice}`);
 console.log(`proven              ${proven}`);
 console.log(`ended as refused    ${caught} (the meter said it twice and did it never)`);
 console.log(`stranded            ${stranded.length}`);

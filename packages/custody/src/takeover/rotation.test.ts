@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { PURPOSE, type Purpose } from "../store/records.ts";
-import { rotationFaults, simulate } from "../testing/rotation-simulation.ts";
+import { type FaultedRotation, rotationFaults, simulate } from "../testing/rotation-simulation.ts";
 import { FAULTS, PREPARE_FAULTS, plannedRotation, run } from "../testing/takeover-world.ts";
 
 const ALL: readonly Purpose[] = [0, 1, 2, 3];
+/** Of all crossings; `npm run bench -- rotation` does them all. */
+const ONE_IN = 9;
 
 test("a rotation of all keys asks for every proof that a takeover does, but for who the meter is", () => {
   const done = run("honest", [], { rotating: ALL });
@@ -111,12 +113,25 @@ test("under any schedule of faults no rotation strands a meter or forgets a key"
   );
 });
 
-test("every crash of ours with every crash of the meter, for one to four keys: none stranded, none forgotten", () => {
-  const slice = rotationFaults().filter((_, at) => at % 18 === 0);
-  const { rotations, proven, stranded, forgotten } = simulate(slice);
-  assert.ok(rotations > 10_000, `${rotations} rotations`);
+test("every crash of ours with every crash of the meter, for one to four keys, in one security setup and in two: none stranded, none forgotten", () => {
+  const slice = rotationFaults(ONE_IN);
+  const { rotations, proven, struckTwice, stranded, forgotten } = simulate(slice);
+  assert.ok(struckTwice > 10_000, `${struckTwice} of ${rotations} rotations were struck by both`);
+  assert.ok(slice.some(({ setups }) => setups) && slice.some(({ setups }) => !setups));
   assert.deepEqual({ stranded, forgotten }, { stranded: [], forgotten: [] });
   assert.equal(proven, rotations);
+});
+
+test("in what is crossed here each crash of ours comes at each place, and each of the meter's, as in all crossings", () => {
+  const crashes = (faulted: readonly FaultedRotation[]) =>
+    new Set(
+      faulted.flatMap(({ ours, meters, ...kind }) =>
+        [ours, meters].map(({ fault, place }) => `${fault} at ${place}: ${JSON.stringify(kind)}`),
+      ),
+    );
+  const all = crashes(rotationFaults());
+  assert.ok(all.size > 3000, `${all.size}`);
+  assert.deepEqual(crashes(rotationFaults(ONE_IN)), all);
 });
 
 test("a meter without a broadcast key changes the others; a fresh authentication key proves its master", () => {

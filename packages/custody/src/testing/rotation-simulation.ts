@@ -20,6 +20,8 @@ export interface FaultedRotation {
 export interface Simulated {
   readonly rotations: number;
   readonly proven: number;
+  /** Those in which both faults came about: at a place that a rotation does not come to nothing goes wrong. */
+  readonly struckTwice: number;
   /** Contacts that they took, in all and at most. */
   readonly contacts: number;
   readonly mostContacts: number;
@@ -37,68 +39,76 @@ const METERS: readonly Fault[] = [
   "answer-lost",
   "meter-crash-after-ack",
 ];
-/** An ordinary rotation of four keys has eleven exchanges and prepares four times, one by one six. */
-const EXCHANGES = 14;
-const PREPARATIONS = 6;
-/** So many more where two secrets are changed and proven. */
-const SECRET_EXCHANGES = 10;
-const SECRET_PREPARATIONS = 2;
-/** And where a device and its meter are given a key. */
-const CHILD_EXCHANGES = 2;
-const CHILD_PREPARATIONS = 1;
+/** One crossing in more than so many would leave out crashes of the shortest rotations. */
+export const MOST_APART = 16;
+/** Places beyond those of a rotation in which nothing goes wrong: what goes wrong makes it longer. */
+const PLACES_MORE = 2;
 
-/** Every crash of ours at every place, crossed with every crash of the meter at every place, for every set of purposes. */
-export function rotationFaults(): readonly FaultedRotation[] {
+/** What a meter has, and which of its keys go. */
+type Kind = Pick<FaultedRotation, "rotating" | "arrays" | "secrets" | "child" | "setups">;
+
+/**
+ * Every crash of ours at every place, crossed with every crash of the meter at every place, for every set of purposes; or one crossing
+ * in so many (`MOST_APART` at most), of which each crash of ours at each place, and each of the meter's, has some.
+ */
+export function rotationFaults(oneIn = 1): readonly FaultedRotation[] {
   const all: readonly Purpose[] = [0, 1, 2, 3];
   const sets = Array.from({ length: 15 }, (_, at) => all.filter((purpose) => ((at + 1) & (1 << purpose)) !== 0));
-  const places = (count: number) => Array.from({ length: count }, (_, place) => place);
-  const crossed = (rotating: readonly Purpose[], arrays: boolean, secrets = false, child = false, setups = false) => {
-    const times = setups ? 2 : 1;
-    const exchanges = places(times * EXCHANGES + (secrets ? SECRET_EXCHANGES : 0) + (child ? CHILD_EXCHANGES : 0));
-    const preparations = places(
-      times * PREPARATIONS + (secrets ? SECRET_PREPARATIONS : 0) + (child ? CHILD_PREPARATIONS : 0),
-    );
-    const ours = [
-      ...OURS_AT_EXCHANGES.flatMap((fault) => exchanges.map((place) => ({ fault, place }))),
-      ...OURS_PREPARING.flatMap((fault) => preparations.map((place) => ({ fault, place }))),
-    ];
-    const meters = METERS.flatMap((fault) => exchanges.map((place) => ({ fault, place })));
-    return ours.flatMap((own) =>
-      meters.map((other) => ({ rotating, arrays, secrets, child, setups, ours: own, meters: other })),
-    );
-  };
-  const each = sets.flatMap((rotating) => [
-    ...crossed(rotating, true),
-    ...crossed(rotating, false),
-    ...(rotating.includes(0) ? crossed(rotating, true, true) : []),
-    ...(rotating.includes(0) ? crossed(rotating, true, false, true) : []),
-  ]);
-  const ofTwoSetups = [all, [0, 2] as const, [3] as const].flatMap((rotating) =>
-    crossed(rotating, true, false, false, true),
+  const plain = { arrays: true, secrets: false, child: false, setups: false };
+  const kinds = [
+    ...sets.flatMap((rotating): Kind[] => [
+      { ...plain, rotating },
+      { ...plain, rotating, arrays: false },
+      ...(rotating.includes(0)
+        ? [
+            { ...plain, rotating, secrets: true },
+            { ...plain, rotating, child: true },
+          ]
+        : []),
+    ]),
+    ...[all, [0, 2] as const, [3] as const].map((rotating): Kind => ({ ...plain, rotating, setups: true })),
+  ];
+  return kinds.flatMap((kind) => crossed(kind, oneIn));
+}
+
+function crossed(kind: Kind, oneIn: number): readonly FaultedRotation[] {
+  const undisturbed = rotate(kind, [], []);
+  const places = (of: "exchanges" | "preparations", more: number) =>
+    Array.from({ length: Math.max(...undisturbed.map(({ course }) => course[of])) + more }, (_, place) => place);
+  const exchanges = places("exchanges", PLACES_MORE);
+  const preparations = places("preparations", 0);
+  const ours = [
+    ...OURS_AT_EXCHANGES.flatMap((fault) => exchanges.map((place) => ({ fault, place }))),
+    ...OURS_PREPARING.flatMap((fault) => preparations.map((place) => ({ fault, place }))),
+  ];
+  const meters = METERS.flatMap((fault) => exchanges.map((place) => ({ fault, place })));
+  // By the sum of both, so that none of either is left out: counted through, a step that their number shares a factor with would.
+  return ours.flatMap((own, row) =>
+    meters.flatMap((other, column) => ((row + column) % oneIn === 0 ? [{ ...kind, ours: own, meters: other }] : [])),
   );
-  return [...each, ...ofTwoSetups];
+}
+
+function rotate(kind: Kind, faults: readonly Fault[], preparing: readonly PrepareFault[]): readonly Run[] {
+  const { rotating, arrays, secrets, child, setups } = kind;
+  const options: RunOptions = { rotating, arrays, preparing, ...(secrets ? { secrets: "known" } : {}), child };
+  return setups ? runSetups(faults, options) : [run("honest", faults, options)];
 }
 
 /** Runs rotations, each to its end. */
 export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
   const stranded: string[] = [];
   const forgotten: string[] = [];
-  let [rotations, proven, contacts, mostContacts] = [0, 0, 0, 0];
+  let [rotations, proven, struckTwice, contacts, mostContacts] = [0, 0, 0, 0, 0];
   for (const one of faulted) {
     rotations += 1;
     try {
-      const options: RunOptions = {
-        rotating: one.rotating,
-        arrays: one.arrays,
-        preparing: preparingOf(one),
-        ...(one.secrets ? { secrets: "known" } : {}),
-        child: one.child,
-      };
-      const done = one.setups ? runSetups(scheduleOf(one), options) : [run("honest", scheduleOf(one), options)];
+      const done = rotate(one, scheduleOf(one), preparingOf(one));
       const all = done.reduce((sum, each) => sum + each.contacts, 0);
       contacts += all;
       mostContacts = Math.max(mostContacts, all);
       if (done.every(({ journal }) => journal.verdict === "proven")) proven += 1;
+      // Setups share what goes wrong: the one that ends last tells what is left of it.
+      if (done.some(({ course }) => course.spared === 0)) struckTwice += 1;
       if (!done.every(isKnown)) stranded.push(nameOf(one));
     } catch (error) {
       const message = (error as Error).message;
@@ -107,7 +117,7 @@ export function simulate(faulted: Iterable<FaultedRotation>): Simulated {
       );
     }
   }
-  return { rotations, proven, contacts, mostContacts, stranded, forgotten };
+  return { rotations, proven, struckTwice, contacts, mostContacts, stranded, forgotten };
 }
 
 /** What is proven is known to the version: a meter that opens with something else is stranded. */
@@ -127,8 +137,7 @@ function isKnown({ journal, meter }: Run): boolean {
 
 /** The meter's fault is counted in exchanges that happen, so that one of ours before it does not use it up. */
 function scheduleOf({ ours, meters }: FaultedRotation): Fault[] {
-  const length = 2 * EXCHANGES + SECRET_EXCHANGES + CHILD_EXCHANGES + 1;
-  const schedule = Array.from({ length }, (): Fault => "none");
+  const schedule = Array.from({ length: Math.max(meters.place, ours.place) + 1 }, (): Fault => "none");
   schedule[meters.place] = meters.fault;
   if (isExchangeFault(ours.fault)) schedule.splice(ours.place, 0, ours.fault);
   return schedule;

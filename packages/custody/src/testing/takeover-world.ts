@@ -157,6 +157,11 @@ export interface Run {
   readonly escrowed: Readonly<Record<Purpose, ReadonlySet<number>>>;
   /** The shortest time between two associations with the same keys that led nowhere. */
   readonly closestTries: number;
+  /** How far the meter's course had come by its end, all its setups together. */
+  readonly course: Pick<Course, "exchanges" | "preparations"> & {
+    /** Faults that never came about: the meter was done before. */
+    readonly spared: number;
+  };
 }
 
 /** What a run starts with. */
@@ -183,12 +188,16 @@ export interface RunOptions {
 /** The time, and what goes wrong from now on, of all setups of a meter. */
 interface Course {
   at: number;
+  /** With the meter. */
+  exchanges: number;
+  /** How often keys were to be made. */
+  preparations: number;
   readonly schedule: Fault[];
   readonly preparing: PrepareFault[];
 }
 
 function courseOf(faults: readonly Fault[], { preparing = [] }: RunOptions): Course {
-  return { at: 1_000_000, schedule: [...faults], preparing: [...preparing] };
+  return { at: 1_000_000, exchanges: 0, preparations: 0, schedule: [...faults], preparing: [...preparing] };
 }
 
 /** A setup of a meter, with which contacts are made. */
@@ -349,6 +358,7 @@ function worldOf(character: Character, course: Course, options: RunOptions): Wor
     effects: readonly TakeoverEffect[],
     { keys }: Extract<TakeoverEffect, { kind: "prepare" }>,
   ): TakeoverEvent | "crashed" => {
+    course.preparations += 1;
     const fault = preparing.shift() ?? "none";
     if (fault === "crash-before-prepare") return "crashed";
     commit(journal, effects);
@@ -473,6 +483,7 @@ function worldOf(character: Character, course: Course, options: RunOptions): Wor
         continue;
       }
       const doing = effects.find(({ kind }) => EXCHANGES.includes(kind));
+      if (doing !== undefined) course.exchanges += 1;
       const fault: Fault = doing === undefined ? "none" : (schedule.shift() ?? "none");
       if (fault === "crash-before-commit") {
         happened = "crashed";
@@ -486,7 +497,19 @@ function worldOf(character: Character, course: Course, options: RunOptions): Wor
       }
       const end = effects.find(({ kind }) => kind === "close" || kind === "wait" || kind === "nothing");
       if (end?.kind === "close" || end?.kind === "wait") at += Math.max(end.milliseconds, 1);
-      if (end?.kind === "nothing") return { journal: durable, meter, contacts, held, escrowed, closestTries };
+      if (end?.kind === "nothing") {
+        const { exchanges, preparations } = course;
+        const spared = [...schedule, ...preparing].filter((fault) => fault !== "none").length;
+        return {
+          journal: durable,
+          meter,
+          contacts,
+          held,
+          escrowed,
+          closestTries,
+          course: { exchanges, preparations, spared },
+        };
+      }
       if (end === undefined) throw new Error("the machine stands still");
       break;
     }
