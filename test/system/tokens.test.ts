@@ -66,6 +66,7 @@ describe("a town whose vault is in two tokens, its encryption keys in them too",
   test("under each fault of the tokens it reads on", async () => {
     for (const kind of ["device-error", "session-lost", "wrong-handle", "hang", "gone"] as const) {
       tokens.fault({ kind, times: 2 });
+      await until(`calls have suffered ${kind}`, () => tokens.left === 0);
       await readOn();
     }
     tokens.fault({ kind: "none" });

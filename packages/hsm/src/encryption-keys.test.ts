@@ -105,6 +105,7 @@ describe("encryption keys in a token", { skip: missing ?? false }, () => {
         return undefined;
       });
       if (answers !== undefined) assert.deepEqual(answers.map(hex), wanted);
+      assert.notEqual(tokens.left, fault.times, "no call has met it");
       tokens.fault({ kind: "none" });
       assert.deepEqual((await calls.gcm(secret, requests)).map(hex), wanted);
     });

@@ -108,7 +108,7 @@ describe("what a token makes while it is in trouble", { skip: missing ?? false }
     assert.notEqual(hex(await first.calls.keyPair("another", "P-384")), hex(point));
   });
 
-  const FAULTS: readonly Fault[] = [
+  const FAULTS: readonly Exclude<Fault, { readonly kind: "none" }>[] = [
     { kind: "latency", times: 40, milliseconds: 3 },
     { kind: "device-error", times: 2 },
     { kind: "session-lost", times: 2 },
@@ -124,6 +124,7 @@ describe("what a token makes while it is in trouble", { skip: missing ?? false }
       };
       trouble();
       const secret = await first.calls.makeSecret(WRAPPING);
+      assert.notEqual(here!.left, fault.times, "no call has met it");
       const handed = async (left: number): Promise<WrappedSecret> => {
         for (const tokens of [here!, there!]) tokens.fault({ kind: "none" });
         if (left > 0) trouble();

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -69,6 +69,15 @@ export class SoftTokens implements Disposable {
     const times = "times" in fault ? ` ${fault.times}` : "";
     const milliseconds = "milliseconds" in fault ? ` ${fault.milliseconds}` : "";
     writeFileSync(this.#control, `${fault.kind}${times}${milliseconds}\n`);
+  }
+
+  /**
+   * How many calls are still to suffer the fault that was set last: as many as were then where no call has met it; undefined where
+   * none is set, and for the moment in which a call writes the number down.
+   */
+  get left(): number | undefined {
+    const [, left] = /^[a-z-]+ (-?\d+)/.exec(readFileSync(this.#control, "latin1")) ?? [];
+    return left === undefined ? undefined : Number(left);
   }
 
   [Symbol.dispose](): void {

@@ -103,6 +103,7 @@ describe("encryption keys that stay in tokens", { skip: missing ?? false }, () =
           for (const [n, key] of inside.entries()) await assertCiphers(key, keys[n]!);
         tokens.fault(fault);
         for (const [n, key] of inside.entries()) await assertCiphers(key, keys[n]!);
+        assert.equal(tokens.left, 0, "not every call that was to fail did");
       }));
 
   test("a meter is taken over, read and rotated, and its unicast key is unsealed for its changes alone", () =>

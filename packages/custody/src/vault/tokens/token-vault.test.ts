@@ -233,9 +233,37 @@ describe("the vault of tokens", { skip: missing ?? false }, () => {
         tokens.fault(fault);
         const records = await sealAll(vault, keys, round * 10);
         const under = await vault.unseal(records);
+        if (fault.kind === "latency") assert.notEqual(tokens.left, fault.times, "no call was late");
+        else assert.equal(tokens.left, 0, `${fault.kind}: not every call that was to fail did`);
         tokens.fault({ kind: "none" });
         assert.deepEqual(under.map(hex), keys.map(hex), `${fault.kind}: opened under the fault`);
         assert.deepEqual((await vault.unseal(records)).map(hex), keys.map(hex), `${fault.kind}: opened after it`);
+      }
+    }));
+
+  test("under a fault that does not end nothing is sealed that would be lost, and service returns by itself when it does end", () =>
+    opened(memoryCustodyStore(), [one!], async ({ vault }) => {
+      await vault.seal([{ place: { ...place(0), utility: "nachbarwerke" }, key: SecretKey.random(16) }]);
+      const keys = [1, 2].map(() => SecretKey.random(16));
+      const [before] = await sealAll(vault, keys.slice(0, 1), 1);
+      for (const kind of ["device-error", "session-lost", "wrong-handle"] as const) {
+        tokens.fault({ kind, times: -1 });
+        const under = await sealAll(vault, keys.slice(1), 2).catch((error: { readonly code?: string }) => {
+          assert.equal(error.code, "vault-unavailable", kind);
+          return [];
+        });
+        // What cannot be opened now is not called false.
+        const opened = await (async () => hex((await vault.unseal([before!]))[0]!))().catch(
+          ({ code }: { readonly code?: string }) => code,
+        );
+        assert.ok(opened === hex(keys[0]!) || opened === "vault-unavailable", `${kind}: ${opened}`);
+        tokens.fault({ kind: "none" });
+        const after = await sealAll(vault, keys.slice(1), 3);
+        assert.deepEqual(
+          (await vault.unseal([before!, ...under, ...after])).map(hex),
+          [keys[0]!, ...under.map(() => keys[1]!), keys[1]!].map(hex),
+          kind,
+        );
       }
     }));
 });
@@ -248,7 +276,7 @@ function cut({ vaultSecrets }: CustodyStore, isKept: boolean): CustodyStore["vau
   };
 }
 
-const FAULTS: readonly Fault[] = [
+const FAULTS: readonly Exclude<Fault, { readonly kind: "none" }>[] = [
   { kind: "latency", times: 40, milliseconds: 5 },
   { kind: "device-error", times: 3 },
   { kind: "session-lost", times: 3 },
