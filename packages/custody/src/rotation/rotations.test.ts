@@ -206,9 +206,11 @@ test("keys beyond their crypto-period are rotated by themselves, two years unles
   withTestCustody(async (custody) => {
     const [meter] = (await takenOver(custody, 1)) as [TestMeter];
     const { service } = custody.custody;
-    await assert.rejects(service.setKeyPolicy(policy({ cryptoPeriodDays: 1827 }), OPERATOR), {
-      code: "key-policy-refused",
-    });
+    for (const cryptoPeriodDays of [0, 1827])
+      await assert.rejects(service.setKeyPolicy(policy({ cryptoPeriodDays }), OPERATOR), {
+        code: "key-policy-refused",
+      });
+    assert.equal((await service.keyLife({}, OPERATOR)).policy.cryptoPeriodDays, 730);
     custody.now += 729 * DAY;
     await custody.custody.sweep();
     assert.equal((await service.keyLife({}, OPERATOR)).planned, 0);
@@ -218,6 +220,21 @@ test("keys beyond their crypto-period are rotated by themselves, two years unles
     assert.equal((await stateOf(custody, meter))?.cause, "age");
     await carryTakeover(custody, meter);
     assert.equal((await service.keyLife({}, OPERATOR)).overdue, 0);
+    // What somebody says holds from then on, for less time and for more, also for keys that are there already.
+    for (const cryptoPeriodDays of [30, 1826]) {
+      await custody.custody.service.setKeyPolicy(policy({ cryptoPeriodDays }), OPERATOR);
+      custody.now += (cryptoPeriodDays - 1) * DAY;
+      await custody.restart();
+      await custody.custody.sweep();
+      const held = (await custody.custody.service.keyLife({}, OPERATOR)).planned;
+      custody.now += 2 * DAY;
+      await custody.custody.sweep();
+      const { planned, policy: now } = await custody.custody.service.keyLife({}, OPERATOR);
+      assert.deepEqual([held, planned, now.cryptoPeriodDays], [0, 1, cryptoPeriodDays]);
+      const before = meter.keys.map(hex);
+      await carryTakeover(custody, meter);
+      for (const [purpose, key] of meter.keys.entries()) assert.notEqual(hex(key), before[purpose], `${purpose}`);
+    }
   }));
 
 test("keys that have gone are destroyed when their time is over, but none that may be on the meter", () =>
