@@ -8,6 +8,8 @@ const PUBLISHED_KEYS: readonly (readonly [hex: string, from: string])[] = [
   ["101112131415161718191a1b1c1d1e1f", "a published vendor default"],
   ["3f1c9a7e5b2d48c6a1f0e3d29b8c7a65", "published in the examples of Meterkeep"],
   ["9e4b2c7d10f5a8634cb7e1d29f3a5860", "published in the examples of Meterkeep"],
+  ["2b7e151628aed2a6abf7158809cf4f3c", "the example key of FIPS 197 and of NIST SP 800-38A"],
+  ["feffe9928665731c6d6a8f9467308308", "the example key of the GCM specification"],
   ["00112233445566778899aabbccddeeff", "one key for a whole country, and an example of FIPS 197"],
 ];
 
