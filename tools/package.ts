@@ -102,7 +102,7 @@ async function declare(workspace: string, directory: string, built: readonly Bui
         paths,
       },
       include: [join(workspace, "src")],
-      exclude: [join(workspace, "src", "**", "*.test.ts")],
+      exclude: [join(workspace, "src", "**", "*.test.ts"), join(workspace, "src", "testing")],
     };
     writeFileSync(file, JSON.stringify(config));
     const { status, output } = await capture("tsc", ["-p", file]);

@@ -31,7 +31,7 @@ const NEEDS: readonly Need[] = [
   },
   { groups: ["test/system"], file: "/usr/bin/curl", debianPackage: "curl" },
   // What opens pseudo-terminals for the tests of serial lines.
-  { groups: ["packages/dlms-node"], file: "/usr/bin/script", debianPackage: "bsdutils" },
+  { groups: ["packages/dlms-node", "apps/cli"], file: "/usr/bin/script", debianPackage: "bsdutils" },
   { groups: ["test/browser"], file: "/usr/bin/chromium", debianPackage: "chromium" },
   { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
   { groups: TOKENS, file: "/usr/bin/g++", debianPackage: "g++" },

@@ -12,12 +12,13 @@ import {
   sign,
   verify,
 } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
+import { pseudoTerminal } from "@meterkeep/dlms-node/testing";
 import { startSampleMeter } from "../assess/testing/sample-meter.ts";
-import { startVirtualMeter } from "../assess/testing/virtual-meter.ts";
+import { startVirtualMeter, virtualMeterAtPort } from "../assess/testing/virtual-meter.ts";
 import { run } from "../program.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
 
@@ -236,3 +237,72 @@ for (const [profile, reading] of LEAST)
     const unnamed = await visit("read", {});
     assert.match(unnamed.err, /names no client/);
   });
+
+/**
+ * Has `stty` set all that it is told to set but 7 bits and parity, which a pseudo-terminal does not have. Gives what it was told so far:
+ * speed, bits and parity.
+ */
+function told(context: TestContext): () => readonly string[] {
+  const place = mkdtempSync(join(folder, "stty-"));
+  const log = join(place, "told");
+  const before = process.env["PATH"] ?? "";
+  const script = `#!/bin/sh
+PATH='${before}'
+echo "$3 $8 $9" >> '${log}'
+case "$8" in cs7) exec stty "$1" "$2" "$3" "$4" "$5" "$6" "$7" cs8 -parenb -cstopb;; esac
+exec stty "$@"
+`;
+  mkdirSync(join(place, "bin"));
+  writeFileSync(join(place, "bin", "stty"), script, { mode: 0o755 });
+  process.env["PATH"] = `${join(place, "bin")}:${before}`;
+  context.after(() => {
+    process.env["PATH"] = before;
+  });
+  return () => readFileSync(log, "utf8").trimEnd().split("\n");
+}
+
+test("a handheld reads a meter under its lease through an optical port: opened at 300 baud in mode E, then HDLC, and nothing else is reached", async (context) => {
+  const line = await pseudoTerminal(context);
+  assert.ok(line, "script(1) gives no pseudo-terminal: install bsdutils");
+  const settings = told(context);
+  const { meter, keys } = virtualMeterAtPort("idis-p2", line.far);
+  const key = join(folder, "optical.json");
+  assert.equal((await meterkeep("field", "key", "HH-OPTICAL", "--out", key)).status, 0);
+  const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
+  const title = meter.record.systemTitle;
+  const clients = { read: 2, "set-clock": 1 };
+  const terms = {
+    format: "meterkeep-lease-1",
+    lease: "0111",
+    technician: "Ada",
+    handheld: "HH-OPTICAL",
+    from: Date.now() - HOUR,
+    until: Date.now() + HOUR,
+    operations: ["read", "set-clock"],
+    client: "4D4B430102030405",
+    meters: [{ meter: title, label: "MKV1", profile: "idis-p2", securitySuite: 0, clients, first: 1000, count: 1024 }],
+  };
+  const lease = join(folder, "optical.lease");
+  const sealed = [
+    { meter: title, encryptionKey: hex(keys.encryptionKey), authenticationKey: hex(keys.authenticationKey) },
+  ];
+  writeFileSync(lease, seal(`${key}.pub`, terms, sealed));
+  const port = `serial:${line.path}`;
+  const visit = (operation: string, ...more: readonly string[]) =>
+    meterkeep("field", operation, title, port, "--lease", lease, "--key", key, ...more);
+  const read = await visit("read", "--optical");
+  assert.equal(read.status, 0, read.err);
+  assert.match(read.out, /client 2, mechanism gmac; authenticated and encrypted/);
+  assert.match(read.out, /Active energy import/);
+  const set = await visit("set-clock", "--optical");
+  assert.equal(set.status, 0, set.err);
+  const { text } = JSON.parse(readFileSync(`${lease}.journal`, "utf8")) as { readonly text: string };
+  const { acts } = JSON.parse(text) as { readonly acts: readonly { address: string; outcome: string }[] };
+  assert.deepEqual(
+    acts.map(({ address, outcome }) => `${address} ${outcome}`),
+    [`${port} done`, `${port} done`],
+  );
+  // The public client is asked for the counter, then the lent one speaks: each visit opens the port twice.
+  const opening = ["9600 cs8 -parenb", "300 cs7 parenb", "9600 cs8 -parenb"];
+  assert.deepEqual(settings(), [...opening, ...opening, ...opening, ...opening]);
+});
