@@ -138,8 +138,10 @@ describe("the ledger of a running Meterkeep, and the backup that brings it back"
       return proven >= planned;
     });
     const drill = ["--backup", join(west, "backups"), "--recovery-key", join(west, "safe.json")];
-    const findings = JSON.parse(await run("drill", "restore", ...drill, "--json")) as readonly { passed: boolean }[];
+    type Finding = { readonly what: string; readonly passed: boolean };
+    const findings = JSON.parse(await run("drill", "restore", ...drill, "--json")) as readonly Finding[];
     assert.ok(findings.length > 0 && findings.every(({ passed }) => passed), JSON.stringify(findings, undefined, 1));
+    assert.ok(findings.some(({ what }) => what === "a standby takes over and uses no counter again"));
   });
 
   test("a drill that is ended by its service manager leaves no restored key behind", async () => {

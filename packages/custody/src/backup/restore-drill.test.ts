@@ -16,7 +16,7 @@ import { drillRestore } from "./restore-drill.ts";
 
 const OPERATOR = caller("operator");
 
-test("a drill restores beside the running custodian: old keys, new keys, counters, a witness, revocations, and meters that open", async () => {
+test("a drill restores beside the running custodian: old keys, new keys, counters, a witness, a standby, revocations, and meters that open", async () => {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-drill-"));
   await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
   const server = await testServerUrl();
@@ -115,8 +115,10 @@ test("a drill restores beside the running custodian: old keys, new keys, counter
       findings.filter(({ passed }) => !passed),
       [],
     );
-    assert.equal(findings.length, 7, steps.join("\n"));
+    assert.equal(findings.length, 8, steps.join("\n"));
     assert.match(steps.join("\n"), /associated with 4 meters/);
+    // Four meters, one of them with two security setups.
+    assert.match(steps.join("\n"), /a standby takes over and uses no counter again: 5 lines/);
     assert.deepEqual([...rounds.values()], [1, 2, 2, 2]);
     assert.deepEqual(clients, [1, 5], "under each of its security setups");
     // The custodian goes on: what the drill used of its counters it had set aside.

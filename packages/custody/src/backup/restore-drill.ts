@@ -1,12 +1,12 @@
 import { generateKeyPairSync } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Custodian, MeterHolding } from "@meterkeep/api/custodian";
 import { systemTitleText } from "@meterkeep/dlms";
 import { type Approver, approveChange } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
-import type { Caller } from "../calls/caller.ts";
+import { CustodyError } from "../errors.ts";
 import type { Custody } from "../service/custody.ts";
 import { openCustody } from "../service/open-custody.ts";
 import { postgresCustodyStore } from "../store/postgres-store.ts";
@@ -14,15 +14,16 @@ import { FIRST_SETUP, type MeterFile } from "../store/records.ts";
 import { isTakeoverProven, journalOf, takenSetups } from "../takeover/view.ts";
 import type { VaultSource } from "../vault/open-vault.ts";
 import { openVault } from "../vault/open-vault.ts";
+import { DRILL, type Find, failOver, linesOf, reusedCounters, takenCounters } from "./drill-lines.ts";
 import { type MeterLine, proveMeter } from "./prove-meter.ts";
 import type { RecoveryPrivateKey } from "./recovery-key.ts";
 import { type Restored, restoreDatabase } from "./restore-database.ts";
 
-const DRILL: Caller = { name: "drill", role: "operator" };
-const COUNTERS_AT_ONCE = 64;
 /** So often a meter is asked that its head-end was speaking with each time. */
 const MOST_ROUNDS = 10;
 const LINE_PAUSE_MS = 1_000;
+/** A ledger wants its loss approved, then that it goes on without its witnesses. */
+const MOST_APPROVALS = 4;
 
 type SetAside = Awaited<ReturnType<Custodian["drillCounters"]>>["counters"][number];
 
@@ -64,13 +65,14 @@ export interface DrillFinding {
 /**
  * Restores a backup beside the custodian that it is of, and compares: the backup and the escrow alone hold every key of every
  * meter; counters go on above all that were used; a witness refuses the old database until its loss is approved; meters
- * open; and with the change feed everything is as it is, revocations and all. Nothing of the custodian's own is changed but
- * the counters that it sets aside.
+ * open; a standby takes the place of the restored custodian and goes on above its counters, and that one does nothing more; and with
+ * the change feed everything is as it is, revocations and all. Nothing of the custodian's own is changed but the counters that it
+ * sets aside.
  */
 export async function drillRestore(options: DrillOptions): Promise<readonly DrillFinding[]> {
   const { live, onStep } = options;
   const findings: DrillFinding[] = [];
-  const find = (what: string, passed: boolean, detail: string): void => {
+  const find: Find = (what, passed, detail) => {
     findings.push({ what, passed, detail });
     onStep(`${passed ? "passed" : "FAILED"}  ${what}: ${detail}`);
   };
@@ -91,13 +93,15 @@ export async function drillRestore(options: DrillOptions): Promise<readonly Dril
       missing.length === 0,
       missing.length === 0 ? `${keys} keys of ${now.length} meters` : `missing: ${missing.slice(0, 5).join(", ")}`,
     );
-    const reused = await reusedCounters(custody, now);
+    const lines = linesOf(now);
+    const reused = reusedCounters(await takenCounters(custody, lines));
     find(
       "counters go on above all that were used",
       reused.length === 0,
-      reused.length === 0 ? `${now.length} lines` : `below: ${reused.slice(0, 5).join(", ")}`,
+      reused.length === 0 ? `${lines.length} lines` : `below: ${reused.slice(0, 5).join(", ")}`,
     );
     await openMeters(options, fromEscrow, find);
+    await failOver(custody, fromEscrow.standBy, lines, find);
   } finally {
     await fromEscrow.close();
   }
@@ -128,6 +132,8 @@ interface RestoredCustody {
   readonly restored: Restored;
   readonly halt: string | undefined;
   readonly url: string;
+  /** Opens it once more, as a standby that finds the one that is open silent. */
+  standBy(): Promise<Pick<RestoredCustody, "custody" | "close">>;
   close(): Promise<void>;
 }
 
@@ -151,21 +157,28 @@ async function restored(options: DrillOptions, name: string, feedFolder: string 
       publicKey: publicKey.export({ type: "spki", format: "pem" }) as string,
     }),
   );
-  const open = () => openScratch(options, target.database, state, escrow, approvers);
-  let opened = await open();
-  const halted = opened.custody.ledger.state;
-  const halt = halted.halt?.code;
-  if (halt !== undefined) {
-    const change = JSON.stringify({ ...halted.wanted, reason: "a drill" });
-    await opened.close();
+  const approved = join(state, "ledger/approved-change.json");
+  const approve = (change: string): void => {
     const approvals = people.map(({ person, privateKey }) => ({
       name: person,
       signature: approveChange(change, privateKey),
     }));
-    writeFileSync(join(state, "ledger/approved-change.json"), JSON.stringify({ change, approvals }));
-    opened = await open();
-  }
-  return { ...opened, restored: result, halt, url: target.database };
+    writeFileSync(approved, JSON.stringify({ change, approvals }));
+  };
+  /** Opens it; where its ledger halts, anew with what it wants approved, and says at what it halted first. */
+  const open = async (silentMilliseconds?: number) => {
+    rmSync(approved, { force: true });
+    let halt: string | undefined;
+    for (let round = 1; ; round += 1) {
+      const opened = await openScratch(options, target.database, state, escrow, approvers, silentMilliseconds);
+      const { halt: now, wanted } = opened.custody.ledger.state;
+      halt ??= now?.code;
+      if (now === undefined || round === MOST_APPROVALS) return { ...opened, halt };
+      await opened.close();
+      approve(JSON.stringify({ ...wanted, reason: "a drill" }));
+    }
+  };
+  return { ...(await open()), restored: result, url: target.database, standBy: () => open(0) };
 }
 
 async function openScratch(
@@ -174,6 +187,7 @@ async function openScratch(
   stateFolder: string,
   escrowFolder: string,
   approvers: readonly Approver[],
+  silentMilliseconds: number | undefined,
 ): Promise<Pick<RestoredCustody, "custody" | "close">> {
   const pool = createPool(url, { applicationName: "meterkeep-drill" });
   const custody = await openCustody(
@@ -189,12 +203,15 @@ async function openScratch(
       now,
       onFailure: () => undefined,
     },
-    { holder: "drill", onLost: () => undefined },
+    { holder: "drill", silentMilliseconds, onLost: () => undefined },
   );
   return {
     custody,
     close: async () => {
-      await custody.close();
+      // All is let go by then: one whose place was taken has no word left to write.
+      await custody.close().catch((error: unknown) => {
+        if (!(error instanceof CustodyError && error.code === "custody-fenced")) throw error;
+      });
       await pool.end();
     },
   };
@@ -253,31 +270,10 @@ function compared(
   });
 }
 
-/** Takes counters of every line of the restored custody: each is above what the live one has ever reserved. */
-async function reusedCounters(custody: Custody, now: readonly MeterHolding[]): Promise<string[]> {
-  const reused: string[] = [];
-  const lines = now.flatMap(({ meter, nextCounter, further }) => [
-    { meter, setup: undefined, nextCounter },
-    ...further.map((one) => ({ meter, ...one })),
-  ]);
-  for (const [setup, own] of Map.groupBy(lines, (line) => line.setup))
-    for (let at = 0; at < own.length; at += COUNTERS_AT_ONCE) {
-      const page = own.slice(at, at + COUNTERS_AT_ONCE);
-      const meters = page.map(({ meter }) => meter);
-      const { counters } = await custody.service.drillCounters({ meters, setup }, DRILL);
-      for (const [index, { first }] of counters.entries()) {
-        const { meter, nextCounter } = page[index] as (typeof page)[0];
-        const where = setup === undefined ? "" : `, security setup ${setup}`;
-        if (first < nextCounter) reused.push(`${systemTitleText(meter)}${where} (${first}, used up to ${nextCounter})`);
-      }
-    }
-  return reused;
-}
-
 async function openMeters(
   { live, meters, vault: source, now }: DrillOptions,
   { custody, url }: RestoredCustody,
-  find: (what: string, passed: boolean, detail: string) => void,
+  find: Find,
 ): Promise<void> {
   if (meters.length === 0) return;
   const pool = createPool(url, { applicationName: "meterkeep-drill" });
