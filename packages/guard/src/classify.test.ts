@@ -46,13 +46,19 @@ test("keys, firmware, push destinations, schedules and scripts need a token, and
     script: "c301c10009 00000a0064ff 01 01 120001",
     access: "c301c10040 00002b0000ff 01 01 160c",
     records: "c301c10007 0100630100ff 01 01 0f00",
-    clock: "c101c10008 0000010000ff 02 00 090c07ea0b150600000000ffc400",
+    "clock-move": "c101c10008 0000010000ff 02 00 090c07ea0b150600000000ffc400",
+    clock: "c301c10008 0000010000ff 06 01 10003c",
     configuration: "c101c10006 0000600100ff 02 00 0900",
     unknown: "c101c10fff 0000600100ff 02 00 0900",
   };
   for (const [effect, hex] of Object.entries(asked)) {
     const verdict = classify(fromHex(hex));
     assert.equal(verdict.kind === "needs-token" && verdict.gravest.effect, effect);
+  }
+  // Shifted by more than a minute, by nobody knows how much, and to the nearest quarter of an hour.
+  for (const far of ["06 01 10003d", "06 01 10ffc3", "06 00", "01 01 0f00"]) {
+    const verdict = classify(fromHex(`c301c10008 0000010000ff ${far}`));
+    assert.equal(verdict.kind === "needs-token" && verdict.gravest.effect, "clock-move", far);
   }
 });
 

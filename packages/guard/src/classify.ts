@@ -1,5 +1,5 @@
 import { type Apdu, apdu, type Data, DecodeError, data, decode, encode } from "@meterkeep/dlms";
-import { EFFECTS, type Effect, effectOf, holdsSecret } from "./effect.ts";
+import { EFFECTS, type Effect, effectOf, effectOfCall, holdsSecret } from "./effect.ts";
 
 /** Why an APDU is never sealed, with or without a token. */
 export const GUARD_REFUSAL_CODES = [
@@ -170,7 +170,7 @@ function setAct(attribute: Attribute, hasSelection: boolean, value: Data | undef
 
 function callAct(method: Method, parameters: Data | undefined): AskedAct {
   const { classId, instanceId, methodId: member } = method;
-  const { effect, name } = effectOf({ classId, instanceId, method: member });
+  const { effect, name } = effectOfCall({ classId, instanceId, method: member }, parameters);
   return {
     effect,
     summary: `calls method ${member} of ${objectText(method)} (${name})`,

@@ -1,3 +1,5 @@
+import type { Data } from "@meterkeep/dlms";
+
 /**
  * What a request can do to a meter and the home behind it, and how grave that is: C0 reads, C1 configures, C2 touches
  * security, firmware or communication, C3 can change the supply or what is paid for it.
@@ -6,7 +8,8 @@
  */
 export const EFFECTS = {
   read: { class: "C0", words: "reads" },
-  clock: { class: "C1", words: "sets the clock" },
+  clock: { class: "C1", words: "corrects the clock" },
+  "clock-move": { class: "C2", words: "can move the clock by more than a minute" },
   configuration: { class: "C1", words: "changes the configuration" },
   records: { class: "C2", words: "erases or rewrites records" },
   communication: { class: "C2", words: "changes how the meter is reached" },
@@ -121,8 +124,29 @@ export const EFFECT_TABLE: readonly EffectRow[] = [
   { classId: 63, effect: "configuration", name: "status mapping" },
   // Who says what time it is decides which tariff holds and which intervals are missing.
   { classId: 100, effect: "clock", name: "NTP setup" },
+  { classId: 8, attribute: 2, effect: "clock-move", name: "time" },
+  { classId: 8, method: 1, effect: "clock-move", name: "adjust_to_quarter" },
+  { classId: 8, method: 2, effect: "clock-move", name: "adjust_to_measuring_period" },
+  { classId: 8, method: 4, effect: "clock-move", name: "adjust_to_preset_time" },
+  { classId: 8, method: 5, effect: "clock-move", name: "preset_adjusting_time" },
   { classId: 8, effect: "clock", name: "clock" },
 ];
+
+/** Up to so much a clock has drifted and is put right; whoever moves it further moves the times of readings and tariffs. */
+export const MOST_CLOCK_SECONDS = 60;
+/** Blue Book 4.5.1. */
+const CLOCK = { classId: 8, shiftTime: 6 } as const;
+
+/** The effect of calling a method with these parameters: a clock is shifted by no more than it drifts, or it is moved. */
+export function effectOfCall(
+  target: { readonly classId: number; readonly instanceId: Uint8Array; readonly method: number },
+  parameters: Data | undefined,
+): ReturnType<typeof effectOf> {
+  const { effect, name } = effectOf(target);
+  const isShift = target.classId === CLOCK.classId && target.method === CLOCK.shiftTime;
+  const isSmall = parameters?.type === "long" && Math.abs(parameters.value) <= MOST_CLOCK_SECONDS;
+  return { effect: isShift && !isSmall ? "clock-move" : effect, name };
+}
 
 /** Attributes that hold a password or another secret in clear, by class. Some meters let them be read. */
 const SECRETS: Readonly<Record<number, readonly number[]>> = {

@@ -109,3 +109,27 @@ test("injection is stopped and released under caps of its own, and the supply is
     const disguised = world.manifest({ kind: "injection-stop", instance: "000060030aff" }, [meter.systemTitle]);
     await assert.rejects(world.submit(disguised), { code: "manifest-refused", message: /no relay of injection/ });
   }, largeFleet()));
+
+test("MC-07, MC-19: what moves a clock by more than a minute takes two people for several meters and is frozen; a correction goes on", () =>
+  withTestCustody(async (custody) => {
+    const world = await AuthorityWorld.open(custody);
+    const meter = await world.meter(1);
+    const titles = [meter.systemTitle, (await world.meter(2)).systemTitle];
+    const shift = (seconds: number) => fromHex(`c301c100080000010000ff060110${seconds.toString(16).padStart(4, "0")}`);
+    const submitted = async (mostSeconds: number) => {
+      const operation = { kind: "clock-shift", instance: "0000010000ff", mostSeconds } as const;
+      const { hash } = await world.submit(world.manifest(operation, titles));
+      await world.approve(hash, world.anna);
+      return hash;
+    };
+    const [near, far] = [await submitted(60), await submitted(900)];
+    const asked = async (hash: string, seconds: number) => {
+      const result = await world.command(meter, shift(seconds), world.token(hash, meter.systemTitle), false);
+      return result.kind === "refused" ? result.code : result.kind;
+    };
+    assert.equal(await asked(far, 300), "command-token-not-accepted");
+    assert.match(await world.lastRefusal(), /1 of 2 people/);
+    await world.approve(far, world.ben);
+    await world.service.freeze({ reason: "whose clock is it" }, OPERATOR);
+    assert.deepEqual([await asked(far, 300), await asked(near, 30)], ["frozen", "sealed"]);
+  }));

@@ -97,7 +97,7 @@ test("no disconnect, key, firmware, push destination, schedule, access or anythi
       ["firmware", action(18, "0.0.44.0.0.255", 1), "firmware"],
       ["a push destination", set(40, "0.0.25.9.0.255", 3), "push-destination"],
       ["an activity calendar", set(20, "0.0.13.0.0.255", 9), "schedule"],
-      ["the clock", set(8, "0.0.1.0.0.255", 2), "clock"],
+      ["the clock", set(8, "0.0.1.0.0.255", 2), "clock-move"],
       ["SAP assignment", action(17, "0.0.41.0.0.255", 1), "access"],
       ["a register's reset", action(3, "1.0.1.8.0.255", 1), "records"],
       ["a profile's reset", action(7, "1.0.99.1.0.255", 1), "records"],

@@ -137,7 +137,8 @@ test("MC-07, MC-12, MC-13: how many people a manifest needs follows from what it
   const wavesOf = (targets: number, soak = DAY_SECONDS) => [...planWaves(targets, targets, targets, soak)];
   const people = (change: Partial<ManifestHeader>) =>
     requirementOf(header({ waves: wavesOf(change.targets ?? 3), ...change }), DEFAULT_THRESHOLDS).people;
-  const clock: Operation = { kind: "clock", instance: "0000010000ff", toleranceSeconds: 60 };
+  const clock: Operation = { kind: "clock-shift", instance: "0000010000ff", mostSeconds: 60 };
+  const far: Operation = { ...clock, mostSeconds: 61 };
   const activate: Operation = { kind: "firmware-activation", instance: "00002c0000ff", identifier: "1.1", sha384: "" };
   assert.equal(people({ targets: 10 }), 1);
   assert.equal(people({ targets: 11 }), 2);
@@ -158,6 +159,9 @@ test("MC-07, MC-12, MC-13: how many people a manifest needs follows from what it
   assert.equal(people({ targets: 20, waves: wavesOf(20, 599) }), 3);
   assert.equal(people({ operation: activate, targets: 2, waves: wavesOf(2, 600) }), 3);
   assert.equal(people({ operation: clock, targets: 300_000, dispersion: { kind: "none" } }), 1);
+  // What moves a clock by more than a minute is grave.
+  assert.equal(people({ operation: far, targets: 1, dispersion: { kind: "none" } }), 1);
+  assert.equal(people({ operation: far, targets: 2, dispersion: { kind: "none" } }), 2);
   assert.equal(people({ operation: activate, targets: 1 }), 1);
   assert.equal(people({ operation: activate, targets: 2 }), 2);
   assert.equal(people({ operation: { kind: "reconnect", instance: "000060030aff" }, targets: 5000 }), 1);
@@ -168,6 +172,7 @@ test("MC-07, MC-12, MC-13: how many people a manifest needs follows from what it
   assert.equal(people({ operation: activate, targets: 1, doubted }), 2);
   assert.equal(people({ targets: 2, dispersion: { kind: "none" }, doubted }), 3);
   assert.equal(people({ operation: clock, targets: 1, doubted }), 1);
+  assert.equal(people({ operation: far, targets: 1, doubted }), 2);
   assert.equal(people({ operation: { kind: "reconnect", instance: "000060030aff" }, targets: 1, doubted }), 1);
 });
 

@@ -51,6 +51,33 @@ test("a clock is set to the present time only, whichever form the time has", () 
   assert.match(differenceOf(allowed, set(fromHex("090101")), ON) ?? "", /not a full date-time/);
 });
 
+test("a clock that may be moved by more than a minute is as grave as what touches security, however that is written", () => {
+  const instance = "0000010000ff";
+  const shift = (mostSeconds: number): Operation => ({ kind: "clock-shift", instance, mostSeconds });
+  const spelled = (service: "set" | "action", member: number, octets: string): Operation => ({
+    kind: "acts",
+    acts: [{ service, classId: 8, instance, member, value: { kind: "exact", octets } }],
+  });
+  const seconds = (value: number) => toHex(encode(data, { type: "long", value }));
+  assert.deepEqual(
+    [60, 61, 900].map((most) => classOf(shift(most))),
+    ["C1", "C2", "C2"],
+  );
+  assert.deepEqual(
+    [60, -60, 61, -61].map((value) => classOf(spelled("action", 6, seconds(value)))),
+    [...["C1", "C1", "C2", "C2"]],
+  );
+  // Nobody knows how far: what is no number, a time, and what rounds to the end of an interval.
+  for (const far of [spelled("action", 6, "0900"), spelled("set", 2, "090c"), spelled("action", 2, "0f00")])
+    assert.equal(classOf(far), "C2", JSON.stringify(far));
+  assert.equal(classOf({ kind: "clock", instance, toleranceSeconds: 5 }), "C2");
+  assert.equal(classOf(spelled("set", 3, seconds(60))), "C1", "a time zone moves no instant");
+  assert.match(
+    operationProblem({ kind: "configuration", writes: [{ classId: 8, instance, member: 2, octets: "0900" }] }) ?? "",
+    /more than configuration/,
+  );
+});
+
 test("a calendar that runs another script table than the tariff's is no calendar", () => {
   const days = (script: string) =>
     toHex(

@@ -1,4 +1,4 @@
-import { data, encode, fromHex, toHex } from "@meterkeep/dlms";
+import { type Data, data, encode, fromHex, toHex } from "@meterkeep/dlms";
 import {
   type Field,
   type FieldSet,
@@ -11,7 +11,8 @@ import {
   truth,
   whole,
 } from "../canonical/field.ts";
-import { type CommandClass, EFFECTS, type Effect, effectOf, holdsSecret } from "../effect.ts";
+import { dataIn } from "../data-in.ts";
+import { type CommandClass, EFFECTS, type Effect, effectOf, effectOfCall, holdsSecret } from "../effect.ts";
 import {
   type AllowedAct,
   allowedAct,
@@ -247,7 +248,14 @@ export function directionOf(of: Operation): Direction {
 /** The effect of one allowed act, by the table that judges requests. */
 export function effectOfAct(act: AllowedAct): Effect {
   if (act.service === "get") return holdsSecret(act.classId, act.member) ? "key" : "read";
-  return effectOf(targetOf(act)).effect;
+  const target = targetOf(act);
+  return "method" in target ? effectOfCall(target, mostOf(act.value)).effect : effectOf(target).effect;
+}
+
+/** The parameters that an act allows, at their most; undefined where they are not of a number. */
+function mostOf(value: AllowedAct["value"]): Data | undefined {
+  if (value.kind === "seconds-within") return { type: "long", value: value.mostSeconds };
+  return value.kind === "exact" ? dataIn(value.octets) : undefined;
 }
 
 function kindOf(of: Operation): OperationKind<FieldSet> {

@@ -1,3 +1,4 @@
+import { classOf } from "../operation/operation.ts";
 import { commandRulesOf, type Thresholds } from "../threshold/thresholds.ts";
 import { isOffAllowed } from "./calendar.ts";
 import type { Finding, GuardFacts, TargetFacts } from "./facts.ts";
@@ -64,9 +65,10 @@ export function calendarProblem(reason: string, thresholds: Thresholds, at: numb
   return `nobody is switched off at ${new Date(at).toISOString()} (${hours.zone})`;
 }
 
-/** MC-19: everything critical is frozen. */
+/** MC-19: everything critical is frozen. What only reads or configures goes on, as at the custodian: somebody has to look. */
 export function freeze({ fleet, request }: GuardFacts): Finding[] {
-  return fleet.frozen === undefined ? [] : [aboutRequest("MC-19", "stop", `frozen: ${fleet.frozen}`, request)];
+  if (fleet.frozen === undefined || classOf(request.operation) < "C2") return [];
+  return [aboutRequest("MC-19", "stop", `frozen: ${fleet.frozen}`, request)];
 }
 
 /** MC-18: the very same, while it is still under way. */

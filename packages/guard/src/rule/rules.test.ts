@@ -194,7 +194,7 @@ test("MC-08: temperatures come closer at once, and neither goes further away wit
 test("MC-07: a meter that is not believed takes one person more for what is grave, and one of which that shows later is left alone", () => {
   const doubted = [target(1, { isDoubted: true, account: undefined })];
   const firmware: Operation = { kind: "firmware-activation", instance: "00002c0000ff", identifier: "I", sha384: "" };
-  const clock: Operation = { kind: "clock", instance: "0000010000ff", toleranceSeconds: 60 };
+  const clock: Operation = { kind: "clock-shift", instance: "0000010000ff", mostSeconds: 60 };
   const of = (operation: Operation, isDoubtSigned = false) =>
     facts(doubted, { operation, reason: "maintenance", isDoubtSigned });
   const warned = found(of(firmware)).filter(({ rule }) => rule === "MC-07");
@@ -327,6 +327,15 @@ test("MC-19: what is frozen stays so, also what gives back, and at the moment in
   assert.deepEqual(said(frozen), ["MC-19 stop"]);
   const back = withFleet(facts(one, { operation: RECONNECT }), { frozen: "drill" });
   assert.deepEqual([said(back), judgeAtExecution(back)?.rule], [["MC-19 stop"], "MC-19"]);
+  // Somebody has to look, and what configures goes on at the custodian as well.
+  const shift = (mostSeconds: number): Operation => ({ kind: "clock-shift", instance: "0000010000ff", mostSeconds });
+  const rulesOf = (operation: Operation) => {
+    const asked = withFleet(facts(one, { operation, reason: "maintenance" }), { frozen: "drill" });
+    return [said(asked).filter((each) => each.startsWith("MC-19")), judgeAtExecution(asked)?.rule];
+  };
+  for (const harmless of [{ kind: "acts", acts: [] } as const, shift(60)])
+    assert.deepEqual(rulesOf(harmless), [[], undefined], harmless.kind);
+  assert.deepEqual(rulesOf(shift(61)), [["MC-19 stop"], "MC-19"]);
 });
 
 test("MC-21: a limiter lets 500 W pass and no more than the contract, a clock is set within a minute, data goes where it may; spelled out or not", () => {

@@ -1,10 +1,10 @@
-import { type Data, data, decode, fromHex } from "@meterkeep/dlms";
+import { dataIn } from "../data-in.ts";
+import { MOST_CLOCK_SECONDS } from "../effect.ts";
 import { actsOf, type Operation } from "../operation/operation.ts";
 import { commandRulesOf, type Thresholds } from "../threshold/thresholds.ts";
 import type { Finding, GuardFacts } from "./facts.ts";
 import { aboutMeters, aboutRequest } from "./finding.ts";
 
-const MOST_CLOCK_SECONDS = 60;
 /** Blue Book 4.5.9 and 4.4.8: what of a limiter and of a push setup is bounded. */
 const LIMITER = { classId: 71, thresholds: [4, 5] } as const;
 const PUSH_SETUP = { classId: 40, destinationAndMethod: 3 } as const;
@@ -59,12 +59,4 @@ function destinationIn(octets: string): string | undefined {
   if (read?.type !== "structure") return undefined;
   const [, destination] = read.value;
   return destination?.type === "octet-string" ? new TextDecoder().decode(destination.value) : undefined;
-}
-
-function dataIn(octets: string): Data | undefined {
-  try {
-    return decode(data, fromHex(octets));
-  } catch {
-    return undefined;
-  }
 }

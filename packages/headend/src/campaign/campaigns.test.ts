@@ -285,6 +285,8 @@ test("MC-19: the kill switch pauses what runs, and a stopped campaign sends noth
   await newRunner().look();
   const paused = await campaigns.view(campaign.id);
   assert.deepEqual([paused.campaign.state, paused.campaign.counts.dispatched], ["paused", 0]);
+  // Who is dark is what people want to know then.
+  assert.equal((await campaigns.create(all("registers", "maintenance"), RITA)).campaign.state, "running");
   const stopped = await campaigns.decide(campaign.id, "stop", OTTO, "enough");
   assert.deepEqual([stopped.campaign.state, stopped.campaign.counts.stopped], ["stopped", HOMES]);
   await assert.rejects(campaigns.decide(campaign.id, "resume", OTTO, "again"), { code: "campaign-not-so" });
@@ -359,7 +361,6 @@ test("MC-14: a relay that reads back otherwise stops the campaign, and nobody el
   assert.equal(spared?.rule, "MC-14");
 });
 
-/** A billing office with an order for everybody, who all owe and know. */
 test("what is longer than a meter takes is refused with that sentence: it is no lost meter, and nobody asks again", async () => {
   const { database, pool, scope, bench, campaigns, newRunner } = await openBench(1);
   await using _ = database;
