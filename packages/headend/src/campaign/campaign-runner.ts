@@ -8,7 +8,7 @@ import { LANES, type WorkQueue } from "../work/lease.ts";
 import { CAMPAIGN_COLUMNS, type CampaignRow, ttlOf } from "./campaign-rows.ts";
 import { writeHistory } from "./campaign-store.ts";
 import { MOST_LOSSES } from "./command-sessions.ts";
-import { dispatch } from "./dispatch.ts";
+import { dispatch, laneOf } from "./dispatch.ts";
 import type { FleetCensus } from "./fleet-census.ts";
 import type { Holding } from "./proposal.ts";
 import { type Move, type StepFacts, step } from "./step.ts";
@@ -78,7 +78,7 @@ export class CampaignRunner {
     );
     if (seen === undefined) return false;
     const approval = await this.#approval(seen);
-    const due: { readonly meters: MeterId[]; readonly kind: "command" | "verify" }[] = [];
+    const due: MeterId[] = [];
     const move = await inTransaction(pool, async (sql): Promise<Move | "moved" | undefined> => {
       const row = await firstRow<CampaignRow>(
         sql,
@@ -106,17 +106,15 @@ export class CampaignRunner {
         },
         facts,
       );
-      if (next?.kind === "dispatch")
-        due.push({ meters: await dispatch({ sql, scope, census }, row, holding, now()), kind: "command" });
+      if (next?.kind === "dispatch") due.push(...(await dispatch({ sql, scope, census }, row, holding, now())));
       else if (next?.kind === "begin-wave") await this.#beginWave(sql, row, next.wave, holding);
       else if (next !== undefined) await this.#enter(sql, row, next);
       return next;
     });
-    for (const { meters, kind } of due)
-      if (meters.length > 0) {
-        await this.#ports.queue.due(meters, now(), LANES.onDemand, kind);
-        this.#ports.wake();
-      }
+    if (due.length > 0) {
+      await this.#ports.queue.due(due, now(), laneOf(seen), "command");
+      this.#ports.wake();
+    }
     return move === "moved" || (move !== undefined && move.kind !== "dispatch");
   }
 

@@ -10,9 +10,12 @@ import { countTraffic, keepSimBudgets, parseSimBudgets } from "../route/sim-traf
 import { all, CELLULAR, DAY, HOMES, OTTO, openBench, RITA } from "../testing/campaign-bench.ts";
 import { testTitle } from "../testing/database.ts";
 import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { LANES } from "../work/lease.ts";
 import { postgresWorkQueue } from "../work/postgres-queue.ts";
 import { commandOperations } from "./command-operations.ts";
 import { type CommandPorts, CommandSessions } from "./command-sessions.ts";
+
+const EVER = { from: "2020-01-01T00:00:00Z", to: "2099-01-01T00:00:00Z" };
 
 test("a disconnect of everybody is quarantined as a whole, with rules, meters and requester; nothing is sent", async () => {
   const { database, pool, campaigns, entries } = await openBench();
@@ -75,6 +78,37 @@ test("a campaign that only reads waits for nobody: it is running from the first,
   assert.equal(resumed.campaign.state, "running");
   bench.now += 3_600_000;
   assert.deepEqual(await served(), ["running", HOMES, "under-way"]);
+});
+
+test("a batch of many meters is due a few hundred at a time, and what is asked of one of them comes before it", async () => {
+  const meters = 520;
+  const { database, pool, scope, bench, campaigns, newRunner } = await openBench(meters);
+  await using _ = database;
+  const { campaign } = await campaigns.create(all("registers", "maintenance"), RITA);
+  const look = async (): Promise<number> => {
+    bench.now += 1_000;
+    await newRunner().look();
+    return (await campaigns.view(campaign.id)).campaign.counts.dispatched;
+  };
+  assert.deepEqual([await look(), await look()], [500, 500], "no more than are served");
+  const lease = async (any: number) =>
+    postgresWorkQueue(pool, scope).lease(randomUUID(), { any, onDemand: 0 }, bench.now, 60);
+  assert.deepEqual([(await lease(15)).length, await look()], [15, 515]);
+  // Asked last, of a meter that the batch has made due as well.
+  const [last] = (
+    await pool.query<{ meter_id: number; title: string }>(
+      `select meter_id, upper(encode(system_title, 'hex')) as title from meters join work using (utility_id, island_id, meter_id)
+     where on_demand = 'command' and leased_by is null order by due_at desc, meter_id desc limit 1`,
+    )
+  ).rows as [{ meter_id: number; title: string }];
+  const selection = { kind: "list" as const, meters: [last.title] };
+  await campaigns.create({ operation: "events", parameters: EVER, reason: "maintenance", selection }, RITA);
+  assert.equal(await look(), 515);
+  const [first] = await lease(1);
+  assert.deepEqual([first?.meter.id, first?.onDemand, first?.lane], [last.meter_id, "command", LANES.onDemand]);
+  // Whose way is spared is not due, and keeps nobody from its turn.
+  await pool.query("update work set due_at = $1 where leased_by is null", [new Date(bench.now + 300_000)]);
+  assert.equal(await look(), meters);
 });
 
 test("a runner that finds its campaign moved by another, which died before it handed anything out, goes on in the same look", async () => {

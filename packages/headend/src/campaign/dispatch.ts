@@ -2,13 +2,16 @@ import { capOf, commandRulesOf, loadCapW, pickupPerMinute, takesOff } from "@met
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql } from "../database/sql.ts";
 import type { MeterId } from "../inventory/meter.ts";
+import { LANES, type Lane } from "../work/lease.ts";
 import { type CampaignRow, ttlOf } from "./campaign-rows.ts";
 import type { FleetCensus } from "./fleet-census.ts";
 import { fleetFacts } from "./fleet-facts.ts";
 import type { Holding } from "./proposal.ts";
 
-/** So many a look are made due at once. */
+/** So many a look are made due at once, and of batches no more wait for their turn. */
 const MOST_DISPATCHED = 500;
+/** What switches nothing on more meters than this is a batch. */
+const MOST_ON_DEMAND = 100;
 /** More load than any island has: no bound. */
 const UNBOUNDED_W = 2 ** 53;
 
@@ -16,6 +19,15 @@ interface Dispatching {
   readonly sql: Sql;
   readonly scope: Scope;
   readonly census: FleetCensus;
+}
+
+/** In which lane meters wait for a campaign: what is asked of a few, and whatever switches, waits behind no batch. */
+export function laneOf(row: Pick<CampaignRow, "direction" | "targets">): Lane {
+  return isBatch(row) ? LANES.takeover : LANES.onDemand;
+}
+
+function isBatch({ direction, targets }: Pick<CampaignRow, "direction" | "targets">): boolean {
+  return direction === "none" && targets > MOST_ON_DEMAND;
 }
 
 /** How much more may be taken off now, by all campaigns together. */
@@ -27,8 +39,8 @@ interface Room {
 }
 
 /**
- * Makes those due whose time has come, as many as the caps leave over all campaigns (MC-02, MC-04, MC-15); the others wait and
- * do not grow stale by it. Gives the meters that somebody has to see to. Inside the caller's transaction.
+ * Makes those due whose time has come, as many as the caps leave over all campaigns (MC-02, MC-04, MC-15), and of batches as many
+ * as are served; the others wait and do not grow stale by it. Gives the meters that somebody has to see to. Inside the caller's transaction.
  */
 export async function dispatch(on: Dispatching, row: CampaignRow, holding: Holding, now: number): Promise<MeterId[]> {
   const { sql, scope } = on;
@@ -52,7 +64,11 @@ export async function dispatch(on: Dispatching, row: CampaignRow, holding: Holdi
       [...homes.keys()],
       [...homes.values()].map(pickupPerMinute),
     ]);
-  } else await sql.query(DISPATCH_WITHIN_LOAD, [...wave, MOST_DISPATCHED, UNBOUNDED_W, true]);
+  } else {
+    const waiting = isBatch(row) ? await waitingInBatches(on, now) : 0;
+    const most = Math.max(0, MOST_DISPATCHED - waiting);
+    await sql.query(DISPATCH_WITHIN_LOAD, [...wave, most, UNBOUNDED_W, true]);
+  }
   await sql.query(
     `update campaign_targets set expires_at = $5::timestamptz + make_interval(secs => $6), due_at = $5
      where utility_id = $1 and island_id = $2 and campaign_id = $3 and wave = $4 and state = 'waiting' and due_at <= $5`,
@@ -62,10 +78,23 @@ export async function dispatch(on: Dispatching, row: CampaignRow, holding: Holdi
     sql,
     `select meter_id from campaign_targets ct left join work w using (utility_id, island_id, meter_id)
      where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.state = 'dispatched'
-       and w.leased_by is null and w.on_demand is distinct from 'command'`,
-    [...scope.place, row.campaign_id],
+       and w.leased_by is null and (w.on_demand is distinct from 'command' or w.lane > $4)`,
+    [...scope.place, row.campaign_id, laneOf(row)],
   );
   return dispatched.map(({ meter_id }) => meter_id);
+}
+
+/** Meters that are due for a batch and that nobody has a place for. Whose way is spared is not due, and keeps no other from its turn. */
+async function waitingInBatches({ sql, scope }: Dispatching, now: number): Promise<number> {
+  const waiting = await firstRow<{ count: string }>(
+    sql,
+    `select count(*) from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
+       join work w using (utility_id, island_id, meter_id)
+     where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'dispatched' and c.direction = 'none' and c.targets > $3
+       and w.leased_by is null and w.due_at <= $4`,
+    [...scope.place, MOST_ON_DEMAND, new Date(now)],
+  );
+  return Number(waiting?.count ?? 0);
 }
 
 /** MC-02 and MC-04 as they stand now. */

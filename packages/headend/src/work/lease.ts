@@ -4,7 +4,10 @@ import type { Meter, MeterId } from "../inventory/meter.ts";
 import type { Stretch } from "../reading/coverage.ts";
 import type { TrustPeriod } from "../trust/trust-at.ts";
 
-/** Lower lanes are served first, but for the share of readings. */
+/**
+ * Lower lanes are served first, but for the share of readings. Beside takeovers wait the batches: new keys, and campaigns that
+ * switch nothing on many meters.
+ */
 export const LANES = { onDemand: 0, takeover: 1, reading: 2 } as const;
 /** One place in so many goes to a reading that is due, so that a town of takeovers does not keep everybody else waiting. */
 export const READING_SHARE = 4;

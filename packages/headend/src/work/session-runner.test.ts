@@ -200,6 +200,27 @@ test("a meter whose way is spared is put back until its turn, with its failures 
   assert.deepEqual(urgent, [false, true]);
 });
 
+test("a batch's command whose way is spared waits for its turn, and is still asked for then", async () => {
+  await using database = await openHeadEndDatabase(1);
+  const { pool, scope } = database;
+  const [{ id }] = database.meters as [(typeof database.meters)[number]];
+  await pool.query("update takeovers set phase = 'done'");
+  const queue = postgresWorkQueue(pool, scope);
+  const urgent: boolean[] = [];
+  const admit: Throttle["admit"] = (_meter, isUrgent, now) => {
+    urgent.push(isUrgent);
+    return now + 60_000;
+  };
+  const runner = testRunner(database, { custodian: {}, throttle: { admit, learn: () => assert.fail("no session") } });
+  await queue.due([id], NOW, LANES.takeover, "command");
+  const lease = async (now: number) => (await queue.lease(randomUUID(), { any: 1, onDemand: 0 }, now, 60))[0];
+  const first = await lease(NOW);
+  assert.equal((await runner.run(first!, new AbortController().signal)).dueAt, NOW + 60_000);
+  assert.equal(await lease(NOW + 59_999), undefined);
+  const again = await lease(NOW + 60_000);
+  assert.deepEqual([again?.onDemand, again?.lane, again?.attempts, urgent], ["command", LANES.takeover, 0, [false]]);
+});
+
 test("what the custodian has no room for is put back as it was and still asked for: no failure of the meter, which nobody tried", async () => {
   await using database = await openHeadEndDatabase(1);
   const { pool, scope } = database;

@@ -114,7 +114,7 @@ export class SessionRunner {
       const next = { dueAt, lane: LANES.reading, attempts: lease.attempts, code: "sim-budget" } as const;
       return results.write({ lease, next });
     }
-    const turnAt = throttle.admit(lease.meter, lease.onDemand !== undefined, now());
+    const turnAt = throttle.admit(lease.meter, isUrgent(lease), now());
     if (turnAt > now() + PATIENCE_MILLISECONDS) return results.write(this.#postponed(lease, turnAt));
     if (turnAt > now()) await sleep(turnAt - now(), closing);
     const round = room.begin();
@@ -315,8 +315,10 @@ export class SessionRunner {
 
   /** Its way is spared: it comes back at its turn, and that is no failure of its own. */
   #postponed(lease: Lease, dueAt: number): Finished {
+    const { attempts, onDemand } = lease;
     const lane = lease.takeover.phase === "done" ? LANES.reading : LANES.takeover;
-    return { lease, next: { dueAt, lane, attempts: lease.attempts, code: "way-spared" } };
+    const next = { dueAt, lane, attempts, code: "way-spared" };
+    return { lease, next: onDemand === undefined ? next : { ...next, lane: lease.lane, onDemand } };
   }
 
   #nothing(lease: Lease): Finished {
@@ -450,6 +452,11 @@ export function dayEnds(
     ...(isNewDay ? { eventsFrom: loggedTo === undefined ? "whole" : loggedTo - DAY_MILLISECONDS } : {}),
     ...(isNewDay || isLate ? { daysFrom: daysTo === undefined ? Math.max(0, ours) : daysTo + 1_000 } : {}),
   };
+}
+
+/** What somebody asked for does not wait for its way to be free; the commands of a batch do, as readings. */
+function isUrgent({ onDemand, lane }: Lease): boolean {
+  return onDemand !== undefined && !(onDemand === "command" && lane !== LANES.onDemand);
 }
 
 /**
