@@ -16,26 +16,26 @@ import { option } from "./usage.ts";
 const largest = option("meters", 25_000_000);
 const figures: CapacityFigures = {
   cpuMillisecondsPerSession: {
-    value: option("cpu", 5.2),
+    value: option("cpu", 3.5),
     unit: "ms",
     source:
-      "measured by `npm run bench -- headend --rate 80 --meters 300`, without the virtual meters, sessions of 194 values, two cores that had eleven to run (load 11): less where nothing else runs, and where more sessions share a transaction; the target is 4",
+      "measured by `npm run bench -- headend --minutes 2`: the dearest of four quiet runs at 300 a second on two cores, without the virtual meters",
   },
   custodianMillisecondsPerSession: {
-    value: option("custodian", 1.53),
+    value: option("custodian", 0.9),
     unit: "ms",
     source: "measured likewise; the target is 0.6",
   },
   packedBytesPerMeterDay: {
-    value: option("packed", 576),
+    value: option("packed", 440),
     unit: "octets",
-    source: "3 a value (ADR 0023), 192 values; `npm run bench -- readings`",
+    source: "192 values with the key, measured by `npm run bench -- readings --meters 1000000`",
   },
   evidenceBytesPerSession: {
-    value: option("evidence", 12_000),
+    value: option("evidence", 19_000),
     unit: "octets",
     source:
-      "assumed: 3 kB of APDUs ciphered and plain, once as evidence and once as ladder; `npm run bench -- headend` prints what both databases grow by",
+      "what the head-end's database grows by, less the packed day, measured by `npm run bench -- headend`: evidence, ladder, session and registers with their indexes, and what is not cleaned up yet",
   },
   ledgerBytesPerSession: {
     value: option("ledger", 860),

@@ -15,8 +15,8 @@ import { cpuSeconds, machineLoad, option, processesOf, yardstick } from "./usage
 // not, more (printed). Meters do not push. `--meters N`, `--rate N` a second, `--minutes N`, `--workers N` processes,
 // `--sessions N` at once in each, `--dead N` and `--flapping N` percent of the meters that are silent, always or every other
 // ten seconds. Twice a second a meter that is neither is asked for its supply on demand: how long that takes beside the batch
-// is the head-end's share and the meter's. `--mechanism 5` has homes without certificates alone, which prove themselves by GMAC
-// as the targets have it, `--mechanism 7` those with certificates; without it one home in seven has certificates, as in any town.
+// is the head-end's share and the meter's. Homes have no certificates, and prove themselves by GMAC (mechanism 5) as the targets
+// have it; `--mechanism 7` has those with certificates, `--mechanism 0` one such home in seven, as in any town.
 // `--profile N` looks for N seconds afterwards where the time goes, part by part.
 
 const meters = option("meters", 600);
@@ -28,11 +28,11 @@ const flapping = option("flapping", 0);
 // As a start has them, and one for each that is waited for in vain.
 const sessions = option("sessions", 192 + Math.ceil((meters * (dead + flapping)) / 100));
 const profiled = option("profile", 0);
-const mechanism = option("mechanism", 0);
+const mechanism = option("mechanism", 5);
 const speed = Math.round((rate * 86_400) / meters);
 const PROFILES: Readonly<Record<number, string>> = { 0: "idis-p2=1", 5: "idis-p2=1,idis-p3=0", 7: "idis-p3=1" };
 const homes = PROFILES[mechanism];
-if (homes === undefined) throw new Error("--mechanism is 5 or 7");
+if (homes === undefined) throw new Error("--mechanism is 5, 7 or 0");
 const WARM_UP_SECONDS = 10;
 const FLAP_MILLISECONDS = 10_000;
 const ASK_MILLISECONDS = 500;
