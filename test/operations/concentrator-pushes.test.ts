@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { encodeWrapper, fromHex, toHex } from "@meterkeep/dlms";
-import { connectTls, listenForPushesTcp, type TlsIdentity } from "@meterkeep/dlms-node";
+import { connectTls, listenForPushesTcp, type TlsIdentity, WrapperFrames } from "@meterkeep/dlms-node";
 import { Concentrators } from "@meterkeep/headend";
 import { createChannelCredential } from "@meterkeep/pki";
 import { Concentrator } from "../../apps/concentrator/src/concentrator.ts";
@@ -27,8 +27,16 @@ const credential = (name: string) =>
     notAfter: new Date(Date.now() + DAY_MS),
   });
 
-/** A concentrator with two meters behind it, the town's way out, and a head-end that has not connected yet. */
-async function bench(meterPort = 1) {
+type Find = ConstructorParameters<typeof Concentrator>[0]["find"];
+
+/** Two meters on one port. */
+const two =
+  (port: number): Find =>
+  async (address) =>
+    address === A || address === B ? { host: "127.0.0.1", port } : undefined;
+
+/** A concentrator with the meters behind it that it finds, the town's way out, and a head-end that has not connected yet. */
+async function bench(find: Find = two(1)) {
   await using stack = new AsyncDisposableStack();
   const [headEnd, own] = [credential("head-end"), credential("dc-1")];
   const authorities = headEnd.certificate + own.certificate;
@@ -40,7 +48,7 @@ async function bench(meterPort = 1) {
       ...own,
       authorities,
       headEnd: "head-end",
-      find: async (address) => (address === A || address === B ? { host: "127.0.0.1", port: meterPort } : undefined),
+      find,
     }),
   );
   const { port, pushPort } = await concentrator.listen();
@@ -79,6 +87,7 @@ async function bench(meterPort = 1) {
   return {
     heard,
     wayOut,
+    connections: () => concentrator.connections,
     push: (systemTitle: string, hex: string) =>
       wayOut.send({ systemTitle, apdu: fromHex(hex), transport: "udp", destination: "127.0.0.1:9" }),
     connect: async () => (await concentrators.open("dc-1", targetOf(A), NEVER))[Symbol.asyncDispose](),
@@ -154,7 +163,7 @@ test("who waits for a meter whose line breaks, or is not made, is told at once, 
     });
   }).listen(0, "127.0.0.1");
   await once(meter, "listening");
-  await using at = await bench((meter.address() as AddressInfo).port);
+  await using at = await bench(two((meter.address() as AddressInfo).port));
   try {
     for (let time = 0; time < 2; time += 1)
       await assert.rejects(at.ask(A, "c001"), { code: "connection-closed", message: /cannot be reached/ });
@@ -166,4 +175,37 @@ test("who waits for a meter whose line breaks, or is not made, is told at once, 
   await using away = await bench();
   await assert.rejects(away.ask(B, "c001"), { code: "connection-closed", message: /cannot be reached/ });
   assert.deepEqual(away.heard, []);
+});
+
+test("130 meters that are asked at once over the one connection of their concentrator are each answered for themselves", async () => {
+  await using stack = new AsyncDisposableStack();
+  const numbers = Array.from({ length: 130 }, (_, number) => number.toString(16).padStart(2, "0"));
+  const ports = new Map<string, number>();
+  for (const number of numbers) {
+    const meter = createServer((socket) => {
+      socket.on("error", () => undefined);
+      const frames = new WrapperFrames();
+      // Each says its own number, behind what it was asked.
+      socket.on("data", (chunk: Uint8Array) => {
+        for (const { apdu } of frames.push(chunk))
+          socket.write(encodeWrapper(1, 1, fromHex(`${toHex(apdu)}${number}`)));
+      });
+    }).listen(0, "127.0.0.1");
+    await once(meter, "listening");
+    stack.defer(() => void meter.close());
+    ports.set(`4D4B5600000001${number.toUpperCase()}`, (meter.address() as AddressInfo).port);
+  }
+  await using at = await bench(async (address) => {
+    const port = ports.get(address);
+    return port === undefined ? undefined : { host: "127.0.0.1", port };
+  });
+  const titles = [...ports.keys()];
+  for (const asked of ["c001", "c002"]) {
+    const answers = await Promise.all(titles.map((title) => at.ask(title, asked)));
+    assert.deepEqual(
+      answers,
+      numbers.map((number) => `${asked}${number}`),
+    );
+  }
+  assert.equal(at.connections(), 1);
 });
