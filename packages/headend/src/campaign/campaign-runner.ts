@@ -316,8 +316,19 @@ const COUNT = `
 
 const CAN_BE_TRIED_AGAIN = `(ct.losses + 1 < ${MOST_LOSSES} and c.state in ('running', 'paused'))`;
 
-// What switches nothing is run again, since a run looks first; what switches is never sent a second time.
+// What switches nothing is run again, since a run looks first; what switches is never sent a second time. Nobody stops a campaign
+// whose targets are to wait again.
 const NOTICE_LOST = `
+  with lost as (
+    select ct.campaign_id, ct.meter_id, ct.epoch
+    from campaign_targets ct join work w using (utility_id, island_id, meter_id)
+    where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'attempted'
+      and (w.epoch <> ct.epoch or w.leased_by is null or w.leased_until < $3)
+  ), c as (
+    select campaign_id, direction, state from campaigns
+    where utility_id = $1 and island_id = $2 and campaign_id in (select campaign_id from lost)
+    order by campaign_id for share
+  )
   update campaign_targets ct set losses = ct.losses + 1,
     state = case when c.direction <> 'none' then 'uncertain' when ${CAN_BE_TRIED_AGAIN} then 'waiting' else 'failed' end,
     trouble = case when c.direction = 'none' and ${CAN_BE_TRIED_AGAIN} then null else 'lost' end,
@@ -328,11 +339,9 @@ const NOTICE_LOST = `
         then 'It was taken and nothing was heard of it: it is not sent again, the meter is asked.'
       when ${CAN_BE_TRIED_AGAIN} then 'It was cut off, and goes on where it was.'
       else 'It was cut off, and is not tried again.' end
-  from work w, campaigns c
-  where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'attempted'
-    and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)
-    and (w.utility_id, w.island_id, w.meter_id) = (ct.utility_id, ct.island_id, ct.meter_id)
-    and (w.epoch <> ct.epoch or w.leased_by is null or w.leased_until < $3)`;
+  from lost, c
+  where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = lost.campaign_id and ct.meter_id = lost.meter_id
+    and c.campaign_id = ct.campaign_id and ct.state = 'attempted' and ct.epoch = lost.epoch`;
 
 /** What the meter's supply says the end of. */
 const ON_SUPPLY = "c.operation in ('disconnect', 'reconnect', 'arm')";

@@ -7,7 +7,7 @@ import {
   takesOff,
 } from "@meterkeep/guard";
 import type { Scope } from "../database/scope.ts";
-import { firstRow, type Sql, type SqlPool } from "../database/sql.ts";
+import { firstRow, type SqlPool } from "../database/sql.ts";
 import { codeOf, HeadEndError } from "../errors.ts";
 import type { MemoryOf } from "../operation/memory.ts";
 import type { KeptFact, OperationPreview, OperationResult } from "../operation/operation.ts";
@@ -350,78 +350,3 @@ function readOf(result: OperationResult | undefined): ReadResult | undefined {
     ...(powerW !== undefined && { powerW }),
   };
 }
-
-/** Writes what became of targets, inside the transaction that has ended their leases. */
-export async function writeCommands(
-  sql: Sql,
-  scope: Scope,
-  ended: readonly { readonly lease: Lease; readonly command: CommandOutcome; readonly session?: SessionRecord }[],
-): Promise<void> {
-  await holdCampaigns(sql, scope, ended);
-  for (const { lease, command, session } of ended) {
-    if (command.state === "dispatched") {
-      const target = [...scope.place, command.campaign, lease.meter.id];
-      await sql.query(PUT_BACK, [...target, new Date(command.at), command.attemptedBefore ?? null]);
-      continue;
-    }
-    if (command.firmware !== undefined)
-      await sql.query(RUNNING_FIRMWARE, [...scope.place, lease.meter.id, command.firmware]);
-    await sql.query(SETTLE, [
-      ...scope.place,
-      command.campaign,
-      lease.meter.id,
-      command.state,
-      command.rule ?? null,
-      command.sentence,
-      command.state === "uncertain" || command.state === "waiting" ? null : new Date(command.at),
-      session?.id ?? null,
-      command.supply ?? null,
-      command.powerW ?? null,
-      command.trouble ?? null,
-      JSON.stringify(command.evidence),
-      command.againAt === undefined ? null : new Date(command.againAt),
-      command.data ?? null,
-      command.isLost === true ? 1 : 0,
-    ]);
-  }
-}
-
-/**
- * Where targets are put back nobody stops or pauses their campaigns meanwhile: what is handed out by a campaign that has ended would stay
- * so. Before anything of them is written, and in one order, since who moves a campaign goes from it to its targets.
- */
-async function holdCampaigns(
-  sql: Sql,
-  scope: Scope,
-  ended: readonly { readonly command: CommandOutcome }[],
-): Promise<void> {
-  const campaigns = ended.flatMap(({ command }) => (command.state === "dispatched" ? [command.campaign] : []));
-  if (campaigns.length > 0) await sql.query(HOLD_CAMPAIGNS, [...scope.place, campaigns]);
-}
-
-const HOLD_CAMPAIGNS = `
-  select from campaigns where utility_id = $1 and island_id = $2 and campaign_id = any($3::uuid[])
-  order by campaign_id for share`;
-
-// It keeps its time to live: what nobody has room for in that time is dropped (MC-17). Of what gives back it holds up its neighbours
-// as if it had been handed out just now (MC-15): else all would come at once when there is room.
-const PUT_BACK = `
-  update campaign_targets ct set epoch = null, attempted_at = $6,
-    due_at = case when c.direction in ('on', 'feed-on') then $5 else ct.due_at end,
-    state = case c.state when 'running' then 'dispatched' when 'paused' then 'waiting' else 'stopped' end,
-    sentence = case when c.state in ('running', 'paused') then ct.sentence else c.sentence end,
-    settled_at = case when c.state in ('running', 'paused') then ct.settled_at else $5 end
-  from campaigns c
-  where ct.utility_id = $1 and ct.island_id = $2 and ct.campaign_id = $3 and ct.meter_id = $4 and ct.state = 'attempted'
-    and (c.utility_id, c.island_id, c.campaign_id) = (ct.utility_id, ct.island_id, ct.campaign_id)`;
-
-const RUNNING_FIRMWARE = `
-  update meters set firmware = $4
-  where utility_id = $1 and island_id = $2 and meter_id = $3 and firmware is distinct from $4`;
-
-const SETTLE = `
-  update campaign_targets set state = $5, rule = $6, sentence = $7, settled_at = $8, session_id = $9, supply = $10,
-    power_w = $11, trouble = $12, evidence = $13, data = coalesce($15::jsonb, data),
-    losses = losses + $16, due_at = coalesce($14, due_at),
-    expires_at = case when $14::timestamptz is null then expires_at else $14::timestamptz + (expires_at - due_at) end
-  where utility_id = $1 and island_id = $2 and campaign_id = $3 and meter_id = $4 and state in ('dispatched', 'attempted')`;

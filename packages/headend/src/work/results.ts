@@ -1,5 +1,5 @@
 import { inTransaction, isPassing } from "@meterkeep/postgres";
-import { writeCommands } from "../campaign/command-sessions.ts";
+import { writeCommands } from "../campaign/write-commands.ts";
 import type { Scope } from "../database/scope.ts";
 import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
