@@ -1,27 +1,15 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
-import { inTransaction } from "@meterkeep/postgres";
-import { expand } from "../campaign/expansion.ts";
 import { plausibilityView } from "../plausibility/view.ts";
-import { trustScores, writeFindings } from "../plausibility/write-findings.ts";
-import { ChannelTable } from "../reading/channels.ts";
-import { type EvidenceRecord, NOTHING_READ, type ReadResult } from "../reading/result.ts";
-import { writeReadings } from "../reading/write.ts";
-import { evidenceHash } from "../session/ladder.ts";
+import { trustScores } from "../plausibility/write-findings.ts";
+import type { EvidenceRecord, ReadResult } from "../reading/result.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
-import { WALL_SOURCE_CLOCK } from "../time/source-clock.ts";
+import { at, BY, disputeBench, evidence, NOON, off, QUARTER, ROWS, WINDOW } from "../testing/dispute-bench.ts";
 import { qualityReadings } from "../view/power-quality.ts";
-import { profileReadings, registerReadings } from "../view/readings.ts";
+import { registerReadings } from "../view/readings.ts";
 import { timeText } from "../view/time-text.ts";
-import { type RecordSettled, type SettledMeter, type Settlement, settleDisputes } from "./settle.ts";
+import { type SettledMeter, settleDisputes } from "./settle.ts";
 import { Standings } from "./standing.ts";
-
-const NOON = Date.parse("2026-11-21T12:00:00Z");
-const QUARTER = 900_000;
-const at = (n: number): number => NOON + n * QUARTER;
-const WINDOW = { from: undefined, to: undefined, trust: "trusted", limit: 100 } as const;
-const BY = { reason: "the clock was seen to", by: "Otto" } as const;
 
 let database: HeadEndDatabase;
 before(async () => {
@@ -30,83 +18,7 @@ before(async () => {
 });
 after(() => database[Symbol.asyncDispose]());
 
-function evidence(): EvidenceRecord {
-  const octets = new Uint8Array(randomBytes(24));
-  return { hash: evidenceHash(octets), octets, plain: octets, protection: "authenticated", receivedAt: NOON };
-}
-
-/** What a meter said: its intervals, registers and rows of power quality of each quarter hour that is named. */
-async function store(meter: number, slots: readonly number[], more: Partial<ReadResult> = {}, value = 100) {
-  const { pool, scope, meters } = database;
-  const channels = new ChannelTable(pool, scope);
-  const record = evidence();
-  const energy = { obis: "1-0:1.8.0", unit: "Wh" };
-  const volts = { obis: "1-0:32.24.0", unit: "V", value: 230 };
-  const read: ReadResult = {
-    ...NOTHING_READ,
-    registers: slots.map((n) => ({ ...energy, value: value + n, at: at(n), evidence: record })),
-    intervals: slots.map((n) => ({ ...energy, value: value + n, at: at(n), status: undefined, evidence: record })),
-    quality: slots.map((n) => ({ at: at(n), values: [volts], evidence: record })),
-    ...more,
-  };
-  await channels.prepare([energy, volts]);
-  const of = { meter: meters[meter]!.id, trustHistory: [{ effective: 0, state: "trusted" as const }], read };
-  await inTransaction(pool, (sql) => writeReadings(sql, scope, channels, [of]));
-}
-
-/** A finding that disputes what ends behind `from` up to `to`, in quarter hours. */
-function find(meter: number, rule: "P-1" | "P-14", from: number, to: number) {
-  const { pool, scope, meters } = database;
-  const subject = { kind: "meter", meter: meters[meter]!.id } as const;
-  const finding = { rule, subject, stretch: { from: at(from), to: at(to) }, confidence: 1, sentence: "", data: {} };
-  return writeFindings(pool, scope, [finding], NOON);
-}
-
-const record: RecordSettled = async (settled) => settled.map((_, n) => 40 + n);
-
-type Asked = Omit<Settlement, "reason" | "by">;
-
-function look(meters: readonly number[], settlement: Asked) {
-  const chosen = meters.map((meter) => database.meters[meter]!);
-  return settleDisputes(database.pool, database.scope, chosen, { ...settlement, ...BY }, { now: () => NOON });
-}
-
-/** Settles what was looked at, or what there is now. */
-async function settle(meters: readonly number[], settlement: Asked, looked?: string) {
-  const { pool, scope } = database;
-  const chosen = meters.map((meter) => database.meters[meter]!);
-  const act = { digest: looked ?? (await look(meters, settlement)).digest, record };
-  return (await settleDisputes(pool, scope, chosen, { ...settlement, ...BY }, { now: () => NOON, act })).meters;
-}
-
-/** How the rows of a meter stand, by quarter hour, and which of them decisions may use. */
-async function shown(meter: number) {
-  const { pool, scope, meters } = database;
-  const [all, decisive] = [{ ...WINDOW, trust: "all" } as const, WINDOW];
-  const of = meters[meter]!;
-  const slot = ({ time }: { readonly time: string }): number => (Date.parse(time) - NOON) / QUARTER;
-  const profile = (await profileReadings(pool, scope, of, all)).rows;
-  const kept = await profileReadings(pool, scope, of, decisive);
-  const registers = (await registerReadings(pool, scope, of, all)).readings.toReversed();
-  const keptRegisters = await registerReadings(pool, scope, of, decisive);
-  const quality = (await qualityReadings(pool, scope, of, WINDOW)).rows;
-  assert.deepEqual(
-    profile.filter((row) => row.decisive).map(slot),
-    kept.rows.map(slot),
-    "the filter and the mark say the same",
-  );
-  assert.deepEqual(registers.filter((one) => one.decisive).map(slot), keptRegisters.readings.toReversed().map(slot));
-  assert.deepEqual(
-    [kept.leftOut, keptRegisters.leftOut],
-    [profile.length - kept.rows.length, registers.length - keptRegisters.readings.length],
-  );
-  return {
-    intervals: profile.map((row) => row.quality),
-    registers: registers.map(({ standing }) => standing),
-    quality: quality.map(({ standing, decisive: may }) => `${standing} ${may}`),
-    decisive: kept.rows.map(slot),
-  };
-}
+const { store, find, look, settle, shown, listed, isNoGround } = disputeBench(() => database);
 
 test("what a finding disputes is not decisive, of intervals, registers and power quality alike; beside it all is", async () => {
   await store(0, [1, 2, 3]);
@@ -246,8 +158,6 @@ test("P-8: rows of power quality that a wrong clock has dated are disputed by th
   ]);
 });
 
-const off = { offsetSeconds: 3_600, isIncident: true } as const;
-
 test("P-8: what is new with a session whose clock is off is disputed, of each kind of rows by itself, and nothing that lies between or was held", async () => {
   const { pool, scope, meters } = database;
   const meter = 8;
@@ -374,27 +284,6 @@ test("a settlement is about what was looked at: what has come since is refused, 
   assert.deepEqual([again?.intervals, again?.registers, again?.powerQuality], [1, 1, 1]);
   assert.deepEqual((await shown(meter)).decisive, [1, 2, 3, 4, 5]);
 });
-
-/** Findings of a meter, oldest first: what they are about and how they stand. */
-async function listed(meter: number) {
-  const { pool, scope, meters } = database;
-  const filter = { meter: meters[meter]!.id, rule: undefined, disputes: true, limit: 50 };
-  const { findings } = await plausibilityView(pool, scope, filter, () => at(8));
-  return findings
-    .toReversed()
-    .map(({ rule, concerns, to, standing }) => [rule, concerns, (Date.parse(to) - NOON) / QUARTER, standing].join(" "));
-}
-
-/** MC-10: whether what it said is no ground for arrears. */
-async function isNoGround(meter: number): Promise<boolean | undefined> {
-  const { pool, scope, meters } = database;
-  await pool.query("update meters set role = 'home'");
-  const selection = { kind: "list" as const, meters: [meters[meter]!.title] };
-  const [one] = await expand(pool, scope, selection, "off", { now: NOON + 1, clockOf: () => WALL_SOURCE_CLOCK });
-  return one?.isDisputed;
-}
-
-const ROWS = ["intervals", "registers", "quality"] as const;
 
 test("what comes into a time that was accepted is a finding of its own, of exactly those values: somebody sees and settles it, it is no ground for arrears, and no score falls twice", async () => {
   const { pool, scope, meters } = database;

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { inTransaction } from "@meterkeep/postgres";
 import type { Scope } from "../database/scope.ts";
 import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
@@ -50,6 +51,23 @@ export interface SettleAct {
   readonly record: RecordSettled;
 }
 
+export interface SettlePorts {
+  now(): number;
+  /** Without it nothing is settled. */
+  readonly act?: SettleAct;
+  /** Waits until somebody else's values may be written; a moment where absent. */
+  pause?(): Promise<unknown>;
+}
+
+/** For so long, at {@link MOST_TRIES} times, it waits for what is being written of the meters: that takes moments. */
+const PAUSE_MILLISECONDS = 50;
+const MOST_TRIES = 100;
+/** SQLSTATE serialization_failure: something of a meter was written since it was looked at; lock_not_available: something is. */
+const CONTENDED: ReadonlySet<unknown> = new Set(["40001", "55P03"]);
+
+/** Somebody else writes what these meters said, or decides about it. */
+class Contended extends Error {}
+
 /**
  * Settles what is in dispute of meters in one go, or, without `act`, only says what that would change. Values stay as they
  * are: the decision stands beside them, with all that whoever decided could see. What is found or comes later opens them again.
@@ -62,32 +80,70 @@ export async function settleDisputes(
   scope: Scope,
   meters: readonly SettledMeter["meter"][],
   settlement: Settlement,
-  { now, act }: { now(): number; readonly act?: SettleAct },
+  ports: SettlePorts,
 ): Promise<Settled> {
-  return inTransaction(pool, async (sql) => {
-    // What arrives meanwhile is in neither count.
-    await sql.query("set transaction isolation level repeatable read");
-    await sql.query("savepoint before_decisions");
-    const seen = new SettlementDigest(settlement);
-    const settled: (SettledMeter & Seen)[] = [];
-    for (const meter of inOrder(meters)) settled.push(await decide(sql, scope, meter, settlement, now(), seen));
-    const changed = settled.filter(({ disputes }) => disputes > 0);
-    // What was written to count what it changes has no entry yet.
-    await sql.query("rollback to before_decisions");
-    const digest = seen.text();
-    if (act !== undefined) {
-      if (changed.length === 0)
-        throw new HeadEndError("dispute-unknown", "nothing that these meters said in that time is in dispute so");
-      if (act.digest !== digest) throw new HeadEndError("dispute-changed", changesBetween(act.digest, digest));
-      const entries = await act.record(changed, digest);
-      for (const [at, one] of changed.entries())
-        await insert(sql, scope, one.meter, settlement, one, now(), entries[at] as number);
+  const { pause = () => wait(PAUSE_MILLISECONDS) } = ports;
+  for (let tries = 1; ; tries += 1)
+    try {
+      // At first only in the end, for a moment: nobody waits while many meters are looked at.
+      return await inTransaction(pool, (sql) => settleOnce(sql, scope, meters, settlement, ports, tries > 1));
+    } catch (error) {
+      if (!(error instanceof Contended)) throw error;
+      if (tries >= MOST_TRIES) throw error.cause;
+      await pause();
     }
-    const counts = settled.map(({ meter, intervals, registers, powerQuality, disputes }) => ({
-      ...{ meter, intervals, registers, powerQuality, disputes },
-    }));
-    return { meters: counts, digest };
-  });
+}
+
+async function settleOnce(
+  sql: Sql,
+  scope: Scope,
+  meters: readonly SettledMeter["meter"][],
+  settlement: Settlement,
+  { now, act }: SettlePorts,
+  locksFirst: boolean,
+): Promise<Settled> {
+  // What arrives meanwhile is in neither count.
+  await sql.query("set transaction isolation level repeatable read");
+  if (act !== undefined && locksFirst) await hold(sql, scope, meters);
+  await sql.query("savepoint before_decisions");
+  const seen = new SettlementDigest(settlement);
+  const settled: (SettledMeter & Seen)[] = [];
+  for (const meter of inOrder(meters)) settled.push(await decide(sql, scope, meter, settlement, now(), seen));
+  const changed = settled.filter(({ disputes }) => disputes > 0);
+  // What was written to count what it changes has no entry yet.
+  await sql.query("rollback to before_decisions");
+  const digest = seen.text();
+  if (act !== undefined) {
+    if (changed.length === 0)
+      throw new HeadEndError("dispute-unknown", "nothing that these meters said in that time is in dispute so");
+    if (act.digest !== digest) throw new HeadEndError("dispute-changed", changesBetween(act.digest, digest));
+    if (!locksFirst)
+      await hold(
+        sql,
+        scope,
+        changed.map(({ meter }) => meter),
+      );
+    const entries = await act.record(changed, digest);
+    for (const [at, one] of changed.entries())
+      await insert(sql, scope, one.meter, settlement, one, now(), entries[at] as number);
+  }
+  const counts = settled.map(({ meter, intervals, registers, powerQuality, disputes }) => ({
+    ...{ meter, intervals, registers, powerQuality, disputes },
+  }));
+  return { meters: counts, digest };
+}
+
+/**
+ * Nothing of these meters is written or decided until this transaction ends, and nothing was since it looked: whoever writes values
+ * locks the meter's line before it looks for decisions (`tellLate`). It waits for nobody, since it would hold others up meanwhile.
+ */
+async function hold(sql: Sql, scope: Scope, meters: readonly SettledMeter["meter"][]): Promise<void> {
+  try {
+    await sql.query(HOLD_METERS, [...scope.place, meters.map(({ id }) => id)]);
+  } catch (cause) {
+    if (!CONTENDED.has((cause as { readonly code?: unknown }).code)) throw cause;
+    throw new Contended("what these meters say is being written", { cause });
+  }
 }
 
 /** In an order that is the same however they were asked for: the digest is of that. */
@@ -180,6 +236,15 @@ async function insert(
     sequence,
   ]);
 }
+
+// Each is changed to what it was: who looked before this and decides behind it begins anew as well.
+const HOLD_METERS = `
+  with held as (
+    select meter_id from meter_latest where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[])
+    for no key update nowait
+  )
+  update meter_latest l set contact_at = l.contact_at
+  from held where l.utility_id = $1 and l.island_id = $2 and l.meter_id = held.meter_id`;
 
 const SELECT_SEEN = `
   select

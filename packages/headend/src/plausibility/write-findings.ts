@@ -64,34 +64,61 @@ export interface LateValues {
   readonly meter: MeterId;
   readonly concerns: Rows;
   readonly stretches: readonly Stretch[];
-  /** The finding that was settled, and its rule. */
-  readonly finding: number;
+  /** The finding that was settled; none where only contradicting answers were. */
+  readonly finding?: number;
   readonly rule: string;
   /** The number of the newest evidence that was seen then. */
   readonly newerThan: number;
+  /** They stand beside values that are held, which they contradict: those they dispute by themselves. */
+  readonly isOther?: true;
 }
+
+/** So many findings are made of what comes late after one decision; the next is about all that is still to come. */
+const MOST_LATE_FINDINGS = 16;
 
 /**
  * Writes that nobody has decided about values that came late: they are settled as what was found before, and take nothing from the
- * score, which has fallen for the same cause.
+ * score, which has fallen for the same cause. A meter that gives more and more of a time makes a list of them that ends: the last
+ * is about what comes later in all of the finding that was settled, so that no more are needed.
  */
 export async function disputeLate(sql: Sql, scope: Scope, late: readonly LateValues[], foundAt: number): Promise<void> {
-  const entries = late.flatMap(({ meter, concerns, stretches, finding, rule, newerThan }) => {
+  if (late.length === 0) return;
+  const many = await rows<ManyRow>(sql, SELECT_MANY_LATE, [
+    ...scope.place,
+    late.map(({ meter }) => meter),
+    late.map(({ rule }) => rule),
+    late.map(({ concerns }) => concerns),
+    late.map(({ newerThan }) => newerThan),
+    late.map(({ finding }) => finding ?? null),
+    MOST_LATE_FINDINGS,
+  ]);
+  const entries = late.flatMap(({ meter, concerns, stretches, finding, rule, newerThan, isOther }, n) => {
     const [first, last] = [stretches[0], stretches.at(-1)];
     if (first === undefined || last === undefined) return [];
-    const stretch = { from: first.from, to: last.to };
+    const whole = isOther === true ? undefined : many.find((one) => Number(one.n) === n + 1);
+    const stretch =
+      whole === undefined
+        ? { from: first.from, to: last.to }
+        : { from: whole.from_at.getTime(), to: whole.to_at.getTime() };
     return {
       ...keyRow({ rule, subject: { kind: "meter", meter }, stretch, concerns }),
-      stretches: stretches.length > 1 ? multirangeText(stretches) : null,
+      stretches: whole !== undefined ? whole.stretches : stretches.length > 1 ? multirangeText(stretches) : null,
       newer_than: newerThan,
       severity: "info",
       confidence: 1,
       disputes: true,
-      sentence: `These values came after somebody had decided about finding ${finding}, which is about their time: nobody has seen them.`,
-      data: { finding },
+      sentence: sentenceOfLate(finding, isOther === true, whole !== undefined),
+      data: finding === undefined ? {} : { finding },
     };
   });
   if (entries.length > 0) await insert(sql, scope, entries, foundAt);
+}
+
+function sentenceOfLate(finding: number | undefined, isOther: boolean, isAll: boolean): string {
+  const decided = `somebody had decided about ${finding === undefined ? "that time" : `finding ${finding}, which is about their time`}`;
+  if (isOther) return `Other values than those that are held came after ${decided}: nobody has seen them.`;
+  const more = isAll ? " So is all that still comes of that time: there is too much of it to be told one by one." : "";
+  return `These values came after ${decided}: nobody has seen them.${more}`;
 }
 
 /** The scores of those meters of which anything was found that has not faded, as of a moment at the source. */
@@ -199,6 +226,23 @@ interface WeighedRow {
   readonly confidence: number;
   readonly at: number;
 }
+
+interface ManyRow {
+  /** Which of those that are asked about, from 1 on. */
+  readonly n: string;
+  readonly from_at: Date;
+  readonly to_at: Date;
+  readonly stretches: string | null;
+}
+
+const SELECT_MANY_LATE = `
+  select a.n, f.from_at, f.to_at, f.stretches::text as stretches
+  from unnest($3::integer[], $4::text[], $5::text[], $6::bigint[], $7::bigint[]) with ordinality
+    as a(meter_id, rule, concerns, newer_than, finding_id, n)
+  join plausibility_findings f on f.utility_id = $1 and f.island_id = $2 and f.finding_id = a.finding_id
+  where (select count(*) from plausibility_findings o
+    where o.utility_id = $1 and o.island_id = $2 and o.meter_id = a.meter_id and o.rule = a.rule and o.concerns = a.concerns
+      and o.newer_than = a.newer_than and o.to_at > f.from_at) >= $8`;
 
 const INSERT_FINDINGS = `
   insert into plausibility_findings (utility_id, island_id, rule, subject_kind, subject, meter_id, from_at, to_at, found_at,

@@ -10,7 +10,7 @@ import { type EvidenceRecord, evidenceOf, NOTHING_READ, type ReadResult } from "
 import { writeCoverage } from "./write-coverage.ts";
 import { writeEvents, writeQuality } from "./write-events.ts";
 import { type Added, writeIntervals } from "./write-intervals.ts";
-import { disputeLateIn, lateIn } from "./write-late.ts";
+import { tellLate } from "./write-late.ts";
 import { misdatedBy } from "./write-misdated.ts";
 
 /**
@@ -24,9 +24,8 @@ export async function writeReadings(
   reads: readonly MeterRead[],
 ): Promise<void> {
   const misdated = await misdatedBy(sql, scope, channels, reads);
-  const late = await lateIn(sql, scope, channels, reads);
   const evidence = await writeEvidence(sql, scope, reads);
-  const idOf = (record: EvidenceRecord): string => evidence.get(record) as string;
+  const idOf = (record: EvidenceRecord): string => (evidence.get(record) as WrittenEvidence).id;
   await writeRegisters(sql, scope, reads, idOf);
   await writeEvents(sql, scope, reads, idOf);
   await writeQuality(sql, scope, channels, reads, idOf);
@@ -36,9 +35,13 @@ export async function writeReadings(
     reads.flatMap((entry) => arrivedIntervals(entry, channels, idOf)),
   );
   await writeFindings(sql, scope, misdated.findings, misdated.foundAt);
-  await disputeLateIn(sql, scope, late);
   await writeCoverage(sql, scope, reads);
   await writeLatest(sql, scope, reads, added);
+  // From here on nobody decides about these meters before this is written: what was decided until now is seen.
+  await tellLate(sql, scope, reads, (record) => {
+    const { id, isNew } = evidence.get(record) as WrittenEvidence;
+    return isNew ? Number(id) : undefined;
+  });
 }
 
 function arrivedIntervals(
@@ -61,15 +64,21 @@ function arrivedIntervals(
   });
 }
 
+interface WrittenEvidence {
+  readonly id: string;
+  /** False where the same octets were there before. */
+  readonly isNew: boolean;
+}
+
 /** The numbers of the evidence that the reads rest on. */
 async function writeEvidence(
   sql: Sql,
   scope: Scope,
   reads: readonly MeterRead[],
-): Promise<ReadonlyMap<EvidenceRecord, string>> {
+): Promise<ReadonlyMap<EvidenceRecord, WrittenEvidence>> {
   const records = reads.flatMap((entry) => evidenceOf(entry.read ?? NOTHING_READ).map((record) => ({ entry, record })));
   if (records.length === 0) return new Map();
-  const written = await rows<{ evidence_id: string; hash: Buffer }>(sql, INSERT_EVIDENCE, [
+  const written = await rows<{ evidence_id: string; hash: Buffer; is_new: boolean }>(sql, INSERT_EVIDENCE, [
     ...scope.place,
     records.map(({ entry }) => entry.meter),
     records.map(({ entry }) => entry.session ?? null),
@@ -82,8 +91,10 @@ async function writeEvidence(
     records.map(({ entry }) => trustAt(entry.trustHistory, Number.POSITIVE_INFINITY)),
     Buffer.concat(records.flatMap(({ record: { hash, octets, plain } }) => [hash, octets, plain ?? NO_OCTETS])),
   ]);
-  const byHash = new Map(written.map((row) => [hashText(row.hash), row.evidence_id]));
-  return new Map(records.map(({ record }) => [record, byHash.get(hashText(record.hash)) as string]));
+  const byHash = new Map(
+    written.map(({ hash, evidence_id: id, is_new: isNew }) => [hashText(hash), { id, isNew }] as const),
+  );
+  return new Map(records.map(({ record }) => [record, byHash.get(hashText(record.hash)) as WrittenEvidence]));
 }
 
 const NO_OCTETS = new Uint8Array(0);
@@ -162,7 +173,8 @@ const INSERT_EVIDENCE = `
     e.protection, e.received_at, e.trust
   from e
   on conflict (utility_id, island_id, hash) do update set hash = excluded.hash
-  returning evidence_id, hash`;
+  -- A row that was there is another version of itself, which the writer of the one before has locked.
+  returning evidence_id, hash, xmax = 0 as is_new`;
 
 const INSERT_REGISTERS = `
   insert into register_readings (utility_id, island_id, meter_id, obis, at, received_at, number_value, text_value, unit,

@@ -1,19 +1,30 @@
 import type { ProtectionGrade, QualityView, TrustStateName } from "@meterkeep/api";
+import { atOneMoment } from "../database/moment.ts";
 import type { Scope } from "../database/scope.ts";
-import { rows, type Sql } from "../database/sql.ts";
+import { rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { standingsOf } from "../dispute/standings-of.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { quantityWords } from "../reading/words.ts";
 import { isDecisive } from "../trust/trust-at.ts";
 import { timeText } from "./time-text.ts";
 
-/** A meter's power quality, oldest first; of more rows than the limit the newest. */
-export async function qualityReadings(
-  sql: Sql,
+interface QualityWindow {
+  readonly from: Date | undefined;
+  readonly to: Date | undefined;
+  readonly limit: number;
+}
+
+/** A meter's power quality, oldest first, as it is at one moment; of more rows than the limit the newest. */
+export function qualityReadings(
+  pool: Pick<SqlPool, "connect">,
   scope: Scope,
   meter: Meter,
-  window: { readonly from: Date | undefined; readonly to: Date | undefined; readonly limit: number },
+  window: QualityWindow,
 ): Promise<QualityView> {
+  return atOneMoment(pool, (sql) => qualityNow(sql, scope, meter, window));
+}
+
+async function qualityNow(sql: Sql, scope: Scope, meter: Meter, window: QualityWindow): Promise<QualityView> {
   const found = await rows<QualityRow>(sql, SELECT_QUALITY, [
     ...scope.place,
     meter.id,

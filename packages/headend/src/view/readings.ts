@@ -7,8 +7,9 @@ import {
   TRUST_STATES,
   type TrustStateName,
 } from "@meterkeep/api";
+import { atOneMoment } from "../database/moment.ts";
 import type { Scope } from "../database/scope.ts";
-import { firstRow, rows, type Sql } from "../database/sql.ts";
+import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { isSettledFor, type Standings } from "../dispute/standing.ts";
 import { standingsOf } from "../dispute/standings-of.ts";
 import type { Meter } from "../inventory/meter.ts";
@@ -26,8 +27,20 @@ export interface Window {
   readonly limit: number;
 }
 
-/** A meter's registers, newest first; what the trust filter leaves out is counted. */
-export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ReadingList> {
+/**
+ * A meter's registers, newest first; what the trust filter leaves out is counted. As they are at one moment: values stand as they do
+ * by what was found of them and decided by then.
+ */
+export function registerReadings(
+  pool: Pick<SqlPool, "connect">,
+  scope: Scope,
+  meter: Meter,
+  window: Window,
+): Promise<ReadingList> {
+  return atOneMoment(pool, (sql) => registersNow(sql, scope, meter, window));
+}
+
+async function registersNow(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ReadingList> {
   const [from, to] = [window.from?.getTime(), window.to?.getTime()];
   const standings = (await standingsOf(sql, scope, [meter.id], from, to)).get(meter.id);
   const unsettled = unsettledOf(standings);
@@ -60,8 +73,17 @@ export async function registerReadings(sql: Sql, scope: Scope, meter: Meter, win
   };
 }
 
-/** A meter's load profile, oldest first, one row an interval and one value a channel. */
-export async function profileReadings(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ProfileView> {
+/** A meter's load profile, oldest first, one row an interval and one value a channel, as it is at one moment. */
+export function profileReadings(
+  pool: Pick<SqlPool, "connect">,
+  scope: Scope,
+  meter: Meter,
+  window: Window,
+): Promise<ProfileView> {
+  return atOneMoment(pool, (sql) => profileNow(sql, scope, meter, window));
+}
+
+async function profileNow(sql: Sql, scope: Scope, meter: Meter, window: Window): Promise<ProfileView> {
   const found = await heldIntervals(sql, scope, [meter.id], window.from?.getTime(), window.to?.getTime());
   const held = found.get(meter.id) ?? [];
   const now = await firstRow<{ state: TrustStateName }>(sql, SELECT_TRUST, [...scope.place, meter.id]);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inTransaction } from "@meterkeep/postgres";
 import { openHeadEndDatabase } from "../testing/database.ts";
 import { registerReadings } from "./readings.ts";
 
@@ -25,18 +24,26 @@ test("of registers of a long time the evidence of those is read that are shown, 
      from evidence, generate_series(1, 2) o`,
     [...scope.place, meter!.id],
   );
-  const [read, found] = await inTransaction(pool, async (sql) => {
-    const readings = await registerReadings(sql, scope, meter!, {
-      ...{ from: undefined, to: undefined, trust: "trusted", limit: 5 },
-    });
-    const { rows } = await sql.query(
-      `select relname, (seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as read from pg_stat_xact_user_tables
-       where relname in ('evidence', 'register_readings') order by relname`,
-    );
-    return [rows, readings] as const;
+  let read: readonly { readonly read: number }[] = [];
+  const watched = {
+    connect: async () => {
+      const client = await pool.connect();
+      const query = async (text: string, values?: unknown[]) => {
+        if (text === "commit") read = (await client.query(ROWS_READ)).rows;
+        return client.query(text, values);
+      };
+      return { query, release: () => client.release() };
+    },
+  };
+  const found = await registerReadings(watched as unknown as typeof pool, scope, meter!, {
+    ...{ from: undefined, to: undefined, trust: "trusted", limit: 5 },
   });
   assert.deepEqual([found.readings.length, found.leftOut], [5, 0]);
-  const [evidence, registers] = read.map((one) => one.read as number);
+  const [evidence, registers] = read.map((one) => one.read);
   assert.equal(registers, 2 * 2 * moments);
   assert.ok(evidence! <= 5 * moments, `${evidence} of ${moments} for five values`);
 });
+
+const ROWS_READ = `
+  select relname, (seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as read from pg_stat_xact_user_tables
+  where relname in ('evidence', 'register_readings') order by relname`;
