@@ -27,6 +27,7 @@ for (const profile of ["idis-p2", "dsmr-5", "is15959", "metcom-mcs301", "landis-
       const quarter = Math.floor(at.custody.now / QUARTER_MS) * QUARTER_MS;
       const moved = [{ from: quarter, to: quarter + QUARTER_MS }];
       assert.deepEqual(result.read?.uncovered, moved, "the quarter hour that it was moved in is read again");
+      assert.equal(result.read?.clockSet, undefined, "by so little it dates nothing amiss");
       const left = result.read?.clockOffsetSeconds ?? 40;
       assert.ok(Math.abs(left) < 2, "what it pushes next is not disputed for what its clock was");
       const [fact] = result.readBack;
@@ -44,10 +45,17 @@ test("a clock is not moved further than was approved, and one that is far off is
     assert.equal(found(beyond), -300);
     const done = await at.run(clockOperation, { mostSeconds: 900 });
     assert.equal(done.outcome, "done");
+    const { offsetSeconds, isIncident, seenAt = 0, shown = 0 } = done.read?.clockSet ?? {};
+    assert.deepEqual(
+      [Math.round(offsetSeconds ?? 0), isIncident],
+      [-300, false],
+      "of what it dated and has not given yet",
+    );
+    assert.equal(Math.round((shown - seenAt) / 1000), -300);
     const lost = await at.run(clockOperation, { mostSeconds: 900 });
     assert.deepEqual(
-      [lost.outcome, lost.read?.uncovered],
-      ["unchanged", done.read?.uncovered],
+      [lost.outcome, lost.read?.uncovered, lost.read?.clockSet],
+      ["unchanged", done.read?.uncovered, done.read?.clockSet],
       "a run after one that was lost behind its correction tells of it as well",
     );
     at.bench.meter.rollClock(-1000);

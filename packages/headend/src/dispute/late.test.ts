@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { trustScores } from "../plausibility/write-findings.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
 import { at, BY, disputeBench, evidence, NOON, off, ROWS, record, WINDOW } from "../testing/dispute-bench.ts";
 import { interrupted, somebodyWaits } from "../testing/interrupted.ts";
@@ -170,4 +171,31 @@ test("a meter that gives more and more of a time that was settled makes a list t
   await store(meter, [5]);
   await store(meter, [], { registers: [{ ...energy, at: at(2), evidence: evidence() }] });
   assert.deepEqual((await listed(meter)).slice(18), ["P-1 registers 2 disputed"]);
+});
+
+test("P-8: what a clock has dated before it was set, and comes after that, is disputed; what was held before and what it dates since is not", async () => {
+  const { pool, scope, meters } = database;
+  const meter = 6;
+  await store(meter, [1, 2], { covered: [{ from: at(-6_000), to: at(2) }] });
+  const set = { offsetSeconds: -300, isIncident: false, seenAt: at(5), shown: at(5) - 300_000 };
+  await store(meter, [], { clockSet: set });
+  await store(meter, [1, 2, 3, 4, 5]);
+  const standings = ["undisputed", "undisputed", "disputed", "disputed", "undisputed"];
+  assert.deepEqual(await shown(meter), {
+    intervals: ["actual", "actual", "disputed", "disputed", "actual"],
+    registers: standings,
+    quality: standings.map((one) => `${one} ${one === "undisputed"}`),
+    decisive: [1, 2, 5],
+  });
+  assert.equal(await isNoGround(meter), true);
+  const { id } = meters[meter]!;
+  assert.equal((await trustScores(pool, scope, [id], at(5))).get(id)?.toFixed(3), "92.500");
+  await settle([meter], { verdict: "accepted", from: at(2), to: at(5) });
+  assert.deepEqual((await shown(meter)).decisive, [1, 2, 3, 4, 5]);
+  assert.equal(await isNoGround(meter), false);
+  // Nothing is missing of the time before: nothing can come of it.
+  const other = 7;
+  await store(other, [1], { covered: [{ from: at(-6_000), to: at(5) }] });
+  await store(other, [], { clockSet: set });
+  assert.deepEqual(await listed(other), []);
 });

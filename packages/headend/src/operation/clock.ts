@@ -3,6 +3,7 @@ import { type FieldValue, object, whole } from "@meterkeep/guard";
 import { HeadEndError } from "../errors.ts";
 import type { MeterProfile } from "../profile/meter-profile.ts";
 import { instanceOf, logicalName } from "../profile/object-name.ts";
+import { clockSet } from "../reading/misdated.ts";
 import type { ReadResult } from "../reading/result.ts";
 import { instantIn } from "../session/meter-reader.ts";
 import { CLOCK_LIMITS, type ClockCheck, checkClock } from "../time/clock-check.ts";
@@ -86,14 +87,18 @@ export const clockOperation: Operation<ClockParameters> = {
   },
 };
 
-/** The intervals that the clock was moved over or in: what is known of them is not what the meter has now. */
+/**
+ * The intervals that the clock was moved over or in: what is known of them is not what the meter has now. What it has dated
+ * before and nobody has read yet is of times that nobody knows, where it was off by more than is let be.
+ */
 function movedOver({ clock, profile }: OperationSession, { at, seconds }: Adjustment): Partial<ReadResult> {
   const period = profile.loadProfile.periodSeconds * 1000;
   const after = clock.atSource(at);
   const before = after - seconds * 1000;
   const from = Math.floor(Math.min(before, after) / period) * period;
   const to = Math.ceil(Math.max(before, after) / period) * period;
-  return { uncovered: [{ from, to }] };
+  const set = clockSet(-seconds, after);
+  return { uncovered: [{ from, to }], ...(set !== undefined && { clockSet: set }) };
 }
 
 /** Whether the clock is off, and by no more than may be corrected. */

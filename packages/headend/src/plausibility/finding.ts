@@ -27,6 +27,8 @@ export interface PlausibilityFinding {
   readonly stretches?: readonly Stretch[];
   /** Which rows of a meter it disputes, where it is not all of that time. */
   readonly concerns?: Rows;
+  /** It disputes only what rests on evidence of a higher number; all where absent. */
+  readonly newerThan?: number;
   /** When it showed, at the source: findings of one cause bear one moment. The end of its time where absent. */
   readonly seenAt?: number;
   /** From above 0 to 1. */

@@ -18,11 +18,12 @@ export async function writeFindings(
 ): Promise<readonly PlausibilityFinding[]> {
   if (findings.length === 0) return [];
   const entries = findings.map((finding) => {
-    const { rule, stretches, confidence, sentence, data } = finding;
+    const { rule, stretches, newerThan, confidence, sentence, data } = finding;
     const { severity, disputes } = PLAUSIBILITY_RULES[rule];
     return {
       ...keyRow(finding),
       stretches: stretches === undefined ? null : multirangeText(stretches),
+      newer_than: newerThan ?? null,
       severity,
       confidence,
       disputes,

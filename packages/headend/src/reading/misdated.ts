@@ -13,6 +13,19 @@ export interface ClockOff {
   readonly seenAt: number;
 }
 
+/** A clock that has dated by so much amiss was set: what it has dated and nobody has read yet looks like all else from then on. */
+export interface ClockSet extends ClockOff {
+  /** What it showed just before, milliseconds since 1970 UTC. */
+  readonly shown: number;
+}
+
+/** What follows of having moved a clock that was off by so much, at a moment of the source; undefined where that is let be. */
+export function clockSet(offsetSeconds: number, at: number): ClockSet | undefined {
+  if (!isMisdating(offsetSeconds)) return undefined;
+  const shown = Math.round(at + offsetSeconds * 1000);
+  return { offsetSeconds, isIncident: isIncident(offsetSeconds), seenAt: Math.round(at), shown };
+}
+
 /** What follows from a look at a meter's clock, which showed `clockShown` (milliseconds since 1970 UTC). */
 export function clockOff(check: ClockCheck | undefined, clockShown: number | undefined): ClockOff | undefined {
   if (check === undefined || clockShown === undefined || !isMisdating(check.certainSeconds)) return undefined;

@@ -1,6 +1,6 @@
 import type { EventCategory, ProtectionGrade, SupplyState } from "@meterkeep/api";
 import type { Stretch } from "./coverage.ts";
-import type { ClockOff } from "./misdated.ts";
+import type { ClockOff, ClockSet } from "./misdated.ts";
 
 /** Octets that values rest on. */
 export interface EvidenceRecord {
@@ -89,6 +89,8 @@ export interface ReadResult {
   readonly uncovered?: readonly Stretch[];
   /** That a look at its clock in the same session found it off: what is new with it is disputed. */
   readonly clockOff?: ClockOff;
+  /** That its clock was set: what it has dated before and gives later is disputed. */
+  readonly clockSet?: ClockSet;
   /** What a push dated by a clock that is off. */
   readonly misdated?: readonly MisdatedStretch[];
   /** Up to when its event logs were read, milliseconds since 1970 UTC at the source. */
