@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { inTransaction } from "@meterkeep/postgres";
 import { trustScores } from "../plausibility/write-findings.ts";
 import { type HeadEndDatabase, openHeadEndDatabase } from "../testing/database.ts";
 import { at, BY, disputeBench, evidence, NOON, off, ROWS, record, WINDOW } from "../testing/dispute-bench.ts";
@@ -12,12 +13,12 @@ type Pool = HeadEndDatabase["pool"];
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(9);
+  database = await openHeadEndDatabase(11);
   await database.pool.query("update trust set state = 'trusted'");
 });
 after(() => database[Symbol.asyncDispose]());
 
-const { store, beginToStore, find, look, settle, shown, listed, isNoGround } = disputeBench(() => database);
+const { store, storeWith, beginToStore, find, look, settle, shown, listed, isNoGround } = disputeBench(() => database);
 
 test("what is being written while somebody decides is waited for, and seen: it is not settled by who has not seen it", async () => {
   const meter = 0;
@@ -198,4 +199,24 @@ test("P-8: what a clock has dated before it was set, and comes after that, is di
   await store(other, [1], { covered: [{ from: at(-6_000), to: at(5) }] });
   await store(other, [], { clockSet: set });
   assert.deepEqual(await listed(other), []);
+});
+
+test("who writes readings reads the decisions about those meters alone, also where nobody has counted how many there are", async () => {
+  const { pool, scope, meters } = database;
+  const [meter, other] = [9, 10];
+  await pool.query(
+    `insert into dispute_decisions (utility_id, island_id, meter_id, from_at, to_at, verdict, findings, contradictions, seen_to,
+       decided_at, by_whom, reason, sequence)
+     select $1, $2, $3, $4, $5, 'accepted', '{}', '{}', 0, now(), 'Otto', 'many', n from generate_series(1, 1000) n`,
+    [...scope.place, meters[other]!.id, new Date(at(0)), new Date(at(4))],
+  );
+  const read = await inTransaction(pool, async (sql) => {
+    await storeWith(sql, meter, [1]);
+    const { rows } = await sql.query(
+      `select (seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as read from pg_stat_xact_user_tables
+       where relname = 'dispute_decisions'`,
+    );
+    return (rows as { read: number }[])[0]?.read;
+  });
+  assert.equal(read, 0);
 });

@@ -180,14 +180,15 @@ interface UnseenRow {
   readonly newer_than: number;
 }
 
-// Of hardly any meter there is one.
+// Of hardly any meter there is one. Each meter is looked up by itself: joined, all decisions are read where nobody has counted them yet.
 const SELECT_DECIDED = `
-  select d.meter_id, extract(epoch from min(d.from_at))::float8 * 1000 as from_at,
-    extract(epoch from max(d.to_at))::float8 * 1000 as to_at
+  select r.meter_id, extract(epoch from d.from_at)::float8 * 1000 as from_at, extract(epoch from d.to_at)::float8 * 1000 as to_at
   from unnest($3::integer[], $4::timestamptz[], $5::timestamptz[]) as r(meter_id, first, last)
-  join dispute_decisions d on d.utility_id = $1 and d.island_id = $2 and d.meter_id = r.meter_id
-    and d.to_at >= r.first and d.from_at < r.last
-  group by d.meter_id`;
+  cross join lateral (
+    select min(d.from_at) as from_at, max(d.to_at) as to_at from dispute_decisions d
+    where d.utility_id = $1 and d.island_id = $2 and d.meter_id = r.meter_id and d.to_at >= r.first and d.from_at < r.last
+  ) d
+  where d.to_at is not null`;
 
 const OF_EVIDENCE = `utility_id = $1 and island_id = $2 and meter_id = $3 and at > $4 and at <= $5
   and evidence_id = any($6::bigint[])`;

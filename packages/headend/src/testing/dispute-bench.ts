@@ -167,5 +167,5 @@ export function disputeBench(database: () => HeadEndDatabase) {
     };
   }
 
-  return { store, beginToStore, find, look, settle, shown, listed, isNoGround };
+  return { store, storeWith, beginToStore, find, look, settle, shown, listed, isNoGround };
 }
