@@ -13,7 +13,7 @@ import { Standings } from "./standing.ts";
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(16);
+  database = await openHeadEndDatabase(18);
   await database.pool.query("update trust set state = 'trusted'");
 });
 after(() => database[Symbol.asyncDispose]());
@@ -216,6 +216,26 @@ test("P-8: what anybody has said before without a proof keeps nothing that comes
     readings.map(({ protection, standing, decisive }) => `${protection} ${standing} ${decisive}`).sort(),
     ["authenticated disputed false", "none disputed false"],
   );
+});
+
+test("MC-04: what a meter draws by a clock that is ahead does not stay what it draws until that time has come", async () => {
+  const { pool, meters } = database;
+  const latest = async (meter: number) => {
+    const text = "select power_w, reading_at from meter_latest where meter_id = $1";
+    const { rows } = await pool.query(text, [meters[meter]!.id]);
+    return [rows[0].power_w, rows[0].reading_at.getTime()];
+  };
+  const registers = (n: number) => [{ obis: "1-0:1.7.0", unit: "W", value: 1, at: at(n), evidence: evidence() }];
+  // A session that finds it so, and a push that bears a time that has not come.
+  for (const [meter, ahead] of [
+    [16, { clockOff: { offsetSeconds: 3_600, isIncident: true, seenAt: at(1) } }],
+    [17, { misdated: [{ from: at(4), to: at(5), offsetSeconds: 3_600, isIncident: true }] }],
+  ] as const) {
+    await store(meter, [], { powerW: 100, registers: registers(5), ...ahead });
+    assert.deepEqual(await latest(meter), [100, at(1)]);
+    await store(meter, [], { powerW: 4_000, registers: registers(2) });
+    assert.deepEqual(await latest(meter), [4_000, at(2)]);
+  }
 });
 
 test("P-8: a second finding that begins with another is kept, and all of one session take from the score once", async () => {

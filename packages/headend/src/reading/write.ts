@@ -153,7 +153,15 @@ function newestOf(
   let newest: { readonly at: number; readonly evidence: EvidenceRecord } | undefined;
   for (const record of [...(read?.intervals ?? []), ...(read?.registers ?? [])])
     if (newest === undefined || record.at >= newest.at) newest = record;
-  return newest;
+  return read === undefined || newest === undefined
+    ? undefined
+    : { at: newest.at - aheadMilliseconds(read), evidence: newest.evidence };
+}
+
+/** By how much the clock was ahead that dated it: else nothing that is said until then would be newer, and what it drew would stay. */
+function aheadMilliseconds({ clockOff, misdated = [] }: ReadResult): number {
+  const offsets = [clockOff, ...misdated].map((off) => off?.offsetSeconds ?? 0);
+  return Math.round(Math.max(0, ...offsets) * 1000);
 }
 
 // Hash, octets and plain octets of all in one value behind each other: as arrays they would travel as hex text, at twice the
