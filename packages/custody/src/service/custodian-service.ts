@@ -37,14 +37,9 @@ import type { CheckedFiles } from "../records/checked-files.ts";
 import { requireRepeatable } from "../rotation/repeats.ts";
 import type { Rotations } from "../rotation/rotations.ts";
 import type { Sessions } from "../session/sessions.ts";
+import { addSingleMeter, type MeterToApprove } from "../shipment/added-meter.ts";
 import type { FactoryMasters } from "../shipment/factory-masters.ts";
-import {
-  addSingleMeter,
-  type ImportDependencies,
-  importShipment,
-  type MeterToApprove,
-  type ShipmentToApprove,
-} from "../shipment/import.ts";
+import { type ImportDependencies, importShipment, type ShipmentToApprove } from "../shipment/import.ts";
 import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { ShipmentRefusal } from "../shipment/refusal.ts";
 import { takeMaster } from "../shipment/take-master.ts";

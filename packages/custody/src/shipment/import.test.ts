@@ -17,7 +17,8 @@ import {
 } from "../testing/shipment-writer.ts";
 import { freshRootKeys, RootKeyRing } from "../vault/root-keys.ts";
 import { softwareVault } from "../vault/software-vault.ts";
-import { addSingleMeter, type ImportDependencies, importShipment } from "./import.ts";
+import { addSingleMeter } from "./added-meter.ts";
+import { type ImportDependencies, importShipment } from "./import.ts";
 import { generateRecipientSecret, recipientOf } from "./recipient.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 

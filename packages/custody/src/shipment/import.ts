@@ -1,24 +1,21 @@
-import { createHash } from "node:crypto";
-import { KEY_PURPOSES, type KeyWarning, type ShipmentRefusalCode } from "@meterkeep/api/custodian";
-import { systemTitle as brandTitle, fromHex } from "@meterkeep/dlms";
+import type { KeyWarning } from "@meterkeep/api/custodian";
 import type { LedgerDraft } from "@meterkeep/ledger";
-import { type Readmission, readmission } from "../departure/readmission.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
-import { weakness } from "../keys/key-hygiene.ts";
-import { isUnique } from "../keys/purposes.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
-import { withMeterMacs } from "../records/record-mac.ts";
-import type { Change, Committer } from "../store/committer.ts";
-import type { KeyRecord, MeterFile, MeterRecord, PurposeNumber, ShipmentRecord } from "../store/records.ts";
-import type { CustodyStore, ShipmentStage, StageConflict, StagedMeter } from "../store/store.ts";
-import type { PlacedKey, Vault } from "../vault/vault.ts";
+import type { Committer } from "../store/committer.ts";
+import { type MeterRecord, PURPOSE, type ShipmentRecord } from "../store/records.ts";
+import type { CustodyStore, ShipmentStage, StagedMeter } from "../store/store.ts";
+import type { Vault } from "../vault/vault.ts";
 import { withDerivedKeys } from "./derived-keys.ts";
 import type { FactoryMasters } from "./factory-masters.ts";
-import { type BlockKey, setupOf } from "./key-block.ts";
+import { entry, type ImportPlace } from "./import-place.ts";
+import { asRefusal, recordRefusal, refusalOf } from "./import-refusals.ts";
+import { keyWarnings } from "./key-warnings.ts";
 import { linesOf } from "./lines.ts";
 import { readShipment, type ShipmentHeader, type ShipmentTrust, type ShippedMeter } from "./reader.ts";
 import { ShipmentRefusal } from "./refusal.ts";
-import { openSealedKeys } from "./sealed-keys.ts";
+import { ReturnedMeters } from "./returned-meters.ts";
+import { sealMeters } from "./sealed-meters.ts";
 import { requireOwnKeys } from "./shared-keys.ts";
 
 /** What an import needs. */
@@ -36,18 +33,8 @@ export interface ImportDependencies {
    * Absent where nobody is asked.
    */
   readonly approve?: ((shipment: ShipmentToApprove) => Promise<void>) | undefined;
-  /** The same for a single meter, by its title and its keys. */
-  readonly approveMeter?: ((meter: MeterToApprove) => Promise<void>) | undefined;
   /** A meter that was added by hand stands aside: what memory has of its keys is void. */
   readonly forget: (systemTitle: string) => void;
-}
-
-/** For whom, and on whose behalf. */
-export interface ImportPlace {
-  readonly utility: string;
-  readonly island: string;
-  /** The proven name of the caller. */
-  readonly principal: string;
 }
 
 /** What people agree to when a shipment is taken in: this file, to the octet, since its root is said. */
@@ -61,15 +48,6 @@ export interface ShipmentToApprove {
   readonly island: string;
 }
 
-/** What people agree to when a single meter is taken in: these very keys, however they were sealed. */
-export interface MeterToApprove {
-  readonly meter: string;
-  readonly utility: string;
-  readonly island: string;
-  /** SHA-384 over the check values of its keys, hex: they are keyed, and the same each time. */
-  readonly keys: string;
-}
-
 /** What was imported. */
 export interface ImportedShipment {
   readonly shipment: string;
@@ -77,11 +55,8 @@ export interface ImportedShipment {
   readonly warnings: readonly KeyWarning[];
 }
 
-const MASTER = 3;
 const BATCH_METERS = 500;
 const MAX_WARNINGS = 100;
-/** In a transfer of up to so many meters there may be some that had been ours: all of it is one commit then. */
-const MOST_WITH_READMISSIONS = 5000;
 
 /**
  * Imports a shipment: all of it in one transaction, or nothing. The ledger has the acceptance before the transaction
@@ -121,7 +96,7 @@ async function stageAndCommit(
   let batch: ShippedMeter[] = [];
   // The database takes a batch while the next one is read and sealed; never more than one is under way.
   let writing: Promise<void> = Promise.resolve();
-  const returns = new Returns(dependencies, place);
+  const returns = new ReturnedMeters(dependencies, place);
   const flush = async (of: ShipmentHeader) => {
     const whole = batch;
     batch = [];
@@ -177,64 +152,6 @@ async function stageAndCommit(
   return { shipment, count, warnings };
 }
 
-/**
- * The meters of a transfer that had been ours. What is staged is tried there and kept here as well: once one has come back,
- * all of it is one commit with the entry that its standing follows from.
- */
-class Returns {
-  readonly #dependencies: ImportDependencies;
-  readonly #place: ImportPlace;
-  readonly #fresh: StagedMeter[] = [];
-  readonly #back: Readmission[] = [];
-
-  constructor(dependencies: ImportDependencies, place: ImportPlace) {
-    this.#dependencies = dependencies;
-    this.#place = place;
-  }
-
-  get isEmpty(): boolean {
-    return this.#back.length === 0;
-  }
-
-  get titles(): readonly string[] {
-    return this.#back.map(({ meter }) => meter.systemTitle);
-  }
-
-  /** Whether a shipment may bring back what had been ours. */
-  areOf({ kind, count }: ShipmentHeader): boolean {
-    return kind === "transfer" && count <= MOST_WITH_READMISSIONS;
-  }
-
-  /** Takes the meters out of a batch that had been ours, and gives the others. */
-  async takeFrom(batch: readonly ShippedMeter[], header: ShipmentHeader, stage: ShipmentStage) {
-    const left = new Set(await stage.left(batch.map(({ systemTitle }) => systemTitle)));
-    if (left.size === 0) return batch;
-    const { files } = this.#dependencies;
-    for (const shipped of batch.filter(({ systemTitle }) => left.has(systemTitle))) {
-      const file = (await files.load(shipped.systemTitle)) as MeterFile;
-      this.#back.push(await readmission(this.#dependencies, file, header, shipped, this.#place));
-      for (const { key } of shipped.keys) key[Symbol.dispose]();
-    }
-    return batch.filter(({ systemTitle }) => !left.has(systemTitle));
-  }
-
-  beside(header: ShipmentHeader, sealed: readonly StagedMeter[]): void {
-    if (this.areOf(header)) this.#fresh.push(...sealed);
-  }
-
-  /** The whole shipment as one change. */
-  change(shipment: ShipmentRecord): Change {
-    return {
-      writes: [
-        ...this.#fresh.map((staged) => ({ kind: "add-meter", ...staged }) as const),
-        ...this.#back.flatMap(({ writes }) => writes),
-        { kind: "add-shipment", shipment },
-      ],
-      entries: this.#back.flatMap(({ entries }) => entries),
-    };
-  }
-}
-
 async function notImported(header: ShipmentHeader, stage: ShipmentStage): Promise<ShipmentHeader> {
   if (await stage.knows(header.manufacturer.keyId, header.shipment))
     throw new ShipmentRefusal("shipment-already-imported", 0, `shipment ${header.shipment} has been imported before`);
@@ -261,14 +178,14 @@ async function sealBatch(
       utility: place.utility,
       island: place.island,
       // Without its master nobody can take it over: its keys are used as they are, as those that somebody added by hand.
-      origin: keys.some(({ purpose, setup }) => purpose === MASTER && setup === undefined) ? "shipped" : "added",
+      origin: keys.some(({ purpose, setup }) => purpose === PURPOSE.KEK && setup === undefined) ? "shipped" : "added",
       ...(counter === 0 ? {} : { counterFloor: counter }),
       manufacturer: { flag: manufacturer.flag, name: manufacturer.name },
       shipment: { id: shipment, line },
       createdAt: now(),
     } satisfies MeterRecord,
   }));
-  for (const { meter, keys } of meters) warnings.push(...warningsOf(meter.systemTitle, keys));
+  for (const { meter, keys } of meters) warnings.push(...keyWarnings(meter.systemTitle, keys));
   warnings.splice(MAX_WARNINGS);
   return sealMeters(vault, meters, header.master === undefined ? "imported" : "derived");
 }
@@ -290,179 +207,3 @@ async function stageBatch(
 
 /** Kind of the entry of a meter whose keys its owner sealed to the custodian. */
 export const METER_ADDED = "meter-added";
-
-/**
- * Takes a single meter into custody whose keys its owner sealed to the custodian.
- *
- * @param systemTitle 16 upper-case hex digits
- * @throws ShipmentRefusal with line 0.
- */
-export async function addSingleMeter(
-  dependencies: ImportDependencies,
-  place: ImportPlace,
-  systemTitle: string,
-  sealed: string,
-): Promise<readonly KeyWarning[]> {
-  const { store, committer, vault, trust, now } = dependencies;
-  const stage = await store.stageShipment();
-  try {
-    const { keys, securitySuite } = openSealedKeys(sealed, systemTitle, trust.recipient);
-    const meter = addedMeter(place, systemTitle, securitySuite, now());
-    const warnings = warningsOf(systemTitle, keys);
-    const [staged] = (await sealMeters(vault, [{ meter, keys }])) as [StagedMeter];
-    const { conflict } = await stage.add([staged]);
-    if (conflict !== undefined) throw refusalOf(conflict, 0);
-    await stage.drop();
-    const { utility, island } = place;
-    await dependencies.approveMeter?.({ meter: systemTitle, utility, island, keys: digestOf(staged) });
-    const purposes = staged.keys.map(({ purpose }) => KEY_PURPOSES[purpose]);
-    await committer.submit({
-      writes: [{ kind: "add-meter", ...staged }],
-      entries: [{ ...entry(now(), METER_ADDED, place, { purposes }), meter: systemTitle }],
-    });
-    return warnings;
-  } catch (error) {
-    const refusal = asRefusal(error);
-    await stage.drop();
-    if (refusal !== undefined) await recordRefusal(dependencies, place, "meter-refused", refusal);
-    throw refusal ?? error;
-  }
-}
-
-function digestOf({ checkValues }: StagedMeter): string {
-  const hash = createHash("sha384");
-  for (const value of checkValues) hash.update(value);
-  return hash.digest("hex");
-}
-
-/** What is not known of a meter that somebody added by hand stays empty: nobody vouches for it. */
-function addedMeter(place: ImportPlace, systemTitle: string, securitySuite: number, createdAt: number): MeterRecord {
-  const flag = Buffer.from(systemTitle.slice(0, 6), "hex").toString("latin1");
-  return {
-    utility: place.utility,
-    island: place.island,
-    systemTitle,
-    origin: "added",
-    logicalDeviceName: "",
-    serialNumber: "",
-    model: "",
-    hardwareRevision: "",
-    firmware: "",
-    profile: "",
-    securitySuite,
-    manufacturer: { flag: /^[A-Za-z]{3}$/.test(flag) ? flag.toUpperCase() : "", name: "" },
-    holders: [],
-    shipment: undefined,
-    createdAt,
-  };
-}
-
-/** Seals the keys of meters for their places and disposes of them. */
-async function sealMeters(
-  vault: Vault,
-  meters: readonly { readonly meter: MeterRecord; readonly keys: readonly BlockKey[] }[],
-  origin: "imported" | "derived" = "imported",
-): Promise<StagedMeter[]> {
-  try {
-    const placed: PlacedKey[] = meters.flatMap(({ meter, keys }) =>
-      keys.map((key) => ({
-        place: {
-          ...meter,
-          systemTitle: fromHex(meter.systemTitle),
-          setup: setupOf(key),
-          purpose: key.purpose,
-          version: 1,
-        },
-        key: key.key,
-      })),
-    );
-    const sealed = await vault.seal(placed);
-    const values = await vault.checkValues(placed.map(({ key }) => key));
-    const known = await withMeterMacs(
-      vault,
-      meters.map(({ meter }) => meter),
-    );
-    let at = 0;
-    return meters.map(({ meter, keys }, index) => {
-      const from = at;
-      at += keys.length;
-      return {
-        meter: known[index] as MeterRecord,
-        keys: keys.map((key, nth) => importedKey(meter, key, sealed[from + nth] as Uint8Array, origin)),
-        // The broadcast key is shared by design.
-        checkValues: values.slice(from, at).filter((_, nth) => isUnique(keys[nth]?.purpose as number)),
-      };
-    });
-  } finally {
-    for (const { keys } of meters) for (const { key } of keys) key[Symbol.dispose]();
-  }
-}
-
-function importedKey(meter: MeterRecord, key: BlockKey, sealed: Uint8Array, origin: "imported" | "derived"): KeyRecord {
-  const { purpose } = key;
-  return {
-    utility: meter.utility,
-    island: meter.island,
-    systemTitle: meter.systemTitle,
-    setup: setupOf(key),
-    purpose: purpose as PurposeNumber,
-    version: 1,
-    state: "active",
-    // What stands beside the keys of security setups came in the file.
-    origin: purpose <= MASTER ? origin : "imported",
-    sealed,
-    createdAt: meter.createdAt,
-    provenAt: undefined,
-  };
-}
-
-function warningsOf(systemTitle: string, keys: readonly BlockKey[]): KeyWarning[] {
-  return keys.flatMap(({ purpose, setup, key }) => {
-    const why = weakness(key, purpose);
-    const where = setup === undefined ? "" : ` of security setup ${setup}`;
-    const name = `${KEY_PURPOSES[purpose] ?? purpose}${where}`;
-    return why === undefined
-      ? []
-      : [
-          {
-            systemTitle: brandTitle(fromHex(systemTitle)),
-            purpose: KEY_PURPOSES[purpose] ?? String(purpose),
-            message: `The ${name} ${why}.`,
-          },
-        ];
-  });
-}
-
-const CONFLICTS: Readonly<Record<StageConflict["problem"], readonly [ShipmentRefusalCode, string]>> = {
-  "in-custody": ["meter-already-in-custody", "is in custody already"],
-  "in-file": ["meter-duplicate-in-file", "stands twice in the shipment"],
-  "key-shared": ["meter-key-shared", "shares a key with another meter"],
-};
-
-function refusalOf({ systemTitle, problem }: StageConflict, line: number): ShipmentRefusal {
-  const [code, words] = CONFLICTS[problem];
-  const where = line === 0 ? "" : `line ${line}, `;
-  return new ShipmentRefusal(code, line, `${where}meter ${systemTitle} ${words}`, { systemTitle });
-}
-
-function asRefusal(error: unknown): ShipmentRefusal | undefined {
-  if (error instanceof ShipmentRefusal) return error;
-  if ((error as { code?: string }).code !== "custody-write-conflict") return undefined;
-  return new ShipmentRefusal("shipment-already-imported", 0, "it, or a part of it, has just been imported", {
-    cause: error,
-  });
-}
-
-async function recordRefusal(
-  { bursts, now }: ImportDependencies,
-  place: ImportPlace,
-  kind: string,
-  { code, line, systemTitle, message }: ShipmentRefusal,
-): Promise<void> {
-  const draft = entry(now(), kind, place, { code, line, message });
-  await bursts.record([systemTitle === undefined ? draft : { ...draft, meter: systemTitle }]);
-}
-
-function entry(at: number, kind: string, { utility, island, principal }: ImportPlace, body: unknown) {
-  return { at, kind, principal, utility, island, body };
-}
