@@ -18,6 +18,7 @@ import {
 } from "@meterkeep/dlms";
 import { constantTimeEqual, nodeCiphers, nodeKeyWrap, nodeRandom } from "@meterkeep/dlms-node";
 import type { TlsCredentials } from "./certificates/meter-certificates.ts";
+import { type DepotOwner, DepotStay } from "./depot-stay.ts";
 import { EventLogs } from "./event-log.ts";
 import {
   type CertificateFault,
@@ -32,6 +33,7 @@ import { furtherSetups } from "./further-setups.ts";
 import type { Consumption } from "./load/consumption.ts";
 import { HomeConsumption } from "./load/home.ts";
 import type { RelayTransition } from "./load/relay-history.ts";
+import { type LocalOwner, LocalSessions } from "./local-sessions.ts";
 import { mBusChannel } from "./m-bus.ts";
 import { meterClock } from "./meter-clock.ts";
 import type { MemoryChange, MeterMemory, StoredMeter } from "./nvm/memory.ts";
@@ -76,8 +78,6 @@ const ALARM_BITS: Partial<Readonly<Record<MeterEvent, number>>> = {
   protectionFailed: 13,
   replay: 13,
 };
-/** A depot meter that has acknowledged new keys and is then left alone so long has been carried away, whatever the depot made of it. Seconds. */
-const LEFT_ALONE_SECONDS = 1800;
 /** What may flow without the limiter being set lower, in W. */
 const CONTRACT_W = { 1: 14_000, 3: 43_000 } as const;
 const AARQ_TAG = 0x60;
@@ -85,11 +85,10 @@ const AARQ_TAG = 0x60;
 /**
  * A virtual meter: identity, load, memory and a DLMS server in front of them.
  *
- * States: in the depot, until it has acknowledged a new master key there in each of its security setups, or has acknowledged other keys and was left alone since; then in the field, where
- * it pushes. `powerCycle` is what a power cut leaves:
+ * States: in the depot, as long as its stay there lasts; then in the field, where it pushes. `powerCycle` is what a power cut leaves:
  * everything but the memory is gone.
  */
-export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, SecurityOwner {
+export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, SecurityOwner, DepotOwner, LocalOwner {
   readonly record: StoredMeter["record"];
   readonly profile: CompanionProfile;
   readonly consumption: Consumption;
@@ -116,7 +115,8 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   #settings: MeterSettings;
   #struck: LineFault | undefined;
   #invokeId = 0;
-  readonly #local = new WeakSet<MeterConnection>();
+  readonly #depot: DepotStay;
+  readonly #local = new LocalSessions(this);
   #clockRolls = false;
   #associating = false;
   #servedAt: UnixSeconds = 0;
@@ -147,6 +147,10 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     const title = systemTitle(Buffer.from(stored.record.systemTitle, "hex"));
     this.security = new MeterSecurity(stored, title, this.profile.keysPerTransfer, this);
     this.setups = furtherSetups(stored, title, this);
+    this.#depot = new DepotStay(this, (at) => {
+      this.pushes.start(at);
+      this.onInField?.();
+    });
     this.supply =
       consumption instanceof HomeConsumption ? new Supply(consumption, this, this.profile.disconnectMode) : undefined;
     this.events = new EventLogs(this.profile.logs, stored.events, (event, capacity) =>
@@ -191,7 +195,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
 
   /** Whether it has its place in the field; a depot meter only after its takeover. */
   get inField(): boolean {
-    return !this.record.depot || this.#settings.inField === true;
+    return this.#depot.isOver;
   }
 
   get settings(): MeterSettings {
@@ -285,21 +289,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   onKeys(purposes: readonly KeyPurpose[], setup = 0): void {
     const at = this.now();
     this.log("keysChanged", at);
-    if (this.inField) return;
-    const hasMaster = purposes.includes("keyEncryptionKey");
-    const setupsKeyed = [...(this.#settings.setupsKeyed ?? []), ...(hasMaster ? [setup] : [])];
-    if ([0, ...this.setups.keys()].every((one) => setupsKeyed.includes(one))) this.#install(at);
-    else {
-      const keyed = setupsKeyed.length === 0 ? {} : { setupsKeyed };
-      this.changeSettings({ ...this.#settings, ...keyed, acknowledgedAt: at });
-    }
-  }
-
-  #install(at: UnixSeconds): void {
-    const { acknowledgedAt: _, setupsKeyed: _keyed, ...settings } = this.#settings;
-    this.changeSettings({ ...settings, inField: true });
-    this.pushes.start(at);
-    this.onInField?.();
+    this.#depot.onKeys(purposes, setup, at);
   }
 
   /** Lets time pass: limiter, schedules, and the way from the depot to the field. */
@@ -311,9 +301,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
       // Without an image that was verified there is nothing to be activated.
       if (this.images.status === "verificationSuccessful") this.images.activate();
     }
-    const { acknowledgedAt } = this.#settings;
-    if (this.inField || acknowledgedAt === undefined) return;
-    if (at - Math.max(acknowledgedAt, this.#servedAt) >= LEFT_ALONE_SECONDS) this.#install(at);
+    this.#depot.tick(at, this.#servedAt);
   }
 
   crashesNow(scope: Exclude<FaultScope, "any" | "association">): boolean {
@@ -324,7 +312,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   /** A client begins to speak: from afar, or on the spot, at the optical port (P0), of which the meter writes down who comes and goes. */
   connect(clientSap: number, serverSap: number, way: "remote" | "local" = "remote"): MeterConnection {
     const connection = this.#server.connect(clientSap, serverSap);
-    if (way === "local") this.#local.add(connection);
+    if (way === "local") this.#local.begin(connection);
     return connection;
   }
 
@@ -332,7 +320,7 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
   disconnect(connection: MeterConnection): void {
     const before = connection.standing.kind;
     this.#server.disconnect(connection);
-    this.#logLocal(connection, before, "idle", before === "authenticating");
+    this.#local.moved(connection, before, "idle", before === "authenticating");
   }
 
   /** Answers one APDU. Never throws, whatever it is. */
@@ -347,16 +335,8 @@ export class VirtualMeter implements ProfileOwner, PushOwner, SupplyOwner, Secur
     const response = this.#server.handle(connection, heard);
     const after = connection.standing.kind;
     const isRefused = after === "idle" && (this.#associating || before === "authenticating");
-    this.#logLocal(connection, before, after, isRefused);
+    this.#local.moved(connection, before, after, isRefused);
     return { response, following: this.#server.following(connection), fault: this.#struck };
-  }
-
-  /** What the meter writes of its local interface: a session from its association to its end, and who was not let in. */
-  #logLocal(connection: MeterConnection, before: string, after: string, isRefused: boolean): void {
-    if (!this.#local.has(connection)) return;
-    if (before === "associated" && after !== "associated") this.log("localSessionEnded", this.now());
-    if (before !== "associated" && after === "associated") this.log("localSessionStarted", this.now());
-    if (isRefused) this.log("localAttempt", this.now());
   }
 
   /** Comes up after a power cut. The runner has closed all connections. */
