@@ -3,35 +3,14 @@ import { memoryPkiStore } from "@meterkeep/pki";
 import { applyAuthority, authorityOf, copyOfAuthority, noAuthority } from "../authority/store/memory-authority.ts";
 import { CustodyError } from "../errors.ts";
 import { pkiLedgerOfEntries } from "../pki/pki-ledger.ts";
-import { COUNTERS_ACCEPTED, MARK_KINDS } from "../records/marks.ts";
-import { enrolmentsOf, markEnrolment, newestEnrolment, planEnrolment } from "./memory-enrolments.ts";
+import { enrolmentsOf, markEnrolment, planEnrolment } from "./memory-enrolments.ts";
+import { fileOf, marksOf } from "./memory-file.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
-import { rewrapOf, rewrapped } from "./memory-rewrap.ts";
 import { destroyKey, markRotation, planSuccessors, rotationsOf } from "./memory-rotations.ts";
-import { newestOfEach } from "./newest-marks.ts";
-import type {
-  AcceptedMark,
-  CounterMark,
-  KeyRecord,
-  MeterFile,
-  SetupPlace,
-  ShipmentRecord,
-  StateEntry,
-  StoredCounter,
-  StoredTakeover,
-  TakeoverMark,
-} from "./records.ts";
-import type {
-  CustodyStore,
-  ReserveCounters,
-  RootRecord,
-  StageConflict,
-  StagedMeter,
-  VaultKeyRecord,
-  VaultSecret,
-  Write,
-} from "./store.ts";
+import { memoryVault } from "./memory-vault.ts";
+import type { CounterMark, KeyRecord, SetupPlace, ShipmentRecord, StoredCounter, StoredTakeover } from "./records.ts";
+import type { CustodyStore, ReserveCounters, StageConflict, StagedMeter, Write } from "./store.ts";
 
 const MAX_COUNTER = 0xffffffff;
 
@@ -57,22 +36,19 @@ export function memoryCustodyStore(): CustodyStore {
     foreign.findings.length === 0
       ? held
       : { ...held, ledger: held.ledger.filter(({ sequence }) => !foreign.has(sequence)) };
-  const vaultKeys = new Map<string, VaultKeyRecord[]>();
-  let vaultSecrets: readonly VaultSecret[] = [];
-  const named = new Map<string, Uint8Array>();
-  let root: RootRecord | undefined;
+  const vault = memoryVault(() => held.meters.size > 0 || held.ledger.length > 0);
   return {
     commit: async (writes, growth) => {
       const draft = copyOf(held);
       checkStatesOnce(writes);
       for (const write of writes) apply(draft, write);
-      const vault = rewrapOf(writes, { root, vaultKeys, named });
+      const rewrap = vault.rewrap(writes);
       planSuccessors(draft, writes);
       if (growth !== undefined) {
         await ledger.append(growth);
         draft.ledger.push(...growth.entries);
       }
-      if (vault !== undefined) root = rewrapped(vault, { root, vaultKeys, named });
+      rewrap?.();
       held = draft;
     },
     load: async (systemTitle) => fileOf(counting(), systemTitle),
@@ -160,74 +136,9 @@ export function memoryCustodyStore(): CustodyStore {
     pki: memoryPkiStore(),
     pkiLedger: pkiLedgerOfEntries(() => ledger.counted(0, Number.MAX_SAFE_INTEGER)),
     restorations: { list: async () => [] },
-    vaultKeys: {
-      all: async () => [...vaultKeys.values()].flat().filter(({ sealed }) => sealed.length > 0),
-      find: async (utility, island) =>
-        (vaultKeys.get(JSON.stringify([utility, island])) ?? []).filter(({ sealed }) => sealed.length > 0),
-      destroy: async ({ utility, island, version }) => {
-        const name = JSON.stringify([utility, island]);
-        const emptied = (vaultKeys.get(name) ?? []).map((one) =>
-          one.version === version ? { ...one, sealed: new Uint8Array(0) } : one,
-        );
-        vaultKeys.set(name, emptied);
-      },
-      insert: async (record) => {
-        const name = JSON.stringify([record.utility, record.island]);
-        const stored = vaultKeys.get(name) ?? [];
-        const same = stored.find(({ version }) => version === record.version);
-        if (same === undefined) vaultKeys.set(name, [...stored, record]);
-        return same ?? record;
-      },
-    },
-    vaultSecrets: {
-      find: async (utility, island) =>
-        vaultSecrets.filter((one) => one.utility === utility && one.island === island && one.copies.size > 0),
-      all: async () => vaultSecrets.filter(({ copies }) => copies.size > 0),
-      destroy: async ({ utility, island, version }) => {
-        vaultSecrets = vaultSecrets.map((one) =>
-          one.utility === utility && one.island === island && one.version === version
-            ? { ...one, copies: new Map() }
-            : one,
-        );
-      },
-      insert: async (secret) => {
-        const same = vaultSecrets.find((one) => isSameVersion(one, secret));
-        if (same === undefined) vaultSecrets = [...vaultSecrets, secret];
-        return same ?? secret;
-      },
-      replaceCopies: async (secret) => {
-        vaultSecrets = vaultSecrets.map((one) =>
-          isSameVersion(one, secret) && one.copies.size > 0
-            ? { ...one, copies: new Map([...one.copies, ...secret.copies]) }
-            : one,
-        );
-      },
-      addCopies: async (secret) => {
-        vaultSecrets = vaultSecrets.map((one) =>
-          isSameVersion(one, secret) ? { ...one, copies: new Map([...secret.copies, ...one.copies]) } : one,
-        );
-      },
-    },
-    installation: {
-      inUse: async () =>
-        root !== undefined ||
-        vaultKeys.size > 0 ||
-        vaultSecrets.length > 0 ||
-        named.size > 0 ||
-        held.meters.size > 0 ||
-        held.ledger.length > 0,
-      root: async () => root,
-      insertRoot: async (record) => {
-        root ??= record;
-        return root;
-      },
-      namedSecret: async (name) => named.get(name),
-      namedSecrets: async () => [...named].map(([name, sealed]) => ({ name, sealed })),
-      insertNamedSecret: async (name, sealed) => {
-        if (!named.has(name)) named.set(name, sealed);
-        return named.get(name) as Uint8Array;
-      },
-    },
+    vaultKeys: vault.vaultKeys,
+    vaultSecrets: vault.vaultSecrets,
+    installation: vault.installation,
   };
 }
 
@@ -351,18 +262,6 @@ function countersOf(held: Held, place: SetupPlace): StoredCounter[] {
   return [...held.counters.values()].filter((counter) => setupName(counter) === setupName(place));
 }
 
-/** What the ledger says last of each setup of a meter. */
-function marksOf<T extends CounterMark | TakeoverMark>(
-  held: Held,
-  kind: T extends TakeoverMark ? (typeof MARK_KINDS)[keyof typeof MARK_KINDS] : "counters-reserved",
-  systemTitle: string,
-): T[] {
-  const marks = held.ledger
-    .filter((entry) => entry.kind === kind && entry.meter === systemTitle)
-    .map(({ body }) => JSON.parse(body) as T);
-  return [...new Map(marks.map((mark) => [mark.setup, mark])).values()];
-}
-
 /** Takes out what was added by hand under the title, or with a key, of a shipped meter. */
 function setAsideFor(draft: Held, { meter, checkValues }: StagedMeter): string[] {
   if (meter.origin !== "shipped") return [];
@@ -426,43 +325,8 @@ function checkOneActive(draft: Held, key: KeyRecord): void {
   if (active.length > 1) throw conflict(`two active keys at ${prefix}`);
 }
 
-function fileOf(held: Held, systemTitle: string): MeterFile | undefined {
-  const meter = held.meters.get(systemTitle);
-  if (meter === undefined) return undefined;
-  const own = <T extends SetupPlace>(records: Iterable<T>) =>
-    [...records].filter((record) => record.systemTitle === systemTitle);
-  const takeovers = own(held.takeovers.values()).sort((a, b) => b.takeover - a.takeover);
-  return {
-    meter,
-    keys: own(held.keys.values()).sort((a, b) => a.setup - b.setup || a.purpose - b.purpose || a.version - b.version),
-    takeovers: newest(takeovers.filter(({ subject }) => subject === undefined)),
-    enrolments: newest(takeovers.filter(({ subject }) => subject !== undefined)),
-    enrolment: newestEnrolment(held, systemTitle),
-    rotations: newest(own(held.rotations.values()).sort((a, b) => b.rotation - a.rotation)),
-    marks: Object.values(MARK_KINDS).flatMap((kind) => marksOf<TakeoverMark>(held, kind, systemTitle)),
-    windows: own(held.windows.values()),
-    accepted: newestOfEach(
-      held.ledger
-        .filter(({ kind, meter: title }) => kind === COUNTERS_ACCEPTED && title === systemTitle)
-        .map(({ body, at }) => ({ ...(JSON.parse(body) as Omit<AcceptedMark, "at">), at }))
-        .reverse(),
-    ),
-    history: held.ledger.flatMap(({ kind, meter, body }): StateEntry[] =>
-      meter === systemTitle &&
-      (kind === "key-states-changed" || kind === "meter-departed" || kind === "meter-readmitted")
-        ? [{ kind, body: JSON.parse(body) }]
-        : [],
-    ),
-  };
-}
-
 function journalName(record: StoredTakeover): string {
   return `${setupName(record, record.takeover)}/${record.subject ?? "keys"}`;
-}
-
-/** The first of each setup. */
-function newest<T extends SetupPlace>(records: readonly T[]): T[] {
-  return records.filter(({ setup }, at) => records.findIndex((other) => other.setup === setup) === at);
 }
 
 function copyOf(held: Held): Held {
@@ -484,8 +348,4 @@ function copyOf(held: Held): Held {
 
 function hex(octets: Uint8Array): string {
   return Buffer.from(octets).toString("hex");
-}
-
-function isSameVersion(one: VaultSecret, other: VaultSecret): boolean {
-  return one.utility === other.utility && one.island === other.island && one.version === other.version;
 }
