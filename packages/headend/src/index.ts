@@ -79,6 +79,7 @@ export { isGrave, PLAUSIBILITY_RULES } from "./plausibility/rules.ts";
 export { plausibilityView } from "./plausibility/view.ts";
 export { PlausibilityWatch } from "./plausibility/watch.ts";
 export { findMeterProfile, METER_PROFILES, type MeterProfile } from "./profile/meter-profile.ts";
+export type { ArrivedPush } from "./push/arrived-push.ts";
 export { listenToGateway } from "./push/gateway.ts";
 export { parseGatewayAddress } from "./push/gateway-address.ts";
 export {
@@ -86,7 +87,7 @@ export {
   DEFAULT_GATEWAY_NETWORKS,
   type GatewayPolicy,
 } from "./push/gateway-policy.ts";
-export { type ArrivedPush, PushIntake } from "./push/intake.ts";
+export { PushIntake } from "./push/intake.ts";
 export { PushSources } from "./push/push-sources.ts";
 export { PushStore } from "./push/push-store.ts";
 export { ChannelTable } from "./reading/channels.ts";

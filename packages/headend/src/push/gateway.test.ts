@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeWrapper } from "@meterkeep/dlms";
+import type { ArrivedPush } from "./arrived-push.ts";
 import { listenToGateway } from "./gateway.ts";
 import { parseGatewayAddress } from "./gateway-address.ts";
-import type { ArrivedPush } from "./intake.ts";
 import { SourceBuckets } from "./source-limit.ts";
 import { Strangers } from "./strangers.ts";
 

@@ -1,7 +1,7 @@
 import { Assembler, joinPieces, LinkScanner } from "@meterkeep/dlms";
 import type { Address } from "../inventory/meter.ts";
 import { backoffSeconds } from "../work/backoff.ts";
-import type { ArrivedPush } from "./intake.ts";
+import type { ArrivedPush } from "./arrived-push.ts";
 
 export interface GatewayPorts {
   /** Connects and gives the octets as they come; the iteration ends when the line does. */

@@ -1,57 +1,35 @@
-import type { EventData, PushSource } from "@meterkeep/api";
+import type { ProtectionGrade } from "@meterkeep/api";
 import { type Custodian, CustodianCallError, type PushResult } from "@meterkeep/api/custodian";
-import { manufacturerOf, systemTitleText } from "@meterkeep/dlms";
 import type { Ledger } from "@meterkeep/ledger";
 import { isPassing } from "@meterkeep/postgres";
-import type { HeardRefusals } from "../campaign/refusals.ts";
 import type { Scope } from "../database/scope.ts";
 import { codeOf } from "../errors.ts";
-import type { EventSink } from "../event/event-hub.ts";
-import type { MeterDirectory } from "../inventory/directory.ts";
 import type { Meter, MeterId } from "../inventory/meter.ts";
-import type { RegisterRecord } from "../reading/result.ts";
-import { counted } from "../reading/words.ts";
 import type { DestinationWatch } from "../route/destination-watch.ts";
 import type { SourceClock } from "../time/source-clock.ts";
 import { ATTACHED_WEAK_KEYS, judgeTrust } from "../trust/trust.ts";
 import { changeOf, trustDraft } from "../trust/trust-record.ts";
 import type { TrustChangeRecord } from "../work/finish.ts";
-import { alarmsIn } from "./alarm-code.ts";
-import { AlarmStorms, type Storm, type StormLimits } from "./alarm-storm.ts";
+import type { ArrivedPush, DatedPush } from "./arrived-push.ts";
 import { claimedTitle } from "./claimed-title.ts";
+import { PushNews, type PushNewsPorts } from "./push-news.ts";
 import { type OpenedPush, pushProtection, readPush } from "./push-reading.ts";
-import type { PushSources, PushTally } from "./push-sources.ts";
+import type { PushTally } from "./push-sources.ts";
 import type { PushStanding, PushStore, StoredPush } from "./push-store.ts";
 import { PUSH_METER_LIMIT, SourceBuckets } from "./source-limit.ts";
 
-/** An APDU that arrived unasked. Its address proves nothing. */
-export interface ArrivedPush {
-  readonly apdu: Uint8Array;
-  readonly transport: PushSource["transport"];
-  readonly address: string;
-  /** To be told the system title, when it was authenticated, new, and is stored. */
-  readonly authenticated?: (title: string) => void;
-}
-
-export interface PushIntakePorts {
+/** What pushes are taken with. */
+export interface PushIntakePorts extends PushNewsPorts {
   readonly custodian: Pick<Custodian, "openPush">;
-  readonly directory: Pick<MeterDirectory, "find">;
   readonly store: Pick<PushStore, "standings" | "write">;
-  readonly sources: Pick<PushSources, "stranger">;
   readonly watch: Pick<DestinationWatch, "refused" | "authenticated">;
   readonly ledger: Pick<Ledger, "append">;
   readonly scope: Scope;
-  readonly events: EventSink;
   /** A meter has proven itself in what came from an address: perhaps it is reached there. */
   onHeard(meter: Meter, address: string): void;
   clockOf(kind: Meter["kind"]): SourceClock;
-  now(): number;
   /** Meters whose line has changed. */
   onChange(meters: readonly MeterId[]): void;
-  /** Counts, for metrics: `accepted`, `dropped` or the code of a refusal. */
-  onOutcome(outcome: string): void;
-  /** Is told of storms that are folded (MC-22). */
-  readonly heard: Pick<HeardRefusals, "note">;
   onError(error: unknown): void;
   /** Ends early, without an error, when the signal aborts. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
@@ -59,7 +37,7 @@ export interface PushIntakePorts {
 
 /** What the custodian said of one. */
 interface Answered {
-  readonly push: Waiting;
+  readonly push: DatedPush;
   readonly result: PushResult;
   readonly meter: Meter | undefined;
 }
@@ -76,18 +54,12 @@ type Judged = Answered & Judgement;
 const AGAIN_MS = [250, 1_000, 5_000] as const;
 
 const MAX_BATCH = 512;
-/** From how many on what is not taken is told of together: less is told of it than of alarms, since anybody can cause it. */
-const NOT_TAKEN_LIMITS: StormLimits = { perMeterAnHour: 5, perFleetAMinute: 50, maxCounts: 20_000 };
 /**
  * What waits beyond this is dropped: a flood must not become memory, and the last-gasps of a city must fit. What names no
  * meter of ours fills half of it at most.
  */
 const MAX_WAITING = 32_768;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
-
-interface Waiting extends ArrivedPush {
-  readonly at: number;
-}
 
 /**
  * Takes what meters push: the custodian opens it or refuses it, the rest is told apart and stored. Nothing that was not
@@ -101,17 +73,15 @@ export class PushIntake {
   readonly #ports: PushIntakePorts;
   readonly #buckets = new SourceBuckets();
   readonly #lanes = new SourceBuckets(PUSH_METER_LIMIT);
-  readonly #storms = new AlarmStorms();
-  readonly #notTaken = new AlarmStorms(NOT_TAKEN_LIMITS);
-  /** New ones that were counted in a storm since the last look. */
-  #untoldStrangers = 0;
-  #waiting: Waiting[] = [];
+  readonly #news: PushNews;
+  #waiting: DatedPush[] = [];
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
   constructor(ports: PushIntakePorts) {
     this.#ports = ports;
+    this.#news = new PushNews(ports);
   }
 
   /** Takes one. It never throws and never waits. */
@@ -134,41 +104,9 @@ export class PushIntake {
     this.#running ??= this.#run();
   }
 
-  /** Tells of storms that are over, and that there are more strangers than were told of; to be called now and then. */
+  /** @see PushNews.lookAtStorms */
   lookAtStorms(): void {
-    const at = this.#ports.now();
-    this.#tellUntoldStrangers(at);
-    this.#tellEnded("alarm", this.#storms.ended(at), at);
-    this.#tellEnded("push", this.#notTaken.ended(at), at);
-  }
-
-  /** Without a line: what is shown of strangers is out of date, whatever storm they were counted in. */
-  #tellUntoldStrangers(at: number): void {
-    const count = this.#untoldStrangers;
-    if (count === 0) return;
-    this.#untoldStrangers = 0;
-    this.#ports.events.publish("push", {
-      at: new Date(at).toISOString(),
-      source: "push",
-      accepted: false,
-      code: "unknown-meter",
-      sentence: `${counted(count, "sender")} that nobody has shipped or added came in a storm.`,
-    });
-  }
-
-  #tellEnded(what: "alarm" | "push", storms: readonly Storm[], at: number): void {
-    for (const { code, meter, count } of storms) {
-      const whose = meter === undefined ? "the fleet" : (this.#ports.directory.find(meter)?.label ?? meter);
-      const came =
-        what === "alarm" ? `alarms ${code} of ${whose}` : `pushes in the name of ${whose} that were refused (${code})`;
-      const sentence = `The storm of ${came} is over: ${count} came.`;
-      const data = { at: new Date(at).toISOString(), source: "push", accepted: what === "alarm", code, sentence };
-      this.#ports.events.publish("push", data, {
-        sentence,
-        severity: "notice",
-        ...(meter === undefined ? {} : { meter }),
-      });
-    }
+    this.#news.lookAtStorms();
   }
 
   /** Waits until everything that was taken is stored. */
@@ -197,7 +135,7 @@ export class PushIntake {
     this.#running = undefined;
   }
 
-  async #takeBatch(batch: readonly Waiting[]): Promise<void> {
+  async #takeBatch(batch: readonly DatedPush[]): Promise<void> {
     const { custodian, store } = this.#ports;
     const items = batch.map(
       ({ apdu, transport }) => ({ apdu, transport: transport === "udp" ? "udp" : "tcp" }) as const,
@@ -250,14 +188,14 @@ export class PushIntake {
       }
   }
 
-  #meterOf(push: Waiting, result: PushResult): Meter | undefined {
+  #meterOf(push: DatedPush, result: PushResult): Meter | undefined {
     const title = result.meter ?? claimedTitle(push.apdu);
     return title === undefined ? undefined : this.#ports.directory.find(title);
   }
 
   #judge({ push, result, meter }: Answered, standings: ReadonlyMap<MeterId, PushStanding>): Judgement {
     if (meter === undefined)
-      return { tell: () => this.#stranger(push, result.kind === "refused" ? result.code : "unknown-meter") };
+      return { tell: () => this.#news.stranger(push, result.kind === "refused" ? result.code : "unknown-meter") };
     if (result.kind === "refused") return this.#refused(push, meter, result.code);
     if (result.authenticated) {
       this.#buckets.giveBack(push.address);
@@ -278,7 +216,7 @@ export class PushIntake {
       const read = readPush(meter, opened, atSource, standing?.clockOffSeconds);
       const trust = this.#trustOf(meter, protection, push.at, standing);
       return {
-        tell: () => this.#accept(push, meter, read.registers, protection),
+        tell: () => this.#news.accepted(push, meter, read.registers, protection),
         stored: {
           meter: meter.id,
           route: meter.route,
@@ -300,7 +238,7 @@ export class PushIntake {
   /** A source that is not taken over is worth what its messages prove; one that is, keeps what its takeover proved. */
   #trustOf(
     meter: Meter,
-    protection: OpenedProtection,
+    protection: ProtectionGrade,
     at: number,
     standing: PushStanding | undefined,
   ): TrustChangeRecord | undefined {
@@ -328,37 +266,6 @@ export class PushIntake {
     if (drafts.length > 0) await ledger.append(...drafts);
   }
 
-  #accept(push: Waiting, meter: Meter, registers: readonly RegisterRecord[], protection: OpenedProtection): void {
-    this.#ports.onOutcome("accepted");
-    const how = protection === "authenticated" ? "authenticated" : "confidential only, not authenticated";
-    if (protection === "authenticated" && this.#alarms(push, meter, registers)) return;
-    const sentence = `${meter.label} pushed ${counted(registers.length, "reading")} over ${push.transport.toUpperCase()}: ${how}.`;
-    // A fleet pushes several times a second: who watches sees it, and the list of recent events keeps the rest.
-    const isOrdinary = meter.role !== "attached" && protection === "authenticated";
-    const severity = protection === "authenticated" ? "info" : "notice";
-    this.#publish(push, { meter: meter.title, accepted: true, sentence }, isOrdinary ? undefined : severity);
-  }
-
-  /** Tells of alarms one by one, or once for a storm of them. @returns whether there were any */
-  #alarms(push: Waiting, meter: Meter, registers: readonly RegisterRecord[]): boolean {
-    const alarms = alarmsIn(registers, meter.profile);
-    for (const alarm of alarms) {
-      this.#ports.onOutcome("alarm");
-      const verdict = this.#storms.take(meter.title, alarm, push.at);
-      if (verdict.kind === "counted") continue;
-      const storm = verdict.kind === "begins" ? verdict.storm : undefined;
-      const whose = storm !== undefined && storm.meter === undefined ? "Many meters" : meter.label;
-      const sentence =
-        storm === undefined
-          ? `${whose}: alarm, ${alarm.words}.`
-          : `${whose}: a storm of alarms, ${alarm.words}. All are stored; they are counted here until it is over.`;
-      if (storm !== undefined)
-        this.#ports.heard.note("MC-22", { at: new Date(push.at).toISOString(), sentence, by: whose, meters: 1 });
-      this.#publish(push, { meter: meter.title, accepted: true, code: alarm.code, sentence }, "warning");
-    }
-    return alarms.length > 0;
-  }
-
   /** Each meter and address once a batch: a flood must not become a flood of questions. */
   async #tellWatch(answers: readonly Answered[]): Promise<void> {
     const seen = new Set<string>();
@@ -378,80 +285,15 @@ export class PushIntake {
     if (proven.length > 0) await this.#ports.watch.authenticated(proven);
   }
 
-  #refused(push: Waiting, meter: Meter, code: string): Judgement {
-    const tell = (): void => {
-      this.#ports.onOutcome(code);
-      this.#tellNotTaken(push, meter.title, {
-        code,
-        severity: "warning",
-        meter: meter.title,
-        single: `A push in the name of ${meter.label} was refused: ${code}.`,
-        storm: `Pushes in the name of ${meter.label} are refused, many of them: ${code}.`,
-      });
+  #refused(push: DatedPush, meter: Meter, code: string): Judgement {
+    return {
+      tally: this.#tally(push, meter, { accepted: false, refusal: code }),
+      tell: () => this.#news.refused(push, meter, code),
     };
-    return { tally: this.#tally(push, meter, { accepted: false, refusal: code }), tell };
   }
 
-  /**
-   * What is not taken is counted each time, and told like alarms: whoever sends rubbish must not push out of sight what is true.
-   *
-   * @returns false where it was only counted.
-   */
-  #tellNotTaken(
-    push: Waiting,
-    sender: string,
-    told: {
-      readonly code: string;
-      readonly severity: "notice" | "warning";
-      readonly meter?: string;
-      readonly single: string;
-      readonly storm: string;
-    },
-  ): boolean {
-    const { code, severity, meter } = told;
-    const verdict = this.#notTaken.take(sender, { code, always: false }, push.at);
-    if (verdict.kind === "counted") return false;
-    const isFleet = verdict.kind === "begins" && verdict.storm.meter === undefined;
-    const storm = isFleet ? `Pushes in many names are refused: ${code}.` : told.storm;
-    const sentence = verdict.kind === "single" ? told.single : `${storm} They are counted here until it is over.`;
-    this.#publish(push, { ...(meter !== undefined && { meter }), accepted: false, code, sentence }, severity);
-    return true;
-  }
-
-  #stranger(push: Waiting, code: string): void {
-    this.#ports.onOutcome(code);
-    const claimed = claimedTitle(push.apdu);
-    const title = claimed === undefined ? undefined : systemTitleText(claimed);
-    const isNew = this.#ports.sources.stranger(
-      { address: push.address, transport: push.transport, ...(title === undefined ? {} : { systemTitle: title }) },
-      code,
-      new Date(push.at),
-    );
-    if (!isNew) return;
-    const maker = claimed === undefined ? undefined : manufacturerOf(claimed);
-    const name = title === undefined ? "Something" : `A meter ${title}${maker === undefined ? "" : ` (${maker})`}`;
-    const isTold = this.#tellNotTaken(push, push.address, {
-      code,
-      severity: "notice",
-      single: `${name} that nobody has shipped or added sends to us: it is shown and not believed.`,
-      storm: `${push.address} sends in many names that nobody has shipped or added: they are not believed.`,
-    });
-    if (!isTold) this.#untoldStrangers += 1;
-  }
-
-  #tally(push: Waiting, meter: Meter, more: Pick<PushTally, "accepted" | "refusal" | "protection">): PushTally {
+  #tally(push: DatedPush, meter: Meter, more: Pick<PushTally, "accepted" | "refusal" | "protection">): PushTally {
     return { meter: meter.id, address: push.address, transport: push.transport, at: new Date(push.at), ...more };
-  }
-
-  #publish(
-    push: Waiting,
-    event: Omit<EventData["push"], "at" | "source">,
-    severity: "info" | "notice" | "warning" | undefined,
-  ): void {
-    const data = { at: new Date(push.at).toISOString(), source: `${push.transport}://${push.address}`, ...event };
-    const { meter, sentence } = event;
-    if (severity === undefined) this.#ports.events.publish("push", data);
-    else this.#ports.events.publish("push", data, { sentence, severity, ...(meter === undefined ? {} : { meter }) });
   }
 }
 
@@ -462,5 +304,3 @@ function isAway(error: unknown): boolean {
 }
 
 const AWAY: ReadonlySet<string> = new Set(["custodian-unreachable", "custodian-closing", "channel-closed"]);
-
-type OpenedProtection = ReturnType<typeof pushProtection>;
