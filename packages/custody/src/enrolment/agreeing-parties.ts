@@ -1,5 +1,5 @@
 import { fromHex, type SystemTitle, systemTitle } from "@meterkeep/dlms";
-import type { MeterFile } from "../store/records.ts";
+import { FIRST_SETUP, type MeterFile } from "../store/records.ts";
 import { Agreeing } from "../takeover/agreeing.ts";
 import type { ClientKeys } from "./client-keys.ts";
 import { believedKeys, signingJournal } from "./identity.ts";
@@ -49,6 +49,6 @@ export async function agreeingWith(
     believed,
     client: clientTitle(file.meter.utility),
     server: systemTitle(fromHex(file.meter.systemTitle)),
-    setup: 0,
+    setup: FIRST_SETUP,
   });
 }

@@ -17,8 +17,8 @@ import {
   type EnrolmentRecord,
   type MeterFile,
   PURPOSE,
-  type SetupPlace,
   type StoredTakeover,
+  setupPlace,
   type TakeoverRecord,
 } from "../store/records.ts";
 import type { Write } from "../store/store.ts";
@@ -175,7 +175,7 @@ export class EnrolmentContacts {
     const { meter } = file;
     const facts = meterFacts(meter.profile);
     const association = await this.#association(file, journal, keys, associate.by);
-    const place = placeOf(file);
+    const place = setupPlace(file.meter);
     const line = new Line(this.#dependencies, place, keys.GUEK, file);
     const common = { caller, meter, place, line };
     const live = new LiveEnrolment({ ...common, association, chain, plan, journal, record });
@@ -356,7 +356,7 @@ function openedJournal(
   return {
     journal: newEnrolment(suiteOf(file), { cause: plan.cause, renewing }, before),
     record: {
-      ...placeOf(file),
+      ...setupPlace(file.meter),
       subject: "certificates",
       takeover: plan.enrolment,
       revision: 0,
@@ -417,11 +417,6 @@ function entry({ caller, place }: LiveEnrolment, at: number, kind: string, body:
 
 function suiteOf({ meter }: MeterFile): 1 | 2 {
   return meter.securitySuite === 2 ? 2 : 1;
-}
-
-function placeOf({ meter }: MeterFile): SetupPlace {
-  const { utility, island, systemTitle: title } = meter;
-  return { utility, island, systemTitle: title, setup: 0 };
 }
 
 function stepOf({ contact }: EnrolmentJournal) {

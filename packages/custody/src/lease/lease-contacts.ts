@@ -11,7 +11,7 @@ import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { counterObject, meterFacts } from "../protocol/meter-facts.ts";
 import { shownCounter } from "../protocol/readable.ts";
 import { getRequest } from "../protocol/requests.ts";
-import type { MeterFile, SetupPlace } from "../store/records.ts";
+import { type MeterFile, type SetupPlace, setupPlace } from "../store/records.ts";
 import { takeoverStateOf } from "../takeover/meter-state.ts";
 import { isInService } from "../takeover/view.ts";
 import type { LeasedMeter } from "./lease-file.ts";
@@ -111,7 +111,7 @@ export class LeaseContacts {
     evidence.sent(begun.apdu);
     const asked = counterObjects(over.leased);
     const contact = keep({
-      ...{ caller, place: placeOf(file), file, over, association, evidence, asked },
+      ...{ caller, place: setupPlace(file.meter), file, over, association, evidence, asked },
       counter: undefined,
       [Symbol.dispose]: () => association[Symbol.dispose](),
     });
@@ -182,7 +182,7 @@ export class LeaseContacts {
     caller: Caller,
   ): Promise<void> {
     const { sendCounters, leases } = this.#dependencies;
-    const place = placeOf(file);
+    const place = setupPlace(file.meter);
     const { systemTitle } = place;
     const shown = counter === undefined ? {} : { counter };
     const read = { lease: over.lease, meter: systemTitle, ...shown, ours: await sendCounters.next(place) };
@@ -213,10 +213,6 @@ export class LeaseContacts {
     this.#contacts.end(live, "over");
     return { kind: "close", next, milliseconds, state: takeoverStateOf(live.file), step: STEP };
   }
-}
-
-function placeOf({ meter: { utility, island, systemTitle } }: MeterFile): SetupPlace {
-  return { utility, island, systemTitle, setup: 0 };
 }
 
 /** Where a meter shows the counters of the clients that were lent: some count by client (IS 15959), the others by security setup. */

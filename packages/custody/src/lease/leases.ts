@@ -19,7 +19,7 @@ import type { Sender } from "../departure/sender.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys } from "../protocol/meter-keys.ts";
-import { FIRST_SETUP, type MeterFile, PURPOSE } from "../store/records.ts";
+import { FIRST_SETUP, type MeterFile, PURPOSE, setupPlace } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { type Candidate, candidates } from "../takeover/candidates.ts";
 import { isFinal } from "../takeover/journal.ts";
@@ -376,9 +376,8 @@ export class Leases {
     { file: { meter }, keys: { GUEK, GAK } }: SettledMeter,
     operations: readonly LeaseOperation[],
   ): Promise<LeasedMeter> {
-    const { utility, island, systemTitle, profile, securitySuite, logicalDeviceName } = meter;
-    const place = { utility, island, systemTitle, setup: 0 };
-    const first = await this.#dependencies.sendCounters.take(place, GUEK, COUNTERS);
+    const { systemTitle, profile, securitySuite, logicalDeviceName } = meter;
+    const first = await this.#dependencies.sendCounters.take(setupPlace(meter), GUEK, COUNTERS);
     const facts = meterFacts(profile);
     const reading = facts.readingClientSap ?? facts.managementClientSap;
     const clients = Object.fromEntries(
@@ -390,12 +389,11 @@ export class Leases {
 
   /** The highest counter that was ever heard of a meter under the key that is lent. */
   #heard({ file, keys: { GUEK } }: SettledMeter): (readonly [meter: string, counter: number])[] {
-    const { utility, island, systemTitle } = file.meter;
     const { receiveWindows } = this.#dependencies;
     receiveWindows.learn(file.windows, file.accepted);
-    using held = receiveWindows.hold({ utility, island, systemTitle, setup: 0 }, GUEK);
+    using held = receiveWindows.hold(setupPlace(file.meter), GUEK);
     const record = held.record();
-    return record === undefined ? [] : [[systemTitle, record.highest]];
+    return record === undefined ? [] : [[file.meter.systemTitle, record.highest]];
   }
 
   async #lent(settled: readonly SettledMeter[]): Promise<readonly LentKeys[]> {

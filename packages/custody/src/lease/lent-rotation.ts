@@ -4,7 +4,7 @@ import { mayBecome } from "../keys/key-transition.ts";
 import { installationEntry } from "../ledger/installation-entry.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
 import type { Committer } from "../store/committer.ts";
-import { type MeterFile, PURPOSE } from "../store/records.ts";
+import { FIRST_SETUP, type MeterFile, PURPOSE } from "../store/records.ts";
 import { CAUSE_RISK, LOST_HANDHELD_RISK } from "../store/rotation-cause.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Candidate } from "../takeover/candidates.ts";
@@ -94,7 +94,7 @@ async function compromiseLent(
     const leased = lentOf.get(meter.systemTitle);
     const lent = keys.filter(
       ({ setup, purpose, version, state }) =>
-        setup === 0 &&
+        setup === FIRST_SETUP &&
         ((purpose === PURPOSE.GUEK && version === leased?.GUEK) ||
           (purpose === PURPOSE.GAK && version === leased?.GAK)) &&
         state !== "compromised" &&
@@ -109,7 +109,7 @@ export function rotatedAt(file: MeterFile | undefined, { GUEK, GAK }: Candidate)
   const proven = (purpose: number, version: number): number =>
     Math.min(
       ...(file?.keys ?? [])
-        .filter((key) => key.setup === 0 && key.purpose === purpose && key.version > version)
+        .filter((key) => key.setup === FIRST_SETUP && key.purpose === purpose && key.version > version)
         .flatMap(({ provenAt }) => provenAt ?? []),
     );
   const at = Math.max(proven(PURPOSE.GUEK, GUEK), proven(PURPOSE.GAK, GAK));
@@ -118,7 +118,9 @@ export function rotatedAt(file: MeterFile | undefined, { GUEK, GAK }: Candidate)
 
 /** The longer a key was in use, the more of what was recorded it opens: of two lost ones the older goes first. */
 function daysInUse({ keys }: MeterFile, { GUEK }: Pick<LeasedMeter, "GUEK">, at: number): number {
-  const key = keys.find(({ setup, purpose, version }) => setup === 0 && purpose === PURPOSE.GUEK && version === GUEK);
+  const key = keys.find(
+    ({ setup, purpose, version }) => setup === FIRST_SETUP && purpose === PURPOSE.GUEK && version === GUEK,
+  );
   const since = key?.provenAt ?? key?.createdAt ?? at;
   return Math.min(MOST_DAYS, Math.max(0, Math.floor((at - since) / DAY_MILLISECONDS)));
 }

@@ -13,7 +13,7 @@ import { Line } from "../conversation/line.ts";
 import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import { type LocalLogs, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
-import { type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
+import { type MeterFile, PURPOSE, type SetupPlace, setupPlace } from "../store/records.ts";
 import { takeoverStateOf } from "../takeover/meter-state.ts";
 import { type SettledKeys, settledKeys } from "../takeover/settled-keys.ts";
 import { isInService } from "../takeover/view.ts";
@@ -169,8 +169,7 @@ export class LogContacts {
     ]);
     const working = workingKeys(...(secrets as [(typeof secrets)[0], (typeof secrets)[0]]));
     const association = Association.secured(meter, facts, working, clientTitle(meter.utility), random);
-    const { utility, island, systemTitle } = meter;
-    const place = { utility, island, systemTitle, setup: 0 };
+    const place = setupPlace(meter);
     const line = new Line(this.#dependencies, place, keys.GUEK, file);
     const answers = new Answers(association, line);
     const live: LiveRead = {

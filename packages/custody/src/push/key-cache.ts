@@ -4,7 +4,7 @@ import type { Finding, ForeignEntries } from "@meterkeep/ledger";
 import { unsealKeys } from "../protocol/meter-keys.ts";
 import type { ReceiveWindows } from "../protocol/receive-windows.ts";
 import type { CheckedFiles } from "../records/checked-files.ts";
-import { isNamed, type MeterFile, PURPOSE, type SetupPlace } from "../store/records.ts";
+import { isNamed, type MeterFile, PURPOSE, type SetupPlace, setupPlace } from "../store/records.ts";
 import { isInService } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type PushKeyRing, type PushKeySet, pushCandidates } from "./key-ring.ts";
@@ -87,7 +87,7 @@ export class MeterKeyCache {
       const [{ findings }, forgotten] = [foreign, this.#forgotten];
       for (const file of await files.loadPage(missing.slice(at, at + PAGE), undefined, PAGE)) {
         if (!isInService(file.meter)) continue;
-        const place = placeOf(file);
+        const place = setupPlace(file.meter);
         if (!isMeant(place)) {
           beyond.set(place.systemTitle, place);
           continue;
@@ -172,10 +172,6 @@ export class MeterKeyCache {
         unicastVersion: GUEK,
       });
     }
-    return { place: placeOf(file), sets };
+    return { place: setupPlace(file.meter), sets };
   }
-}
-
-function placeOf({ meter: { utility, island, systemTitle } }: MeterFile): SetupPlace {
-  return { utility, island, systemTitle, setup: 0 };
 }

@@ -13,7 +13,7 @@ import { EvidenceHash } from "../evidence/evidence-hash.ts";
 import type { LentMeters } from "../lease/lent-meters.ts";
 import type { OctetPlaces } from "../memory/octet-places.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
-import type { MeterFile, MeterPlace, SetupPlace } from "../store/records.ts";
+import { type MeterFile, type MeterPlace, setupPlace } from "../store/records.ts";
 import { settledKeys } from "../takeover/settled-keys.ts";
 import { CriticalTurn } from "./critical-turn.ts";
 import type { KeptKeys } from "./kept-keys.ts";
@@ -65,7 +65,7 @@ export async function beginSession(
   const { files, vault, committer, random, now, clientTitle, keeping, budget } = dependencies;
   const file = await files.load(title);
   if (file === undefined) throw unknownMeter(title);
-  const place = placeOf(file);
+  const place = setupPlace(file.meter);
   await requireRight(caller, place, purpose, dependencies);
   if (dependencies.isCut(place)) throw islandCut(place);
   const { GUEK, GAK, isProven } = settledKeys(file);
@@ -146,9 +146,4 @@ async function signingParties(
     );
   const pairs = await clientKeys.pairs(file.meter, suite);
   return { suite, title, pairs, believed: believedKeys({ believed: standing }) };
-}
-
-function placeOf({ meter }: MeterFile): SetupPlace {
-  const { utility, island, systemTitle: title } = meter;
-  return { utility, island, systemTitle: title, setup: 0 };
 }

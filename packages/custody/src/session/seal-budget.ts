@@ -3,7 +3,7 @@ import { CallRefusal } from "../calls/call-refusal.ts";
 import type { Caller } from "../calls/caller.ts";
 import { type BucketSize, TokenBuckets } from "../calls/token-bucket.ts";
 import type { EntryBursts } from "../evidence/entry-bursts.ts";
-import type { SetupPlace } from "../store/records.ts";
+import { FIRST_SETUP, type SetupPlace } from "../store/records.ts";
 
 /** Why an APDU was not sealed. */
 export type SealRefusal = Omit<Extract<SealResult, { kind: "refused" }>, "kind">;
@@ -128,7 +128,7 @@ export class SealBudget {
 }
 
 function bucketOf({ systemTitle, setup }: SetupPlace): string {
-  return setup === 0 ? systemTitle : `${systemTitle}/${setup}`;
+  return setup === FIRST_SETUP ? systemTitle : `${systemTitle}/${setup}`;
 }
 
 function nameOf({ name }: Caller, { systemTitle, setup }: SetupPlace): string {

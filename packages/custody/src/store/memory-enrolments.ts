@@ -1,7 +1,7 @@
 import { type EnrolmentPolicy, URGENT_RISK } from "../enrolment/policy.ts";
 import type { Held } from "./memory-held.ts";
 import { conflict } from "./memory-names.ts";
-import { type EnrolmentRecord, type MeterRecord, PURPOSE } from "./records.ts";
+import { type EnrolmentRecord, FIRST_SETUP, type MeterRecord, PURPOSE } from "./records.ts";
 import type { EnrolmentPlanning, EnrolmentRecords, Write } from "./store.ts";
 
 /** The newest enrolment of a meter. */
@@ -105,7 +105,11 @@ export function enrolmentsOf(held: () => Held, change: (work: (draft: Held) => v
 function fits(held: Held, { systemTitle }: MeterRecord, plan: EnrolmentPlanning): boolean {
   if (plan.meters.length > 0 && !plan.meters.includes(systemTitle)) return false;
   const own = [...held.keys.values()].filter((key) => key.systemTitle === systemTitle);
-  if (!own.some(({ purpose, setup, provenAt }) => purpose === PURPOSE.KEK && setup === 0 && provenAt !== undefined))
+  if (
+    !own.some(
+      ({ purpose, setup, provenAt }) => purpose === PURPOSE.KEK && setup === FIRST_SETUP && provenAt !== undefined,
+    )
+  )
     return false;
   const newest = newestEnrolment(held, systemTitle);
   if (newest !== undefined && newest.endedAt === undefined) return false;

@@ -188,7 +188,7 @@ export function planSuccessors(draft: Held, writes: readonly Write[]): void {
     const lost = compromisedOf(draft, systemTitle).filter(
       ({ name, key: { setup: of, purpose, version } }) =>
         of === setup &&
-        purpose <= 3 &&
+        purpose <= PURPOSE.KEK &&
         !active.some((one) => one.purpose === purpose && one.version > version) &&
         !rotations.some(
           ({ plannedAt, purposes }) =>

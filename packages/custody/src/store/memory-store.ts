@@ -9,7 +9,16 @@ import type { Held } from "./memory-held.ts";
 import { conflict, setupName } from "./memory-names.ts";
 import { destroyKey, markRotation, planSuccessors, rotationsOf } from "./memory-rotations.ts";
 import { memoryVault } from "./memory-vault.ts";
-import type { CounterMark, KeyRecord, SetupPlace, ShipmentRecord, StoredCounter, StoredTakeover } from "./records.ts";
+import {
+  type CounterMark,
+  FIRST_SETUP,
+  type KeyRecord,
+  PURPOSE,
+  type SetupPlace,
+  type ShipmentRecord,
+  type StoredCounter,
+  type StoredTakeover,
+} from "./records.ts";
 import type { CustodyStore, ReserveCounters, StageConflict, StagedMeter, Write } from "./store.ts";
 
 const MAX_COUNTER = 0xffffffff;
@@ -291,7 +300,7 @@ function conflictOf(draft: Held, { meter, checkValues }: StagedMeter): StageConf
 
 function provenMeters(held: Held, utility?: string): string[] {
   const masters = [...held.keys.values()].filter(
-    ({ purpose, setup, provenAt }) => purpose === 3 && setup === 0 && provenAt !== undefined,
+    ({ purpose, setup, provenAt }) => purpose === PURPOSE.KEK && setup === FIRST_SETUP && provenAt !== undefined,
   );
   const proven = new Set(masters.map(({ systemTitle }) => systemTitle));
   return [...held.meters.values()]

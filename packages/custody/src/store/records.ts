@@ -44,6 +44,11 @@ export interface KeyName {
 /** The security setup that sessions speak under: keys are named in it unless something else is said. */
 export const FIRST_SETUP = 0;
 
+/** The place of a security setup of a meter. */
+export function setupPlace({ utility, island, systemTitle }: MeterPlace, setup = FIRST_SETUP): SetupPlace {
+  return { utility, island, systemTitle, setup };
+}
+
 /** Whether a key is one of the first security setup: key_transfer changes these purposes, each setup has its own. */
 export function isOfFirstSetup({ purpose, setup }: Pick<KeyRecord, "purpose" | "setup">): boolean {
   return purpose <= PURPOSE.KEK && setup === FIRST_SETUP;
