@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import type { CampaignView } from "@meterkeep/api";
 import type { Page } from "playwright-core";
+import { type ApiClient, ownerClient } from "../src/api-client.ts";
 import { approve, enrolKeyHolder, type KeyHolder, planPolicyService, said } from "../src/authority.ts";
 import { workOrder } from "../src/billing-office.ts";
 import { readyHomes } from "../src/ready-homes.ts";
@@ -15,6 +16,7 @@ import { accessible, arrive, type Device, plugIn, press, tabTo, type } from "./k
 const PATIENCE_MS = 300_000;
 
 let meterkeep: Meterkeep;
+let api: ApiClient;
 let stateDirectory: string;
 /** Rita asks; Ben approves. Each has a machine and a device. */
 let rita: TestBrowser;
@@ -31,6 +33,7 @@ const opened: WatchedPage[] = [];
 before(async () => {
   stateDirectory = makeStateDirectory();
   meterkeep = await startMeterkeep({ meters: 20, stateDirectory });
+  api = await ownerClient(meterkeep, "read", "who watches");
   rita = await openBrowser({ locale: "en-GB" });
   ben = await openBrowser({ locale: "en-GB" });
   for (const { context } of [rita, ben]) context.setDefaultTimeout(PATIENCE_MS);
@@ -127,7 +130,7 @@ test("Rita comes in and admits Ben, who makes passkeys: one for the head-end, an
 });
 
 test("what meters have in common is offered with how many there are, and those that are listed are kept under a name, by keyboard", async () => {
-  const homes = await readyHomes(meterkeep, 2);
+  const homes = await readyHomes(api, 2);
   const { page } = asks;
   await page.goto(`${meterkeep.address}/work`);
   for (const kind of ["feeder", "transformer", "profile", "model", "firmware"])
@@ -143,7 +146,7 @@ test("what meters have in common is offered with how many there are, and those t
 });
 
 test("a disconnection goes from selection through dry run and a signed approval to its report, by two people at keyboards", async () => {
-  const [meter = ""] = await readyHomes(meterkeep, 1);
+  const [meter = ""] = await readyHomes(api, 1);
   const { page } = asks;
   await workOrder(stateDirectory, "WO-7", "safety", [meter]);
   await tryDry(page, { titles: meter, why: "safety", order: "WO-7" });
@@ -161,7 +164,7 @@ test("a disconnection goes from selection through dry run and a signed approval 
 });
 
 test("a campaign of three waves: who never asked for so many waits until somebody else releases it, and two people sign", async () => {
-  const chosen = await readyHomes(meterkeep, 12);
+  const chosen = await readyHomes(api, 12);
   const { page } = asks;
   const { page: bens } = approves;
   await tryDry(page, { what: "write special", titles: chosen.join(" "), why: "maintenance" });
@@ -188,7 +191,7 @@ test("a campaign of three waves: who never asked for so many waits until somebod
 });
 
 test("what the guard sets aside is explained to who asked, and decided by somebody else", async () => {
-  const [meter = ""] = await readyHomes(meterkeep, 1);
+  const [meter = ""] = await readyHomes(api, 1);
   const { page } = asks;
   await tryDry(page, { titles: meter, why: "safety" });
   await page.getByText("The guard sets it aside").waitFor();

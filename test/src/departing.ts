@@ -10,7 +10,7 @@ import type { Meterkeep } from "./start-meterkeep.ts";
 import { type MeterTruth, townControl } from "./town-control.ts";
 import { until } from "./until.ts";
 
-const PATIENTLY = { patienceMs: 300_000, everyMs: 1000 } as const;
+const PATIENTLY = { patienceMs: 300_000 } as const;
 /** Who sells: ourselves. */
 const SENDER = { flag: "OLD", name: "Old Utility" } as const;
 

@@ -14,7 +14,7 @@ import { type MeterTruth, townControl } from "../src/town-control.ts";
 import { until } from "../src/until.ts";
 
 const MIX = ["idis-p2", "dsmr-5", "is15959", "metcom-mcs301", "landis-gyr-e350"];
-const PATIENCE = { patienceMs: 300_000, everyMs: 500 };
+const PATIENCE = { patienceMs: 300_000 };
 const ENDED: readonly CampaignView["campaign"]["state"][] = ["done", "stopped", "expired", "quarantined"];
 
 /** A town of five profiles with two people who approve. Its time runs slowly: a clock is measured by how long answers take. */
