@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { prepareStatements } from "./prepared.ts";
-import { giveUpUnanswered, isSessionAtWork } from "./unanswered.ts";
+import { endSession, giveUpUnanswered, isSessionAtWork } from "./unanswered.ts";
 
 /** A connection that nobody has asked for anything for so long is closed. */
 const IDLE_MILLISECONDS = 60_000;
@@ -47,7 +47,11 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
     prepareStatements(client);
     const { answerMilliseconds: milliseconds } = options;
     if (milliseconds !== undefined)
-      giveUpUnanswered(client, { milliseconds, isAtWork: (processId) => isSessionAtWork(url, processId) });
+      giveUpUnanswered(client, {
+        milliseconds,
+        isAtWork: (processId) => isSessionAtWork(url, processId),
+        end: (processId) => endSession(url, processId),
+      });
   });
   return pool;
 }

@@ -2,6 +2,8 @@ import pg from "pg";
 
 /** How long the server may take to say what a connection of ours is doing. */
 const ASKING_MILLISECONDS = 10_000;
+/** SQLSTATE of a server, or a role, that has no connection left for a question. */
+const TOO_MANY_CONNECTIONS = "53300";
 
 /** What of a connection is watched. */
 export type WatchedClient = Pick<pg.ClientBase, "query">;
@@ -18,26 +20,25 @@ export interface Watching {
   readonly milliseconds: number;
   /** Whether the server is at work on what the session of this process was asked. A server that does not answer either is not. */
   readonly isAtWork: (processId: number) => Promise<boolean>;
+  /** Ends the session of a connection that was given up: the server may not know that nobody listens any more. */
+  readonly end: (processId: number) => Promise<void>;
 }
 
 /**
  * Gives a connection up that has been asked something and gets no answer, unless the server says that it is at work on it: whoever waits
  * hears of a connection that was lost (`ETIMEDOUT`), after which nobody knows whether what was asked was done. A commit is given up in any
  * case: what it waits for, a disk or a standby, is nothing that its statement takes. Streams and cursors take as long as whoever reads or
- * writes them.
+ * writes them. The session of a connection that was given up is ended: what it has locked would have whoever asks again wait as long.
  */
-export function giveUpUnanswered(client: WatchedClient, { milliseconds, isAtWork }: Watching): void {
+export function giveUpUnanswered(client: WatchedClient, { milliseconds, isAtWork, end }: Watching): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   const { processID, connection } = client as unknown as Connected;
-  const giveUp = (): void =>
-    connection.stream.destroy(
-      Object.assign(
-        new Error(`the database has not answered for ${milliseconds / 1000} s: the connection is given up`),
-        {
-          code: "ETIMEDOUT",
-        },
-      ),
-    );
+  const giveUp = (): void => {
+    const why = `the database has not answered for ${milliseconds / 1000} s: the connection is given up`;
+    connection.stream.destroy(Object.assign(new Error(why), { code: "ETIMEDOUT" }));
+    // A server that does not answer ends it by itself once it hears that the connection is gone.
+    if (processID !== null) end(processID).catch(() => undefined);
+  };
   const watch = (isCommit: boolean): (() => void) => {
     let isOver = false;
     let timer: NodeJS.Timeout;
@@ -71,8 +72,36 @@ export function giveUpUnanswered(client: WatchedClient, { milliseconds, isAtWork
   }) as typeof client.query;
 }
 
-/** Asks the server of a connection string. A session that waits for a lock is not at work, nor one that waits for a standby. */
+/**
+ * Asks the server of a connection string. A session that waits for a lock of somebody's rows or tables is not at work, nor one that waits
+ * for a standby, or for words of ours that do not come. A turn that others have first (an advisory lock) is waited for, and a server that
+ * has no connection free for the question says nothing against the session.
+ */
 export async function isSessionAtWork(url: string, processId: number): Promise<boolean> {
+  try {
+    const { rows } = await ask(
+      url,
+      `${SESSION} and state = 'active' and wait_event is distinct from 'SyncRep' and wait_event is distinct from 'ClientRead'
+         and (wait_event_type is distinct from 'Lock' or wait_event = 'advisory')`,
+      processId,
+    );
+    return rows.length > 0;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === TOO_MANY_CONNECTIONS) return true;
+    throw error;
+  }
+}
+
+/** Ends a session, and gives back what it has locked. One whose commit waits for a standby is left: nobody sees it before that has it. */
+export async function endSession(url: string, processId: number): Promise<void> {
+  // Found first, and as a whole: where both stood in one condition the server could end what it looks at and has not compared yet.
+  const found = `with found as materialized (${SESSION} and wait_event is distinct from 'SyncRep')`;
+  await ask(url, `${found} select pg_terminate_backend(pid) from found`, processId);
+}
+
+const SESSION = "select pid from pg_stat_activity where pid = $1 and usename = current_user";
+
+async function ask(url: string, text: string, processId: number): Promise<pg.QueryResult> {
   const client = new pg.Client({
     connectionString: url,
     application_name: "meterkeep-watch",
@@ -82,12 +111,7 @@ export async function isSessionAtWork(url: string, processId: number): Promise<b
   client.on("error", () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query(
-      `select from pg_stat_activity where pid = $1 and usename = current_user and state = 'active'
-         and wait_event_type is distinct from 'Lock' and wait_event is distinct from 'SyncRep'`,
-      [processId],
-    );
-    return rows.length > 0;
+    return await client.query(text, [processId]);
   } finally {
     // A server that does not answer says no goodbye either, and nobody waits for it.
     client.end().catch(() => undefined);

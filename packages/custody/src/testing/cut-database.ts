@@ -7,7 +7,10 @@ import { join } from "node:path";
 const ASKS: ReadonlySet<number> = new Set([0x51, 0x53]);
 const HEADER_BYTES = 5;
 
-/** A way to a database that ends where a test says, as a process ends that is killed between two statements. */
+/**
+ * A way to a database that ends where a test says, as a process ends that is killed between two statements, or as a connection ends that a
+ * firewall has forgotten.
+ */
 export interface CutDatabase extends AsyncDisposable {
   /** The connection string by this way. */
   through(url: string): string;
@@ -15,6 +18,8 @@ export interface CutDatabase extends AsyncDisposable {
   readonly passed: number;
   /** From now on none passes after so many, and every connection is broken; undefined lets all pass. */
   cutAfter(statements: number | undefined): void;
+  /** The connection that asks after so many is silent from then on: nothing passes, and neither end hears that the other's has come. */
+  silenceAfter(statements: number): void;
 }
 
 /** Opens one to the server of a connection string. */
@@ -27,6 +32,7 @@ export async function cutDatabase(server: string): Promise<CutDatabase> {
   const open = new Set<Socket>();
   let passed = 0;
   let most: number | undefined;
+  let heard: number | undefined;
   const breakAll = (): void => {
     for (const socket of open) socket.destroy();
   };
@@ -36,18 +42,23 @@ export async function cutDatabase(server: string): Promise<CutDatabase> {
       return;
     }
     const far = connect(target ?? { host: hostname, port: number });
+    let isSilent = false;
     for (const socket of [near, far]) {
       open.add(socket);
       socket.on("error", () => undefined);
       socket.on("close", () => {
         open.delete(socket);
+        if (isSilent) return;
         near.destroy();
         far.destroy();
       });
     }
-    far.pipe(near);
+    far.on("data", (octets: Buffer) => {
+      if (!isSilent) near.write(octets);
+    });
     let [held, isStarted] = [Buffer.alloc(0), false];
     near.on("data", (octets: Buffer) => {
+      if (isSilent) return;
       held = Buffer.concat([held, octets]);
       for (;;) {
         // The first message has no type.
@@ -58,6 +69,10 @@ export async function cutDatabase(server: string): Promise<CutDatabase> {
         if (isStarted && ASKS.has(held[0] as number)) {
           if (most !== undefined && passed >= most) {
             breakAll();
+            return;
+          }
+          if (passed === heard) {
+            [isSilent, heard] = [true, undefined];
             return;
           }
           passed += 1;
@@ -81,6 +96,9 @@ export async function cutDatabase(server: string): Promise<CutDatabase> {
     },
     cutAfter: (statements) => {
       [passed, most] = [0, statements];
+    },
+    silenceAfter: (statements) => {
+      [passed, heard] = [0, statements];
     },
     [Symbol.asyncDispose]: async () => {
       breakAll();
