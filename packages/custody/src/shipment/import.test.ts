@@ -91,6 +91,23 @@ test("a meter that somebody added by hand cannot keep a signed shipment out, by 
     );
   }));
 
+test("what memory has of a meter that stands aside is forgotten, also where nobody hears that the shipment was committed", () =>
+  withCustody(async (custody) => {
+    const [meter] = testMeters(1) as [TestMeter];
+    await addSingleMeter(custody, place, meter.systemTitle, keysOf(meter));
+    const stageShipment = async () => {
+      const stage = await custody.store.stageShipment();
+      const commit: typeof stage.commit = async (shipment) => {
+        await stage.commit(shipment);
+        throw new Error("the connection is lost");
+      };
+      return { ...stage, commit };
+    };
+    await assert.rejects(importShipment({ ...custody, store: { stageShipment } }, place, file([meter])), /is lost/);
+    assert.equal((await custody.store.load(meter.systemTitle))?.meter.origin, "shipped");
+    assert.deepEqual(custody.forgotten, [meter.systemTitle]);
+  }));
+
 test("an import brings every meter with its keys, and the ledger has it before it is done", () =>
   withCustody(async (custody) => {
     const meters = testMeters(600);

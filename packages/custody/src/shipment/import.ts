@@ -142,12 +142,16 @@ async function stageAndCommit(
     root,
     importedAt: now(),
   };
-  if (returns.isEmpty) await stage.commit(record);
-  else {
-    await stage.drop();
-    await committer.submit(returns.change(record));
+  try {
+    if (returns.isEmpty) await stage.commit(record);
+    else {
+      await stage.drop();
+      await committer.submit(returns.change(record));
+    }
+  } finally {
+    // Also where nobody knows whether it is committed.
+    for (const title of [...setAside, ...returns.titles]) dependencies.forget(title);
   }
-  for (const title of [...setAside, ...returns.titles]) dependencies.forget(title);
   await committer.submit({ entries: [entry(now(), "shipment-imported", place, { shipment, count })] });
   return { shipment, count, warnings };
 }
