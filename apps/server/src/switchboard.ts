@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
-import { TransportError } from "@meterkeep/dlms-node";
+import { connect, createServer } from "node:net";
+import { serverEnd, TransportError } from "@meterkeep/dlms-node";
 import { type Dial, serveLine, switchboardDial } from "@meterkeep/headend";
 import { listenPrivately } from "./private-socket.ts";
 
@@ -9,18 +9,13 @@ const MOST_LINES = 20_000;
 
 /** Lets workers of this machine speak over the connections that this process holds: to concentrators, and from meters that call. */
 export async function listenForWorkers(path: string, dial: Dial): Promise<AsyncDisposable> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    serveLine(socket, dial);
-  });
+  const server = createServer((socket) => serveLine(socket, dial));
+  const end = serverEnd(server);
   server.maxConnections = MOST_LINES;
   await listenPrivately(server, path);
   return {
     [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await end();
       await rm(path, { force: true });
     },
   };

@@ -38,6 +38,7 @@ export {
   type SerialSettings,
   setSerial,
 } from "./serial.ts";
+export { serverEnd } from "./server-end.ts";
 export { connectTcp, onOctets, type TcpTarget } from "./tcp.ts";
 export { type Listener, listenTcp, type TcpListenerOptions } from "./tcp-listener.ts";
 export {

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { serverEnd } from "./server-end.ts";
 import { TransportError } from "./transport-error.ts";
 
 export interface TcpListenerOptions {
@@ -22,22 +23,14 @@ const DEFAULT_MAX_CONNECTIONS = 4;
 /** Listens on a TCP port. @throws TransportError `listen-failed`. */
 export function listenTcp(options: TcpListenerOptions, onSocket: (socket: Socket) => void): Promise<Listener> {
   const { host = LOOPBACK, port = 0 } = options;
-  const sockets = new Set<Socket>();
-  const listener = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    onSocket(socket);
-  });
+  const listener = createServer({ noDelay: true }, onSocket);
+  const end = serverEnd(listener);
   listener.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
     listener.once("error", (cause) => reject(cannotListen("tcp", host, port, cause)));
     listener.listen(port, host, () => {
       listener.removeAllListeners("error");
-      const stop = async () => {
-        for (const socket of sockets) socket.destroy();
-        await new Promise<void>((done) => listener.close(() => done()));
-      };
-      resolve({ host, port: (listener.address() as AddressInfo).port, [Symbol.asyncDispose]: stop });
+      resolve({ host, port: (listener.address() as AddressInfo).port, [Symbol.asyncDispose]: end });
     });
   });
 }

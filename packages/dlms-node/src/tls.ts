@@ -1,5 +1,6 @@
 import type { AddressInfo, Socket } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
+import { serverEnd } from "./server-end.ts";
 import type { TcpTarget } from "./tcp.ts";
 import { cannotListen, type Listener, LOOPBACK } from "./tcp-listener.ts";
 import { TransportError } from "./transport-error.ts";
@@ -116,7 +117,6 @@ export interface TlsListener extends Listener {
 /** Listens for TLS 1.3 with certificates on both sides. @throws TransportError `listen-failed`. */
 export function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
   const { host = LOOPBACK, port = 0, onConnection } = options;
-  const sockets = new Set<{ destroy(): void }>();
   const server = createServer({
     ...secureOptions(options),
     requestCert: true,
@@ -126,11 +126,9 @@ export function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
   });
   server.maxConnections = options.maxConnections ?? 4;
   const handshakes = new Handshakes(options.maxHandshakesPerAddress ?? Number.POSITIVE_INFINITY);
-  // The sockets below: those that never finish their handshake have to be ended, too.
+  const end = serverEnd(server);
   server.on("connection", (socket) => {
-    if (!handshakes.begin(socket)) return void socket.destroy();
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    if (!handshakes.begin(socket)) socket.destroy();
   });
   server.on("secureConnection", (socket) => {
     handshakes.end(socket);
@@ -145,13 +143,8 @@ export function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
     server.once("error", (cause) => reject(cannotListen("tcp", host, port, cause)));
     server.listen(port, host, () => {
       server.removeAllListeners("error");
-      const stop = async () => {
-        const closed = new Promise<void>((done) => server.close(() => done()));
-        for (const socket of sockets) socket.destroy();
-        await closed;
-      };
       const renew = (identity: TlsIdentity) => server.setSecureContext(secureOptions({ ...options, ...identity }));
-      resolve({ host, port: (server.address() as AddressInfo).port, renew, [Symbol.asyncDispose]: stop });
+      resolve({ host, port: (server.address() as AddressInfo).port, renew, [Symbol.asyncDispose]: end });
     });
   });
 }

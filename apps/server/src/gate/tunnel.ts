@@ -1,6 +1,6 @@
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { CHANNEL_GROUP } from "@meterkeep/api/custodian-channel";
-import { connectTls, type TlsIdentity } from "@meterkeep/dlms-node";
+import { connectTls, serverEnd, type TlsIdentity } from "@meterkeep/dlms-node";
 import { socketIn } from "@meterkeep/postgres";
 import { listenPrivately } from "../private-socket.ts";
 import { carry, GATE_NAME, GATE_STREAMS, type GateStream, KEEP_ALIVE_MILLISECONDS } from "./streams.ts";
@@ -28,10 +28,7 @@ export interface Tunnel extends AsyncDisposable {
 export async function openTunnel({ gate, identity, directory, onError }: TunnelOptions): Promise<Tunnel> {
   await using stack = new AsyncDisposableStack();
   const listen = async (stream: Exclude<GateStream, "desk">, path: string): Promise<string> => {
-    const sockets = new Set<Socket>();
     const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
       socket.on("error", () => undefined);
       const gone = new AbortController();
       socket.once("close", () => gone.abort());
@@ -47,7 +44,7 @@ export async function openTunnel({ gate, identity, directory, onError }: TunnelO
         },
       );
     });
-    stack.defer(() => closed(server, sockets));
+    stack.defer(serverEnd(server));
     await listenPrivately(server, path);
     return path;
   };
@@ -56,9 +53,4 @@ export async function openTunnel({ gate, identity, directory, onError }: TunnelO
   await listen("database", socketIn(directory));
   const open = stack.move();
   return { custodian, lines, database: directory, [Symbol.asyncDispose]: () => open.disposeAsync() };
-}
-
-async function closed(server: Server, sockets: Iterable<Socket>): Promise<void> {
-  for (const socket of sockets) socket.destroy();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { CHANNEL_GROUP, FrameCutter, FrameWriter } from "@meterkeep/api/custodian-channel";
+import { serverEnd } from "@meterkeep/dlms-node";
 import { type AuthorityRecord, toPem } from "@meterkeep/pki";
 import type { Caller } from "../calls/caller.ts";
 import type { Pki } from "../pki/open-pki.ts";
@@ -129,6 +130,7 @@ export async function listenOnChannel(options: ChannelServerOptions): Promise<Ch
     const stands = pki && proven && (await remoteWorkerOf(pki, new Uint8Array(proven.raw)));
     if (stands === undefined) socket.destroy();
   };
+  const end = serverEnd(server);
   await rm(socketPath, { force: true });
   await listening(server, socketPath);
   // The folder decides who gets here; who gets on is decided by certificate.
@@ -137,8 +139,7 @@ export async function listenOnChannel(options: ChannelServerOptions): Promise<Ch
     close: async () => {
       clearInterval(looking);
       revoked?.[Symbol.dispose]();
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await end();
     },
   };
 }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { KEY_SERVICE_ROUTES, type KeyServiceRouteName, responseValidator } from "@meterkeep/api/key-service";
 import { apdu, encode, fromHex, logicalNameOctets, systemTitle } from "@meterkeep/dlms";
 import fc from "fast-check";
 import { DEFAULT_LIMITS } from "../head-ends/head-end.ts";
 import { getRequest } from "../protocol/requests.ts";
-import { headEndFor, withKeyService } from "../testing/key-service-bench.ts";
+import { headEndFor, type KeyServiceBench, withKeyService } from "../testing/key-service-bench.ts";
 import { testCredential } from "../testing/test-credential.ts";
 import { MAX_BODY_BYTES } from "./body.ts";
 
@@ -169,6 +170,20 @@ test("a stranger who connects and waits keeps out no head-end", () =>
     assert.equal((await acme.get("/v1/self")).status, 200);
     for (const socket of sockets) socket.destroy();
   }));
+
+test("a stranger who connects and begins no handshake does not hold the service's end up", async () => {
+  let ended: Promise<unknown> | undefined;
+  const use = async (bench: KeyServiceBench) => {
+    const acme = await bench.enrolled("acme");
+    const stranger = connect(bench.port, "127.0.0.1");
+    await once(stranger, "connect");
+    ended = once(stranger, "close");
+    // Whoever comes later is served, so that it is the service's by now.
+    assert.equal((await acme.get("/v1/self")).status, 200);
+  };
+  await withKeyService(use, { patience: { handshakeMilliseconds: 3_600_000 } });
+  await ended;
+});
 
 test("an enrolment that lets too much through, or nothing, is refused", () =>
   withKeyService(async (bench) => {

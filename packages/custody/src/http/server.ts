@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { serverEnd } from "@meterkeep/dlms-node";
 import { Counts } from "../calls/counts.ts";
 import type { EnrolledHeadEnd } from "../head-ends/head-ends.ts";
 import type { Custody } from "../service/custody.ts";
@@ -18,8 +19,15 @@ export interface KeyServiceOptions extends Answering, Pick<Custody, "headEnds"> 
   /** PEM. */
   readonly certificate: string;
   readonly privateKey: string;
-  /** How long a head-end may take for its headers and for a whole request, in milliseconds; 10 000 and 20 000 unless given. */
-  readonly patience?: { readonly headersMilliseconds: number; readonly requestMilliseconds: number };
+  /**
+   * How long a head-end may take for its handshake, for its headers and for a whole request, in milliseconds; 5 000, 10 000 and 20 000 unless
+   * given.
+   */
+  readonly patience?: {
+    readonly handshakeMilliseconds?: number;
+    readonly headersMilliseconds?: number;
+    readonly requestMilliseconds?: number;
+  };
 }
 
 /** A listening key service. */
@@ -68,7 +76,7 @@ export async function listenForHeadEnds(options: KeyServiceOptions): Promise<Key
       minVersion: "TLSv1.3",
       ecdhCurve: GROUPS,
       ALPNProtocols: ["http/1.1"],
-      handshakeTimeout: HANDSHAKE_MILLISECONDS,
+      handshakeTimeout: patience?.handshakeMilliseconds ?? HANDSHAKE_MILLISECONDS,
       headersTimeout: patience?.headersMilliseconds ?? HEADERS_MILLISECONDS,
       requestTimeout: patience?.requestMilliseconds ?? REQUEST_MILLISECONDS,
       keepAliveTimeout: IDLE_MILLISECONDS,
@@ -142,14 +150,11 @@ export async function listenForHeadEnds(options: KeyServiceOptions): Promise<Key
     }
   }
 
+  const close = serverEnd(server);
   await listening(server, options);
   return {
     port: (server.address() as AddressInfo).port,
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    close,
   };
 }
 

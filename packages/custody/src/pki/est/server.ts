@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { DlmsError } from "@meterkeep/dlms";
+import { serverEnd } from "@meterkeep/dlms-node";
 import { type Certificate, csrAttributesFor, encodeCertsOnly, isAgainstAuthority, PkiError } from "@meterkeep/pki";
 import { Counts } from "../../calls/counts.ts";
 import type { EntryBursts } from "../../evidence/entry-bursts.ts";
@@ -85,17 +86,14 @@ export async function listenForEnrolment(options: EstOptions): Promise<EstServic
   });
   server.on("tlsClientError", () => undefined);
   server.on("clientError", (_, socket) => socket.destroy());
+  const close = serverEnd(server);
   await listening(server, host, port);
   return {
     port: (server.address() as AddressInfo).port,
     tend: async () => {
       if (await own.isDue()) server.setSecureContext(await context());
     },
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    close,
   };
 }
 
