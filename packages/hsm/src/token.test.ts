@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
 import { createHash, createPublicKey, verify } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { HsmError, type HsmErrorCode } from "./errors.ts";
 import { listTokens } from "./list-tokens.ts";
 import type { WrappedSecret } from "./operations.ts";
@@ -124,6 +128,25 @@ describe("a token behind its process", { skip: missing ?? false }, () => {
     tokens.fault({ kind: "hang", times: 1 });
     await same();
     assert.notEqual(token.pid, former);
+  });
+
+  test("a process whose starter has gone ends, also while its library hangs", async () => {
+    const { library, label, env } = options;
+    const child = fork(fileURLToPath(new URL("token/main.ts", import.meta.url)), [], {
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: { PATH: process.env["PATH"] ?? "", ...env },
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
+    const ended = once(child, "exit");
+    child.send({ kind: "begin", library, label, pin: await options.pin(), sessions: 1, allowsLastTry: false });
+    assert.deepEqual(await once(child, "message"), [{ kind: "ready" }, undefined]);
+    tokens.fault({ kind: "hang", times: 1 });
+    child.send({ kind: "do", id: 1, operation: "ensureWrappingKey", args: [WRAPPING] });
+    while (readFileSync(tokens.control, "utf8") === "hang 1\n") await sleep(20);
+    child.disconnect();
+    await ended;
+    tokens.fault({ kind: "none" });
   });
 
   test("a library that hangs whatever is asked of it fails in time", async () => {

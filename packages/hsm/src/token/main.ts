@@ -39,7 +39,11 @@ const idle: Worker[] = [];
 const busy = new Map<Worker, Piece>();
 const waiting: Piece[] = [];
 
-process.on("disconnect", () => process.exit(0));
+process.on("disconnect", () => {
+  // An exit waits for threads, and one whose library hangs never comes: this process would stay, logged in, with nobody to end it.
+  if (busy.size > 0) process.kill(process.pid, "SIGKILL");
+  process.exit(0);
+});
 process.on("message", (message: ToToken) => {
   if (message.kind === "begin") begin(message);
   else {
