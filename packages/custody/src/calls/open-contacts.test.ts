@@ -155,6 +155,31 @@ test("a caller has as many contacts as it leaves free: whoever comes finds room,
   await ask("M", OTHER);
 });
 
+test("contacts that a caller begins at once count before any of them is open, and one that has ended in its step takes room anew", async () => {
+  const { contacts } = bench();
+  const before = Promise.withResolvers<void>();
+  const ask = async (title: string, by: Caller) =>
+    contacts.begin(title, by, async (keep) => {
+      await before.promise;
+      return { contact: keep({ caller: by, place: { systemTitle: title }, [Symbol.dispose]: () => undefined }) };
+    });
+  const asked = Array.from({ length: 12_000 }, (_, at) => ask(`${at}`, ONE));
+  const others = ask("M", OTHER);
+  before.resolve();
+  const outcomes = await Promise.allSettled(asked);
+  const refused = outcomes.flatMap((one) => (one.status === "rejected" ? [(one.reason as { code: string }).code] : []));
+  assert.deepEqual([refused.length, new Set(refused)], [2_000, new Set(["too-many-open"])]);
+  await others;
+  const held = Promise.withResolvers<void>();
+  const [first] = outcomes as [PromiseFulfilledResult<{ contact: string }>];
+  const stepping = contacts.advance(first.value, ONE, () => held.promise);
+  const gone = contacts.endOfCaller(ONE.name);
+  for (let at = 1; at <= 10_000; at += 1) await ask(`${at}`, ONE);
+  await assert.rejects(ask("0", ONE), { code: "too-many-open" });
+  held.resolve();
+  await Promise.all([stepping, gone]);
+});
+
 test("what is under way is told: steps, and what is being begun, and nothing that waits for its caller", async () => {
   const made = bench();
   const before = Promise.withResolvers<void>();

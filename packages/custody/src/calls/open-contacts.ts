@@ -3,6 +3,7 @@ import type { LeavingMeters } from "../departure/leaving-meters.ts";
 import type { SetupPlace } from "../store/records.ts";
 import { CallRefusal } from "./call-refusal.ts";
 import type { Caller } from "./caller.ts";
+import { Counts } from "./counts.ts";
 import { Handles } from "./handles.ts";
 import { type Opening, Openings } from "./openings.ts";
 
@@ -68,6 +69,8 @@ export class OpenContacts<T extends OpenContact> {
   /** Meters with which one is being begun, and for whom, in the order of asking: what resolves when that is over. */
   readonly #beginning = new Map<string, Map<string, Promise<void>>>();
   readonly #openings = new Openings();
+  /** How many each caller begins now: they are open in a moment. */
+  readonly #begun = new Counts();
 
   constructor(ports: OpenContactPorts<T>) {
     this.#ports = ports;
@@ -102,22 +105,12 @@ export class OpenContacts<T extends OpenContact> {
    * @throws CallRefusal `too-many-open`, `meter-busy`, `custodian-closing`, `contact-unknown` of a contact whose end came before it was kept
    */
   async begin<R>(title: string, caller: Caller, work: (keep: (live: T) => string) => Promise<R>): Promise<R> {
-    this.#requireRoom(title, caller);
-    return this.#openings.during(title, caller.name, async (opening) => {
-      const asking = this.#beginning.get(title) ?? new Map<string, Promise<void>>();
-      if (asking.has(caller.name)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
-      const before = [...asking.values()].at(-1);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#beginning.set(title, asking.set(caller.name, promise));
-      try {
-        await before;
-        return await work((live) => this.#keep(live, opening));
-      } finally {
-        asking.delete(caller.name);
-        if (asking.size === 0) this.#beginning.delete(title);
-        resolve();
-      }
-    });
+    this.#takeRoom(title, caller);
+    try {
+      return await this.#openings.during(title, caller.name, (opening) => this.#inTurn(title, caller, opening, work));
+    } finally {
+      this.#begun.leave(caller.name);
+    }
   }
 
   /**
@@ -177,16 +170,39 @@ export class OpenContacts<T extends OpenContact> {
 
   /**
    * A caller may have as many as it leaves free: one alone half of all, two a third each, and there is room for whoever comes, however many
-   * meters another has rights on. What it asks for in place of its own takes no more.
+   * meters another has rights on. Those that it begins at once count, and what it asks for in place of its own takes no more.
    */
-  #requireRoom(title: string, caller: Caller): void {
-    if (this.#byMeter.get(title)?.caller.name === caller.name) return;
+  #takeRoom(title: string, caller: Caller): void {
+    const before = this.#byMeter.get(title);
+    const isInPlace = before?.caller.name === caller.name && before.ended === undefined;
     const own = this.#open.countOf(caller);
-    if (own < MOST_CONTACTS - this.#open.size) return;
+    const left = MOST_CONTACTS - this.#open.size - this.#begun.all - own;
+    if (this.#begun.enter(caller.name, isInPlace ? Number.POSITIVE_INFINITY : left)) return;
     throw new CallRefusal(
       "too-many-open",
       `${this.#open.size} contacts are open, ${own} of them by ${caller.name}, which may have no more`,
     );
+  }
+
+  async #inTurn<R>(
+    title: string,
+    { name }: Caller,
+    opening: Opening,
+    work: (keep: (live: T) => string) => Promise<R>,
+  ): Promise<R> {
+    const asking = this.#beginning.get(title) ?? new Map<string, Promise<void>>();
+    if (asking.has(name)) throw new CallRefusal("meter-busy", `meter ${title} is being asked for already`);
+    const before = [...asking.values()].at(-1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#beginning.set(title, asking.set(name, promise));
+    try {
+      await before;
+      return await work((live) => this.#keep(live, opening));
+    } finally {
+      asking.delete(name);
+      if (asking.size === 0) this.#beginning.delete(title);
+      resolve();
+    }
   }
 
   #keep(live: T, opening: Opening): string {
