@@ -79,7 +79,7 @@ test("clients are found by their association objects, with the mechanism as octe
     ],
   );
   assert.deepEqual(read.hidden, []);
-  assert.equal(asked.length, 8 + 2 * 6 + 1, "each object once, twice more where it is there, and a second setup");
+  assert.equal(asked.length, 8 + 2 * 6 + 8, "each object once, twice more where it is there, and each further setup");
   assert.deepEqual(read.setups, []);
 });
 
@@ -106,7 +106,7 @@ test("what a meter has and does not tell is said, and so is what is not spoken h
 
 test("objects that the profile names are not asked for", () => {
   const { asked } = ask({}, ["0.0.40.0.1.255", "0.0.40.0.128.255"]);
-  assert.equal(asked.length, 6 + 1);
+  assert.equal(asked.length, 6 + 8);
   assert.ok(!asked.some((one) => one.startsWith("0.0.40.0.1.") || one.startsWith("0.0.40.0.128.")));
 });
 
@@ -146,8 +146,16 @@ test("security setups are found by the associations that refer to them, and by t
   assert.deepEqual([read.setups, read.hidden], [[4], []]);
   const { read: hidden, asked } = ask({}, [], [suite, suite]);
   assert.deepEqual(hidden.setups, [1, 2]);
-  assert.deepEqual(asked.slice(8), ["0.0.43.0.1.255", "0.0.43.0.2.255", "0.0.43.0.3.255"]);
+  assert.deepEqual(
+    asked.slice(8),
+    [1, 2, 3, 4, 5, 6, 7, 8].map((setup) => `0.0.43.0.${setup}.255`),
+  );
   assert.equal(ask({}, [], Array(20).fill(suite)).read.setups.length, 8, "the questions end");
+  const gap = ask({}, [], [refusal("object-undefined"), suite, refusal("object-unavailable"), suite]).read;
+  assert.deepEqual([gap.setups, gap.hidden], [[2, 4], []], "numbers may be left out");
+  const silent = ask({}, [], [suite, refusal("read-write-denied"), suite]);
+  assert.deepEqual([silent.read.setups, silent.asked.length], [[1], 8 + 2], "who does not tell of one tells of none");
+  assert.match(silent.read.hidden.join(), /security setup 2 it does not tell/);
 });
 
 test("a client of a security setup that does not tell of which is said, and so is a setup that may be there", () => {

@@ -35,8 +35,9 @@ const OF_SETUP: readonly number[] = [5, 7];
 
 /**
  * The questions to a meter about its clients and security setups, one after the other, and what came of them. A client's association object
- * names its security setup (class 15 from version 1 on, security_setup_reference); and the setups themselves are asked for from 1 on, up to the
- * first that is not there, since an object of a client may be hidden from the one who asks.
+ * names its security setup (class 15 from version 1 on, security_setup_reference); and the setups themselves are asked for, each of them, since an
+ * object of a client may be hidden from the one who asks, and one that is not there need not be the last. Who does not tell of one tells of no
+ * other.
  */
 export class ClientsRead {
   readonly #keys: readonly KeyRecord[];
@@ -123,14 +124,12 @@ export class ClientsRead {
   }
 
   #takeSetup(value: Data | undefined, refusal: unknown): void {
-    if (value !== undefined) {
-      this.#setups.add(this.#setup);
-      this.#setup += 1;
-      return;
-    }
-    if (!isAbsent(refusal) && refusal !== "object-class-inconsistent")
+    if (value !== undefined) this.#setups.add(this.#setup);
+    else if (!isAbsent(refusal) && refusal !== "object-class-inconsistent") {
       this.#hidden.push(`whether it has a security setup ${this.#setup} it does not tell (${String(refusal)})`);
-    this.#setup = MOST_SETUPS + 1;
+      this.#setup = MOST_SETUPS;
+    }
+    this.#setup += 1;
   }
 
   #judge(object: string, client: number, id: number | undefined): void {
