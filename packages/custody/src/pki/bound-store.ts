@@ -89,7 +89,16 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
     },
     has: (key) => trust.isLost(shortKey(key)),
   };
-  const following = { ledger, orders, assignments: store.assignments, trust, write, addLost: lostKeys.add, now };
+  const following = {
+    ledger,
+    orders,
+    assignments: store.assignments,
+    trust,
+    write,
+    addLost: lostKeys.add,
+    refuse,
+    now,
+  };
   await followLedger(following);
   const authorities: Registry["authorities"] = async () => {
     const all = await store.registry.authorities();
@@ -123,7 +132,7 @@ export async function bindStore(parts: BindingParts): Promise<BoundStore> {
   });
   return {
     get newestTable() {
-      return trust.table?.number ?? 0;
+      return Math.max(trust.table?.number ?? 0, trust.signedTable);
     },
     remember: write,
     refuse,

@@ -131,6 +131,25 @@ describe("second storage that is put back from a backup, while the ledger has al
       },
       { isForgiving: true },
     ));
+
+  test("hides no table of assignments together with its row: it is told, and no other has its number", () =>
+    withTestPki(
+      async (bench) => {
+        copyFileSync(pathOf(bench), join(bench.folder, "backup"));
+        const { assignments } = bench.store;
+        const [before, { rows }] = [await assignments.newest(), (await bench.pki.assignments())!.table];
+        await bench.pki.assign(rows, "anna");
+        copyFileSync(join(bench.folder, "backup"), pathOf(bench));
+        await bench.reopen({ ...bench.store, assignments: { ...assignments, newest: async () => before } });
+        const told = bench.ledger
+          .filter(({ kind }) => kind === "record-refused")
+          .map(({ body }) => JSON.stringify(body));
+        assert.match(told.join(), /table 2 of assignments was signed, and neither/);
+        assert.equal((await bench.pki.assignments())?.table.number, 1);
+        assert.equal((await bench.pki.assign(rows, "anna")).number, 3);
+      },
+      { isForgiving: true },
+    ));
 });
 
 async function order({ pki }: TestPki, authority: string) {
@@ -160,6 +179,7 @@ test("a start reads what the ledger has since its journal followed it, and of wh
       for (const line of all) trust.add(line);
     },
     addLost: async () => undefined,
+    refuse: async () => undefined,
     now: () => 0,
   });
   await followLedger(parts(100_000));

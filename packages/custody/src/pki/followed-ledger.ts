@@ -26,6 +26,8 @@ export interface FollowingParts {
   readonly trust: Remembered;
   readonly write: (...lines: readonly TrustLine[]) => Promise<void>;
   readonly addLost: (keys: readonly string[]) => Promise<void>;
+  /** Tells of what is not as it was written, once. */
+  readonly refuse: (what: string) => Promise<void>;
   readonly now: () => number;
 }
 
@@ -115,10 +117,18 @@ async function followMove(
   await write({ kind: "moved", at, plan: id, stage, state, finished: stage === plan.stage ? plan.finished : 0 });
 }
 
-/** The row of the newest table, which counts where a scheme has signed it: whoever reads it verifies that. */
-async function followTable(signed: number, { assignments, write }: FollowingParts): Promise<void> {
+/**
+ * The row of the newest table, which counts where a scheme has signed it: whoever reads it verifies that. Where it has none the one before
+ * counts, as where a process has died in between; that is told, and no other table has its number.
+ */
+async function followTable(signed: number, { assignments, trust, write, refuse }: FollowingParts): Promise<void> {
   const row = await assignments.newest();
-  if (row?.number !== signed) return;
+  if (row?.number !== signed) {
+    trust.signedTable = signed;
+    return refuse(
+      `table ${signed} of assignments was signed, and neither the journal nor the database has it: sign it again`,
+    );
+  }
   const octets = Buffer.from(row.octets).toString("base64");
   await write({ kind: "table", at: row.addedAt, number: signed, octets });
 }

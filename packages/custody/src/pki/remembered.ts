@@ -39,6 +39,8 @@ export class Remembered {
   readonly placedAt = new Map<string, number>();
   /** The newest table of assignments. */
   table: AssignmentRecord | undefined;
+  /** The number of the newest that was signed, where that is not there any more. */
+  signedTable = 0;
   #cuts: IslandCut[] = [];
 
   get cuts(): readonly IslandCut[] {
