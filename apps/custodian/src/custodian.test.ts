@@ -143,7 +143,6 @@ test("the custodian makes its root key, says so, tells the world its public keys
       "ledger-key-announced",
       "ledger-witnesses",
       "withdrawals-begun",
-      "withdrawals-adopted",
       "withdrawals-noted",
       "custodian-started",
       "custodian-stopped",

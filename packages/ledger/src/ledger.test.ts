@@ -32,7 +32,7 @@ test("PostgreSQL refuses to change, delete or truncate what is in the ledger", (
     await migrate(pool, migrations, { version: "test" });
   }));
 
-test("bound ends are found without looking through a ledger from before there were any", () =>
+test("bound ends are found without looking through entries that have none", () =>
   withTestDatabase({ migrations }, async ({ pool }) => {
     await pool.query(
       `insert into ledger (sequence, at_ms, kind, principal, utility, island, body, leaf, end_mac)

@@ -222,11 +222,6 @@ function registerRoot(pki: Command, terminal: Terminal): void {
     .action(async (serial: string, options: RootOptions & { reason: string }) => {
       await (await import("../pki/root.ts")).revokeWithRoot(serial, options, terminal);
     });
-  ceremony("sign-register", "sign the register of a root that was made before registers were signed")
-    .option("--seen <digest>", "of the entries that were shown without this, and looked at")
-    .action(async (options: RootOptions & { seen?: string }) => {
-      await (await import("../pki/root.ts")).signRegister(options, terminal);
-    });
   ceremony("list", "sign the root's revocation list anew")
     .argument("<out>", "where the list goes (DER)")
     .option("--crl <address>", "where it will lie, as in the certificates")

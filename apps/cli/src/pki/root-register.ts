@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { type AuthorityKey, type Certificate, isSignedBy, type RevocationReason } from "@meterkeep/pki";
 import { CliError } from "../error.ts";
-import { reasonFrom } from "./options.ts";
 
 /** What a root has done, beside its certificate: it has no database, and its next ceremony is in years. */
 export interface RootRegister {
@@ -44,68 +42,15 @@ const ALGORITHM = "ecdsa-with-SHA384";
  */
 export function readRegister(folder: string, root: Certificate): RootRegister {
   const path = `${folder}/register.json`;
-  let isSigned = true;
   try {
     const { format, signature, issued, revoked, lists } = writtenIn(path);
-    isSigned = format !== undefined || signature !== undefined;
     const register = { issued, revoked, lists };
     const octets = new Uint8Array(Buffer.from(String(signature), "base64"));
     if (format === FORMAT && isSignedBy(root.publicKey, ALGORITHM, signedText(register), octets)) return register;
   } catch (cause) {
     throw refused(path, "cannot be read", cause);
   }
-  if (isSigned) throw refused(path, "was not signed by this root, or was changed since");
-  throw new CliError(
-    "input-unreadable",
-    `${path} is not signed: if it is of a version that signed none, \`npx meterkeep pki root sign-register\` shows what it says and signs that; if a ceremony has signed it since, somebody took the signature away: put back the copy that was kept then`,
-  );
-}
-
-/**
- * Reads the register of a root that was made before registers were signed: whoever signs it has looked at every entry.
- *
- * @throws CliError `input-unreadable`, `option-invalid` where it is signed, or is to be
- */
-export function readUnsignedRegister(folder: string): RootRegister {
-  const path = `${folder}/register.json`;
-  let isSigned = false;
-  try {
-    const read = writtenIn(path);
-    isSigned = read.format !== undefined || read.signature !== undefined;
-    if (!isSigned) return entriesIn(read);
-  } catch (cause) {
-    throw refused(path, "cannot be read", cause);
-  }
-  throw new CliError("option-invalid", `${path} has a signature: the next \`npx meterkeep pki root\` looks at it`);
-}
-
-/** Every field of what nobody has signed yet, looked at. @throws RangeError, TypeError, CliError */
-function entriesIn({ issued, revoked, lists }: RootRegister): RootRegister {
-  const serialOf = (serial: string): string => {
-    if (typeof serial !== "string" || !/^[0-9a-f]+$/.test(serial)) throw new RangeError("a serial number is hex");
-    return serial;
-  };
-  if (!Number.isSafeInteger(lists) || lists < 0) throw new RangeError("lists is how many there were");
-  return {
-    issued: issued.map(({ serial, subject, at }) => ({
-      serial: serialOf(serial),
-      subject: String(subject),
-      at: new Date(at).toISOString(),
-      holders: [],
-    })),
-    revoked: revoked.map(({ serial, reason, at }) => ({
-      serial: serialOf(serial),
-      reason: reasonFrom(reason),
-      at: new Date(at).toISOString(),
-      holders: [],
-    })),
-    lists,
-  };
-}
-
-/** By what people say which entries they have looked at: SHA-256 of what will be signed, lower-case hex. */
-export function digestOf(register: RootRegister): string {
-  return createHash("sha256").update(signedText(register)).digest("hex");
+  throw refused(path, "was not signed by this root, or was changed since");
 }
 
 function writtenIn(path: string): RootRegister & { readonly format?: string; readonly signature?: string } {

@@ -11,8 +11,8 @@ import { beginCeremony, finishCeremony, handOut, verifyShares } from "../ceremon
 import { CliError } from "../error.ts";
 import type { Terminal } from "../terminal.ts";
 import { scratchTerminal } from "../testing/scratch-terminal.ts";
-import { listOfRoot, makeRootInFolder, type RootOptions, revokeWithRoot, signRegister, signWithRoot } from "./root.ts";
-import { digestOf, type RootRegister, readRegister } from "./root-register.ts";
+import { listOfRoot, makeRootInFolder, type RootOptions, revokeWithRoot, signWithRoot } from "./root.ts";
+import { type RootRegister, readRegister } from "./root-register.ts";
 
 const code = (wanted: string) => (error: unknown) => error instanceof CliError && error.code === wanted;
 
@@ -134,47 +134,4 @@ test("whoever takes a revocation out of a root's register is found out before th
     );
     writeFileSync(path, sound);
     await listOfRoot(at("root.crl"), { ...byFile, days: "400" }, terminal);
-  }));
-
-test("a register that was made before registers were signed is signed by who has looked at just its entries", () =>
-  withRoot(async ({ at, terminal, byFile, register }) => {
-    await signWithRoot(at("scheme.csr"), at("scheme.crt"), { ...byFile, profile: "scheme" }, terminal);
-    const path = at("drawer/register.json");
-    const { issued } = register();
-    const { serial, subject, at: when } = issued[0]!;
-    const old = {
-      issued: [{ serial, subject, at: when }],
-      revoked: [{ serial, reason: "cACompromise", at: when }],
-      lists: 3,
-    };
-    const list = () => listOfRoot(at("root.crl"), { ...byFile, days: "400" }, terminal);
-    await assert.rejects(signRegister(byFile, terminal), code("option-invalid"), "this one is signed");
-    writeFileSync(path, JSON.stringify(old));
-    await assert.rejects(list(), /sign-register/);
-    await signRegister(byFile, terminal);
-    await assert.rejects(list(), code("input-unreadable"), "showing signs nothing");
-    const seen = digestOf({
-      issued: old.issued.map((one) => ({ ...one, holders: [] })),
-      revoked: old.revoked.map((one) => ({ ...one, reason: "cACompromise", holders: [] })),
-      lists: 3,
-    });
-    writeFileSync(path, JSON.stringify({ ...old, revoked: [] }));
-    await assert.rejects(signRegister({ ...byFile, seen }, terminal), /another one than was shown/);
-    for (const none of [
-      null,
-      [],
-      {},
-      { ...old, lists: "3" },
-      { ...old, revoked: [{ serial, reason: "no", at: when }] },
-    ]) {
-      writeFileSync(path, JSON.stringify(none));
-      await assert.rejects(signRegister({ ...byFile, seen }, terminal), CliError, JSON.stringify(none));
-    }
-    writeFileSync(path, JSON.stringify(old));
-    await signRegister({ ...byFile, seen }, terminal);
-    await list();
-    const root = decodeCertificate(fromPem("CERTIFICATE", readFileSync(at("drawer/root.crt"), "utf8"))[0]!);
-    const [revocation] = openCrl(new Uint8Array(readFileSync(at("root.crl"))), root).revocations;
-    assert.equal(toHex(revocation!.serial), serial);
-    assert.equal(register().lists, 4);
   }));

@@ -25,7 +25,7 @@ import { type Terminal, write } from "../terminal.ts";
 import { readPem } from "./files.ts";
 import { hexFrom, numberFrom, reasonFrom } from "./options.ts";
 import { type RootKeyOptions, withNewRootKey, withRootKey } from "./root-key.ts";
-import { digestOf, readRegister, readUnsignedRegister, writeRegister } from "./root-register.ts";
+import { readRegister, writeRegister } from "./root-register.ts";
 
 export type RootOptions = RootKeyOptions;
 
@@ -120,35 +120,6 @@ export async function revokeWithRoot(
     await writeRegister(options.folder, key, { ...register, revoked: [...register.revoked, entry] });
   });
   await write(terminal.stdout, `${serial} is in the register. Sign the list now: npx meterkeep pki root list\n`);
-}
-
-/** `meterkeep pki root sign-register`: without a digest it shows what would be signed, with it, it signs just that. */
-export async function signRegister(
-  options: RootOptions & { readonly seen?: string },
-  terminal: Terminal,
-): Promise<void> {
-  rootOf(options.folder);
-  const register = readUnsignedRegister(options.folder);
-  const digest = digestOf(register);
-  if (options.seen === undefined) {
-    const lines = [
-      ...register.issued.map(({ serial, subject, at }) => `  signed   ${serial}  ${at}  ${subject}`),
-      ...register.revoked.map(({ serial, reason, at }) => `  revoked  ${serial}  ${at}  ${reason}`),
-      `  ${register.lists} lists`,
-    ];
-    await write(
-      terminal.stdout,
-      `${lines.join("\n")}\nHold each line against the minutes of the ceremonies, above all what was revoked. Then: npx meterkeep pki root sign-register --seen ${digest}\n`,
-    );
-    return;
-  }
-  if (options.seen !== digest)
-    throw new CliError(
-      "option-invalid",
-      "the register is another one than was shown: look at it again, without --seen",
-    );
-  await withRootKey(options, (key) => writeRegister(options.folder, key, register));
-  await write(terminal.stdout, "The register is signed.\n");
 }
 
 /** `meterkeep pki root list` */

@@ -14,14 +14,13 @@ const INSTALLATION = {
   databases: {
     kind: "choice",
     of: ["planned", "begun", "made"],
-    optional: true,
     description: "How far the first start came with the databases.",
   },
 } as const;
 
 /**
  * How far an installation's databases are: `planned` (nothing of the kind may exist), `begun` (a start was killed while
- * it made them, or nobody wrote it down: anything may exist) or `made` (they must exist).
+ * it made them: anything may exist) or `made` (they must exist).
  */
 export type DatabaseStage = "planned" | "begun" | "made";
 
@@ -56,14 +55,14 @@ export function openInstallation(state: string, config: StartConfig, version: st
       ? []
       : [`--${name} ${value} (this state directory was made with ${fixed})`];
   });
-  return { installation, ignored, databases: installation.databases ?? "begun", note };
+  return { installation, ignored, databases: installation.databases, note };
 }
 
 /** How far the databases of a state directory are, without making anything: `planned` where there is no installation. */
 export function readDatabaseStage(state: string): DatabaseStage {
   const file = `${state}/installation.json`;
   if (!existsSync(file)) return "planned";
-  return parseSettings(INSTALLATION, JSON.parse(readFileSync(file, "utf8")), file).databases ?? "begun";
+  return parseSettings(INSTALLATION, JSON.parse(readFileSync(file, "utf8")), file).databases;
 }
 
 /** What Meterkeep itself puts into its state directory; the lock comes with drafts. */

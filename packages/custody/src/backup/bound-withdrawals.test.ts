@@ -164,27 +164,3 @@ test("the state folder knows of each line when what it withdraws is done: nothin
     await custody.restart();
     assert.match((await frozen()) ?? "", new RegExp(`by the state folder it had ${before.length + 1} lines`));
   }));
-
-test("at an upgrade what is withdrawn already is written into the journal once, a line a thing, and nothing is frozen", () =>
-  withJournal(async ({ custody, world, path, stateFolder, lines, frozen }) => {
-    await world.service.suspendApprover({ approver: "carl", reason: "has left" }, OPERATOR);
-    await world.change("remove-approver", { approver: "dora" });
-    // As an installation from before it is: no journal, and nothing of one in the ledger.
-    const { ledger } = custody.store;
-    const read = ledger.lastOf;
-    const isOld = { now: true };
-    Object.assign(ledger, {
-      lastOf: async (kinds: readonly string[], principal: string, utility: string) => {
-        const found = await read(kinds, principal, utility);
-        return isOld.now && found?.kind.startsWith("withdrawals-") ? undefined : found;
-      },
-    });
-    unlinkSync(path);
-    unlinkSync(join(stateFolder, "withdrawals-head.json"));
-    await custody.restart();
-    isOld.now = false;
-    const said = () => lines().filter((line) => /approver-suspended|remove-approver/.test(line)).length;
-    assert.deepEqual([said(), await frozen()], [2, undefined]);
-    await custody.restart();
-    assert.deepEqual([said(), await frozen()], [2, undefined]);
-  }));

@@ -25,10 +25,8 @@ import {
   withdraws,
 } from "./withdrawals.ts";
 
-/** The journal was begun: what the ledger had by then is written into it. */
+/** The journal was begun. */
 const BEGUN = "withdrawals-begun";
-/** All of that is written into it. */
-const ADOPTED = "withdrawals-adopted";
 /** Where it ended. */
 const NOTED = "withdrawals-noted";
 /** It is not what was written. */
@@ -36,9 +34,6 @@ export const WITHDRAWALS_BROKEN = "withdrawals-broken";
 
 /** The file of the state folder that says where it ended: a restored database does not know. */
 const HEAD_FILE = "withdrawals-head.json";
-/** Entries of the ledger that are looked through before anybody is served, and at each sweep after that. */
-const ADOPTED_AT_START = 20_000;
-const ADOPTED_AT_A_SWEEP = 200_000;
 const PAGE = 5000;
 /** Entries of the ledger after which it is noted anew where a journal ends that has not grown: a start reads those that follow. */
 const MOST_AHEAD = 10_000;
@@ -67,9 +62,8 @@ interface NotedEnd {
   readonly sequence: number;
 }
 
-/** Entries that say where it ended and no more have been written when it had ended. */
-function notedIn(last: LedgerEntry): NotedEnd {
-  const { sequence = last.sequence, ...head } = JSON.parse(last.body) as JournalHead & { readonly sequence?: number };
+function notedIn({ body }: LedgerEntry): NotedEnd {
+  const { sequence, ...head } = JSON.parse(body) as JournalHead & { readonly sequence: number };
   return { head, sequence };
 }
 
@@ -95,8 +89,6 @@ export class BoundWithdrawals {
   #noted: NotedEnd | undefined;
   #inFolder: JournalHead | "not ours" | undefined;
   #isRead = false;
-  /** The sequence up to which the ledger is written into it; undefined once all is. */
-  #adopting: { readonly to: number; at: number; readonly known: ReadonlySet<string> } | undefined;
 
   private constructor(
     dependencies: BoundDependencies,
@@ -126,7 +118,7 @@ export class BoundWithdrawals {
   }
 
   /**
-   * Begins the chain where it has not begun, as of the ledger that stands there then.
+   * Begins the chain where it has not begun.
    *
    * @returns which losses are still to be made good
    */
@@ -139,39 +131,10 @@ export class BoundWithdrawals {
       await committer.submit({ entries: [installationEntry(now(), BEHIND, "custodian", { name, words, since })] });
     }
     const losses = ahead === undefined ? known : [...known, ahead];
-    const begun = await ledger.lastOf([BEGUN], "custodian", "*");
-    if (begun !== undefined) {
-      const { to } = JSON.parse(begun.body) as { readonly to: number };
-      if ((await ledger.lastOf([ADOPTED], "custodian", "*")) === undefined) await this.#beginAdopting(to);
-      return losses;
-    }
-    const to = await ledger.size();
+    if ((await ledger.lastOf([BEGUN], "custodian", "*")) !== undefined) return losses;
     await this.journal.append({ kind: "begun", at: now() });
-    await committer.submit({
-      entries: [installationEntry(now(), BEGUN, "custodian", { to })],
-    });
-    await this.#beginAdopting(to);
+    await committer.submit({ entries: [installationEntry(now(), BEGUN, "custodian", {})] });
     return losses;
-  }
-
-  /** What of the ledger was withdrawn before there was a journal is written into it, as much as a start may take. */
-  async adopt(most = ADOPTED_AT_START): Promise<void> {
-    const adopting = this.#adopting;
-    if (adopting === undefined) return;
-    const { ledger, committer, now } = this.#dependencies;
-    for (let left = most; left > 0; left -= PAGE) {
-      const page = await ledger.read(adopting.at, Math.min(PAGE, adopting.to - adopting.at));
-      const lines = page
-        .filter((one) => withdraws(one) && !adopting.known.has(nameOfEntry(one)))
-        .map((one) => ({ ...entryLineOf(one), sequence: one.sequence }));
-      if (lines.length > 0) await this.journal.append(...lines);
-      adopting.at = page.at(-1)?.sequence ?? adopting.to;
-      if (adopting.at < adopting.to) continue;
-      await this.#adoptSeals();
-      await committer.submit({ entries: [installationEntry(now(), ADOPTED, "custodian", {})] });
-      this.#adopting = undefined;
-      return;
-    }
   }
 
   /**
@@ -259,11 +222,6 @@ export class BoundWithdrawals {
     this.#inFolder = head;
   }
 
-  /** Goes on with what is written into it; to be called every few seconds. */
-  tend(): Promise<void> {
-    return this.adopt(ADOPTED_AT_A_SWEEP);
-  }
-
   /** Every break there is: who accepts them is told of none of them again. */
   async accept(): Promise<void> {
     const { committer, now } = this.#dependencies;
@@ -309,19 +267,8 @@ export class BoundWithdrawals {
     return Buffer.from(rootOf(frontier)).toString("hex") === root;
   }
 
-  async #beginAdopting(to: number): Promise<void> {
-    let at = 0;
-    const known = new Set<string>();
-    for await (const line of this.journal.read(() => undefined)) {
-      if (line.kind !== "entry") continue;
-      if (line.sequence === undefined) known.add(nameOfEntry(line.entry));
-      else at = Math.max(at, line.sequence);
-    }
-    this.#adopting = { to, at, known };
-  }
-
   /** Seals that count, with what they are sealed under. */
-  async #adoptSeals(): Promise<void> {
+  async #addSeals(): Promise<void> {
     const { seals } = this.#dependencies;
     const known = new Set<string>();
     for await (const line of this.journal.read(() => undefined))
@@ -340,7 +287,6 @@ export class BoundWithdrawals {
   /** Withdrawals of the ledger that the journal lacks since it was noted last: written into it, and told by their sequence. */
   async #addMissing(): Promise<readonly number[]> {
     const { ledger } = this.#dependencies;
-    if (this.#adopting !== undefined) return [];
     const from = this.#noted?.sequence ?? Number.POSITIVE_INFINITY;
     const size = await ledger.size();
     if (from >= size) return [];
@@ -365,7 +311,7 @@ export class BoundWithdrawals {
     const all = [...missing.values()];
     const lines = all.filter(({ kind }) => kind !== SEALED).map(entryLineOf);
     if (lines.length > 0) await this.journal.append(...lines);
-    if (lines.length < all.length) await this.#adoptSeals();
+    if (lines.length < all.length) await this.#addSeals();
     return all.map(({ sequence }) => sequence);
   }
 

@@ -107,7 +107,6 @@ export class SecondStorage {
     // What was found since, by whoever has read the ledger meanwhile.
     const names = new Set(atOnce.map(({ name }) => name));
     const losses = [...atOnce, ...(await this.#lossesFound()).filter(({ name }) => !names.has(name))];
-    await withdrawals.adopt();
     // What gives back is believed of a whole journal only: where something was lost, all of it is read first.
     const broken = await withdrawals.checkAndComplete(losses.length > 0 ? "all" : "end");
     const isUnwitnessed = await this.#tellUnwitnessed();
@@ -144,7 +143,6 @@ export class SecondStorage {
   async tend(): Promise<void> {
     const { withdrawals } = this.#open;
     if (this.#making === undefined) return;
-    await withdrawals.tend();
     if (!withdrawals.isRead) await this.#tell(await withdrawals.checkAndComplete("all"));
     else if (this.#broken === undefined && !(await withdrawals.isWhole()))
       await this.#tell(await withdrawals.checkAndComplete());

@@ -19,13 +19,7 @@ export type WithdrawingEntry = Pick<LedgerEntry, "at" | "kind" | "principal" | "
  */
 export type Withdrawal = { readonly ledger?: number; readonly root?: string } & Withdrawn;
 type Withdrawn =
-  | {
-      readonly kind: "entry";
-      readonly at: number;
-      readonly entry: WithdrawingEntry;
-      /** In the ledger, of what was withdrawn before there was a journal to note it in. */
-      readonly sequence?: number;
-    }
+  | { readonly kind: "entry"; readonly at: number; readonly entry: WithdrawingEntry }
   /** What critical requests are sealed under: without its targets it approves nothing. */
   | { readonly kind: "manifest"; readonly at: number; readonly manifest: StoredManifest }
   /** A critical request that was sealed: it counts until the meter has shown what became of it. */

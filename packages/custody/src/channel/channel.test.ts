@@ -35,7 +35,7 @@ interface Channel {
 }
 
 /** Sequence of the entry that ends the first start. */
-const STARTED = 6;
+const STARTED = 5;
 
 async function withChannel(body: (channel: Channel) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meterkeep-channel-"));

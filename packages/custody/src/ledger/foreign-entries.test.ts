@@ -40,7 +40,7 @@ test("what is appended to the ledger of a stopped custodian passes over no loss:
     await forge(
       pool,
       { kind: MADE_GOOD, body: { losses, frozen: true, again: 0, left: [], leftInAll: 0, strange: 0 } },
-      { kind: "withdrawals-begun", body: { to: 0, before: losses } },
+      { kind: "withdrawals-begun", body: { before: losses } },
       { kind: "withdrawals-noted", body: { lines: 0, link: "", from: 0, sequence: 999_999 } },
       { kind: "withdrawals-broken", body: { problems: [], marks: [], accepted: true } },
       { kind: FOREIGN, body: { from: 1, to: 999, accepted: true } },
