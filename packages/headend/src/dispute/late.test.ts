@@ -35,7 +35,11 @@ test("what is being written while somebody decides is waited for, and seen: it i
     { ...settlement, ...BY },
     { now: () => NOON, act: { digest, record }, pause: end },
   );
-  await assert.rejects(settling.finally(end), { code: "dispute-changed", message: /values: 3 then, 6 now/ });
+  try {
+    await assert.rejects(settling, { code: "dispute-changed", message: /values: 3 then, 6 now/ });
+  } finally {
+    await end();
+  }
   assert.deepEqual((await shown(meter)).intervals, ["disputed", "disputed"]);
   await settle([meter], settlement);
   assert.deepEqual((await shown(meter)).intervals, ["accepted", "accepted"]);

@@ -77,7 +77,7 @@ export class SoftTokens implements Disposable {
    * none is set, and for the moment in which a call writes the number down.
    */
   get left(): number | undefined {
-    const [, left] = /^[a-z-]+ (-?\d+)/.exec(readFileSync(this.#control, "latin1")) ?? [];
+    const [, left] = /^[a-z-]+ (-?\d+)/.exec(readFileSync(this.control, "latin1")) ?? [];
     return left === undefined ? undefined : Number(left);
   }
 
