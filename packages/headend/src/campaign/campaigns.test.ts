@@ -17,6 +17,22 @@ import { type CommandPorts, CommandSessions } from "./command-sessions.ts";
 
 const EVER = { from: "2020-01-01T00:00:00Z", to: "2099-01-01T00:00:00Z" };
 
+/** Carries out what is handed to it as far as to the custodian, which finds each request too long. */
+function sessionsThatFail(
+  { pool, scope, bench }: Pick<Awaited<ReturnType<typeof openBench>>, "pool" | "scope" | "bench">,
+  tooLong = "too long",
+): CommandSessions {
+  return new CommandSessions({
+    pool,
+    scope,
+    operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
+    clockOf: () => WALL_SOURCE_CLOCK,
+    memoryOf: () => ({}),
+    now: () => bench.now,
+    custodian: { openSession: async () => Promise.reject(new SessionError("request-too-long", tooLong)) },
+  } as unknown as CommandPorts);
+}
+
 test("a disconnect of everybody is quarantined as a whole, with rules, meters and requester; nothing is sent", async () => {
   const { database, pool, campaigns, entries } = await openBench();
   await using _ = database;
@@ -102,10 +118,12 @@ test("a batch of many meters is due a few hundred at a time, and what is asked o
     )
   ).rows as [{ meter_id: number; title: string }];
   const selection = { kind: "list" as const, meters: [last.title] };
-  await campaigns.create({ operation: "events", parameters: EVER, reason: "maintenance", selection }, RITA);
+  const one = await campaigns.create({ operation: "events", parameters: EVER, reason: "maintenance", selection }, RITA);
   assert.equal(await look(), 515);
   const [first] = await lease(1);
   assert.deepEqual([first?.meter.id, first?.onDemand, first?.lane], [last.meter_id, "command", LANES.onDemand]);
+  const held = await sessionsThatFail({ pool, scope, bench }).hold(first!, new AbortController().signal);
+  assert.equal(held?.command.campaign, one.campaign.id, "and the batch's is done after it");
   // Whose way is spared is not due, and keeps nobody from its turn.
   await pool.query("update work set due_at = $1 where leased_by is null", [new Date(bench.now + 300_000)]);
   assert.equal(await look(), meters);
@@ -403,15 +421,7 @@ test("what is longer than a meter takes is refused with that sentence: it is no 
   bench.now += 60_000;
   await newRunner().look();
   const tooLong = "set 0.0.11.0.0.255/2: the server takes 610 octets at a time";
-  const sessions = new CommandSessions({
-    pool,
-    scope,
-    operations: commandOperations({ destinations: () => [], shelf: folderShelf("/nowhere") }),
-    clockOf: () => WALL_SOURCE_CLOCK,
-    memoryOf: () => ({}),
-    now: () => bench.now,
-    custodian: { openSession: async () => Promise.reject(new SessionError("request-too-long", tooLong)) },
-  } as unknown as CommandPorts);
+  const sessions = sessionsThatFail({ pool, scope, bench }, tooLong);
   const [lease] = await postgresWorkQueue(pool, scope).lease(randomUUID(), { any: 1, onDemand: 1 }, bench.now, 60);
   const held = await sessions.hold(lease!, new AbortController().signal);
   const { state, trouble, sentence } = held!.command;

@@ -25,6 +25,7 @@ import type { Billing } from "./billing.ts";
 import { CAMPAIGN_COLUMNS, type CampaignRow } from "./campaign-rows.ts";
 import { insertQuarantineItem } from "./campaign-store.ts";
 import { type CommandOperations, commanded } from "./command-operations.ts";
+import { IS_BATCH } from "./dispatch.ts";
 import { expand } from "./expansion.ts";
 import { signChanges } from "./fleet-facts.ts";
 import type { PolicyKey } from "./policy-key.ts";
@@ -159,7 +160,7 @@ export class CommandSessions {
        from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
        where ct.utility_id = $1 and ct.island_id = $2 and ct.meter_id = $3 and ct.state = 'dispatched'
          and c.state = 'running' and ct.expires_at > $4
-       order by c.direction in ('on', 'feed-on') desc, ct.due_at limit 1`,
+       order by c.direction in ('on', 'feed-on') desc, ${IS_BATCH}, ct.due_at limit 1`,
       [...scope.place, meter.id, new Date(now())],
     );
   }

@@ -26,6 +26,9 @@ export function laneOf(row: Pick<CampaignRow, "direction" | "targets">): Lane {
   return isBatch(row) ? LANES.takeover : LANES.onDemand;
 }
 
+/** The same of a campaign `c`. */
+export const IS_BATCH = `(c.direction = 'none' and c.targets > ${MOST_ON_DEMAND})`;
+
 function isBatch({ direction, targets }: Pick<CampaignRow, "direction" | "targets">): boolean {
   return direction === "none" && targets > MOST_ON_DEMAND;
 }
@@ -90,9 +93,9 @@ async function waitingInBatches({ sql, scope }: Dispatching, now: number): Promi
     sql,
     `select count(*) from campaign_targets ct join campaigns c using (utility_id, island_id, campaign_id)
        join work w using (utility_id, island_id, meter_id)
-     where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'dispatched' and c.direction = 'none' and c.targets > $3
-       and w.leased_by is null and w.due_at <= $4`,
-    [...scope.place, MOST_ON_DEMAND, new Date(now)],
+     where ct.utility_id = $1 and ct.island_id = $2 and ct.state = 'dispatched' and ${IS_BATCH}
+       and w.leased_by is null and w.due_at <= $3`,
+    [...scope.place, new Date(now)],
   );
   return Number(waiting?.count ?? 0);
 }
