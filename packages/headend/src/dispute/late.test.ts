@@ -13,7 +13,7 @@ type Pool = HeadEndDatabase["pool"];
 
 let database: HeadEndDatabase;
 before(async () => {
-  database = await openHeadEndDatabase(9);
+  database = await openHeadEndDatabase(10);
   await database.pool.query("update trust set state = 'trusted'");
 });
 after(() => database[Symbol.asyncDispose]());
@@ -98,6 +98,19 @@ test("of two who settle the same at once one is told that it is not what was loo
   );
   await assert.rejects(overtaken, { code: "dispute-changed" });
   assert.deepEqual((await shown(meter)).intervals, ["rejected"]);
+});
+
+test("what comes beside what is in dispute, while it is settled, stands in nobody's way", async () => {
+  const meter = 9;
+  const settlement = { verdict: "accepted", from: at(0), to: at(4) } as const;
+  await store(meter, [1]);
+  await find(meter, "P-1", 0, 2);
+  const { pool, scope, meters } = database;
+  const { digest } = await look([meter], settlement);
+  const meanwhile = interrupted(pool, "before", /nowait/, () => store(meter, [3]));
+  const ports = { now: () => NOON, act: { digest, record }, pause: async () => assert.fail("nobody waits") };
+  await settleDisputes(meanwhile, scope, [meters[meter]!], { ...settlement, ...BY }, ports);
+  assert.deepEqual((await shown(meter)).intervals, ["accepted", "actual"]);
 });
 
 test("what is read with several statements is of one moment: a value that comes between them with its dispute is in none of it", async () => {

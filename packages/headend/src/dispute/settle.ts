@@ -5,7 +5,13 @@ import { firstRow, rows, type Sql, type SqlPool } from "../database/sql.ts";
 import { HeadEndError } from "../errors.ts";
 import type { Meter } from "../inventory/meter.ts";
 import { heldIntervals } from "../reading/held-intervals.ts";
-import { changesBetween, SettlementDigest, type StandingValue } from "./settlement-digest.ts";
+import {
+  changesBetween,
+  type DigestPart,
+  digestPart,
+  type StandingValue,
+  settlementDigest,
+} from "./settlement-digest.ts";
 import type { Decision, Rows } from "./standing.ts";
 import { standingsOf } from "./standings-of.ts";
 
@@ -62,7 +68,7 @@ export interface SettlePorts {
 /** For so long, at {@link MOST_TRIES} times, it waits for what is being written of the meters: that takes moments. */
 const PAUSE_MILLISECONDS = 50;
 const MOST_TRIES = 100;
-/** SQLSTATE serialization_failure: something of a meter was written since it was looked at; lock_not_available: something is. */
+/** SQLSTATE serialization_failure: something of a meter was written just now; lock_not_available: something is being written. */
 const CONTENDED: ReadonlySet<unknown> = new Set(["40001", "55P03"]);
 
 /** Somebody else writes what these meters said, or decides about it. */
@@ -80,13 +86,31 @@ export async function settleDisputes(
   scope: Scope,
   meters: readonly SettledMeter["meter"][],
   settlement: Settlement,
-  ports: SettlePorts,
+  { now, act, pause = () => wait(PAUSE_MILLISECONDS) }: SettlePorts,
 ): Promise<Settled> {
-  const { pause = () => wait(PAUSE_MILLISECONDS) } = ports;
+  // Nobody waits while many meters are looked at: what has changed until it is carried out is looked at again.
+  const [looked, lines] = await inTransaction(pool, async (sql) => {
+    await sql.query(AT_ONE_MOMENT);
+    const of = await linesOf(sql, scope, SELECT_LINES, meters);
+    return [await decideAll(sql, scope, inOrder(meters), settlement, now()), of] as const;
+  });
+  if (act === undefined) return toldOf(looked, digestOf(settlement, looked));
+  requireSame(settlement, looked, act);
   for (let tries = 1; ; tries += 1)
     try {
-      // At first only in the end, for a moment: nobody waits while many meters are looked at.
-      return await inTransaction(pool, (sql) => settleOnce(sql, scope, meters, settlement, ports, tries > 1));
+      return await inTransaction(pool, async (sql) => {
+        await sql.query(AT_ONE_MOMENT);
+        const held = await hold(sql, scope, meters);
+        const changed = looked.filter(({ meter: { id } }) => held.get(id) !== lines.get(id)).map(({ meter }) => meter);
+        const again = await decideAll(sql, scope, changed, settlement, now());
+        const all = looked.map((one) => again.find(({ meter }) => meter.id === one.meter.id) ?? one);
+        const digest = requireSame(settlement, all, act);
+        const settled = all.filter(({ disputes }) => disputes > 0);
+        const entries = await act.record(settled, digest);
+        for (const [at, one] of settled.entries())
+          await insert(sql, scope, one.meter, settlement, one, now(), entries[at] as number);
+        return toldOf(all, digest);
+      });
     } catch (error) {
       if (!(error instanceof Contended)) throw error;
       if (tries >= MOST_TRIES) throw error.cause;
@@ -94,56 +118,75 @@ export async function settleDisputes(
     }
 }
 
-async function settleOnce(
-  sql: Sql,
-  scope: Scope,
-  meters: readonly SettledMeter["meter"][],
-  settlement: Settlement,
-  { now, act }: SettlePorts,
-  locksFirst: boolean,
-): Promise<Settled> {
-  // What arrives meanwhile is in neither count.
-  await sql.query("set transaction isolation level repeatable read");
-  if (act !== undefined && locksFirst) await hold(sql, scope, meters);
-  await sql.query("savepoint before_decisions");
-  const seen = new SettlementDigest(settlement);
-  const settled: (SettledMeter & Seen)[] = [];
-  for (const meter of inOrder(meters)) settled.push(await decide(sql, scope, meter, settlement, now(), seen));
-  const changed = settled.filter(({ disputes }) => disputes > 0);
-  // What was written to count what it changes has no entry yet.
-  await sql.query("rollback to before_decisions");
-  const digest = seen.text();
-  if (act !== undefined) {
-    if (changed.length === 0)
-      throw new HeadEndError("dispute-unknown", "nothing that these meters said in that time is in dispute so");
-    if (act.digest !== digest) throw new HeadEndError("dispute-changed", changesBetween(act.digest, digest));
-    if (!locksFirst)
-      await hold(
-        sql,
-        scope,
-        changed.map(({ meter }) => meter),
-      );
-    const entries = await act.record(changed, digest);
-    for (const [at, one] of changed.entries())
-      await insert(sql, scope, one.meter, settlement, one, now(), entries[at] as number);
-  }
-  const counts = settled.map(({ meter, intervals, registers, powerQuality, disputes }) => ({
+/** What arrives meanwhile is in neither count. */
+const AT_ONE_MOMENT = "set transaction isolation level repeatable read";
+
+function toldOf(all: readonly Decided[], digest: string): Settled {
+  const meters = all.map(({ meter, intervals, registers, powerQuality, disputes }) => ({
     ...{ meter, intervals, registers, powerQuality, disputes },
   }));
-  return { meters: counts, digest };
+  return { meters, digest };
 }
 
+function digestOf(settlement: Settlement, all: readonly Decided[]): string {
+  return settlementDigest(
+    settlement,
+    all.flatMap(({ part }) => part ?? []),
+  );
+}
+
+/** @returns the digest of what there is, which is what somebody has looked at. */
+function requireSame(settlement: Settlement, all: readonly Decided[], act: SettleAct): string {
+  if (all.every(({ disputes }) => disputes === 0))
+    throw new HeadEndError("dispute-unknown", "nothing that these meters said in that time is in dispute so");
+  const digest = digestOf(settlement, all);
+  if (act.digest !== digest) throw new HeadEndError("dispute-changed", changesBetween(act.digest, digest));
+  return digest;
+}
+
+type Lines = ReadonlyMap<number, string>;
+
 /**
- * Nothing of these meters is written or decided until this transaction ends, and nothing was since it looked: whoever writes values
- * locks the meter's line before it looks for decisions (`tellLate`). It waits for nobody, since it would hold others up meanwhile.
+ * Nothing of these meters is written or decided from here on until this transaction ends: whoever writes values locks the meter's
+ * line before it looks for decisions (`tellLate`). It waits for nobody, since it would hold others up meanwhile.
+ *
+ * @returns which version of its line each has
  */
-async function hold(sql: Sql, scope: Scope, meters: readonly SettledMeter["meter"][]): Promise<void> {
+async function hold(sql: Sql, scope: Scope, meters: readonly SettledMeter["meter"][]): Promise<Lines> {
   try {
-    await sql.query(HOLD_METERS, [...scope.place, meters.map(({ id }) => id)]);
+    return await linesOf(sql, scope, HOLD_LINES, meters);
   } catch (cause) {
     if (!CONTENDED.has((cause as { readonly code?: unknown }).code)) throw cause;
     throw new Contended("what these meters say is being written", { cause });
   }
+}
+
+async function linesOf(
+  sql: Sql,
+  scope: Scope,
+  statement: string,
+  meters: readonly SettledMeter["meter"][],
+): Promise<Lines> {
+  const found = await rows<{ meter_id: number; line: string }>(sql, statement, [
+    ...scope.place,
+    meters.map(({ id }) => id),
+  ]);
+  return new Map(found.map(({ meter_id, line }) => [meter_id, line]));
+}
+
+/** Decides about meters one after the other, and takes it back: what was written to count what it changes has no entry yet. */
+async function decideAll(
+  sql: Sql,
+  scope: Scope,
+  meters: readonly SettledMeter["meter"][],
+  settlement: Settlement,
+  now: number,
+): Promise<readonly Decided[]> {
+  await sql.query("savepoint before_decisions");
+  const decided: Decided[] = [];
+  for (const meter of meters) decided.push(await decide(sql, scope, meter, settlement, now));
+  await sql.query("rollback to before_decisions");
+  return decided;
 }
 
 /** In an order that is the same however they were asked for: the digest is of that. */
@@ -159,14 +202,18 @@ interface Seen {
   readonly seenTo: number;
 }
 
+interface Decided extends SettledMeter, Seen {
+  /** Where something is in dispute. */
+  readonly part?: DigestPart;
+}
+
 async function decide(
   sql: Sql,
   scope: Scope,
   meter: SettledMeter["meter"],
   settlement: Settlement,
   now: number,
-  digest: SettlementDigest,
-): Promise<SettledMeter & Seen> {
+): Promise<Decided> {
   const { from, to, rule } = settlement;
   const window = [...scope.place, meter.id, new Date(from), new Date(to)];
   const row = await firstRow<Omit<Seen, "seenTo">>(sql, SELECT_SEEN, [...window, rule ?? null]);
@@ -175,7 +222,6 @@ async function decide(
   const nothing = { meter, intervals: 0, registers: 0, powerQuality: 0, disputes, findings, contradictions, seenTo: 0 };
   if (disputes === 0) return nothing;
   const before = await values(sql, scope, meter, settlement);
-  digest.add(meter.title, findings, contradictions, before);
   const seenTo = before.reduce((newest, { evidence }) => Math.max(newest, evidence), 0);
   const seen = { findings, contradictions, seenTo };
   await insert(sql, scope, meter, settlement, seen, now, 0);
@@ -184,6 +230,7 @@ async function decide(
     after.filter((value, at) => value.of === of && value.standing !== before[at]?.standing).length;
   return {
     ...nothing,
+    part: digestPart(meter.title, findings, contradictions, before),
     seenTo,
     intervals: changed("intervals"),
     registers: changed("registers"),
@@ -237,14 +284,16 @@ async function insert(
   ]);
 }
 
-// Each is changed to what it was: who looked before this and decides behind it begins anew as well.
-const HOLD_METERS = `
-  with held as (
-    select meter_id from meter_latest where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[])
-    for no key update nowait
-  )
+const LINES = "from meter_latest where utility_id = $1 and island_id = $2 and meter_id = any($3::integer[])";
+
+const SELECT_LINES = `select meter_id, xmin::text as line ${LINES}`;
+
+// Each is changed to what it was: who has looked before this and decides behind it looks again as well.
+const HOLD_LINES = `
+  with held as (select meter_id, xmin::text as line ${LINES} for no key update nowait)
   update meter_latest l set contact_at = l.contact_at
-  from held where l.utility_id = $1 and l.island_id = $2 and l.meter_id = held.meter_id`;
+  from held where l.utility_id = $1 and l.island_id = $2 and l.meter_id = held.meter_id
+  returning l.meter_id, held.line`;
 
 const SELECT_SEEN = `
   select

@@ -15,39 +15,43 @@ export interface StandingValue {
 /** What a digest counts beside its hash, in the order in which it stands there. */
 const COUNTED = ["meters", "findings", "contradicting answers", "values"] as const;
 
+/** Of one meter what there is to be decided about: how much, and a hash of it. */
+export interface DigestPart {
+  readonly counts: readonly [meters: number, findings: number, contradictions: number, values: number];
+  readonly hash: string;
+}
+
+/** Of what disputes, and of each value in dispute with what it rests on and how it stands; `values` in an order that is the same each time. */
+export function digestPart(
+  title: string,
+  findings: readonly number[],
+  contradictions: readonly number[],
+  values: readonly StandingValue[],
+): DigestPart {
+  const disputed = values.filter(({ standing }) => standing !== "undisputed");
+  const sorted = contradictions.toSorted((one, other) => one - other);
+  const hash = createHash("sha256");
+  hash.update(`${JSON.stringify([title, findings, sorted, disputed.length])}\n`);
+  for (const { of, name, at, evidence, standing } of disputed)
+    hash.update(`${JSON.stringify([of, name, Math.round(at), evidence, standing])}\n`);
+  return { counts: [1, findings.length, contradictions.length, disputed.length], hash: hash.digest("hex") };
+}
+
 /**
- * Of all that there is to be decided about when somebody looks: what disputes, and each value in dispute with what it rests on and
- * how it stands. It begins with its counts, so that it can be said afterwards what has changed.
+ * Of the time and the rule that were looked at, and of all meters in an order that is the same each time, to be named as it is. It
+ * begins with its counts, so that it can be said afterwards what has changed.
  */
-export class SettlementDigest {
-  readonly #hash = createHash("sha256");
-  readonly #counts = [0, 0, 0, 0] as [number, number, number, number];
-
-  /** Of the time and the rule that were looked at. */
-  constructor({ from, to, rule = "" }: { readonly from: number; readonly to: number; readonly rule?: string }) {
-    this.#hash.update(`${JSON.stringify([from, to, rule])}\n`);
+export function settlementDigest(
+  { from, to, rule = "" }: { readonly from: number; readonly to: number; readonly rule?: string },
+  parts: readonly DigestPart[],
+): string {
+  const hash = createHash("sha256").update(`${JSON.stringify([from, to, rule])}\n`);
+  const counts = [0, 0, 0, 0];
+  for (const part of parts) {
+    hash.update(`${part.hash}\n`);
+    for (const [place, more] of part.counts.entries()) counts[place] = (counts[place] ?? 0) + more;
   }
-
-  /** Of one meter, `values` in an order that is the same each time. */
-  add(
-    title: string,
-    findings: readonly number[],
-    contradictions: readonly number[],
-    values: readonly StandingValue[],
-  ): void {
-    const disputed = values.filter(({ standing }) => standing !== "undisputed");
-    const sorted = contradictions.toSorted((one, other) => one - other);
-    this.#hash.update(`${JSON.stringify([title, findings, sorted, disputed.length])}\n`);
-    for (const { of, name, at, evidence, standing } of disputed)
-      this.#hash.update(`${JSON.stringify([of, name, Math.round(at), evidence, standing])}\n`);
-    for (const [place, more] of [1, findings.length, contradictions.length, disputed.length].entries())
-      this.#counts[place as 0 | 1 | 2 | 3] += more;
-  }
-
-  /** As a dry run says it: counts and hash, to be named as it is. */
-  text(): string {
-    return [...this.#counts, this.#hash.copy().digest("hex")].join("-");
-  }
+  return [...counts, hash.digest("hex")].join("-");
 }
 
 /** In words, for whoever has looked at something else than what there is now. */
