@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -131,7 +130,8 @@ describe("a token behind its process", { skip: missing ?? false }, () => {
   });
 
   test("a process whose starter has gone ends, also while its library hangs", async () => {
-    const { library, label, env } = options;
+    using apart = new SoftTokens();
+    const { library, label, env, pin } = apart.make("apart");
     const child = fork(fileURLToPath(new URL("token/main.ts", import.meta.url)), [], {
       serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -139,14 +139,17 @@ describe("a token behind its process", { skip: missing ?? false }, () => {
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     const ended = once(child, "exit");
-    child.send({ kind: "begin", library, label, pin: await options.pin(), sessions: 1, allowsLastTry: false });
+    child.send({ kind: "begin", library, label, pin: await pin(), sessions: 1, allowsLastTry: false });
     assert.deepEqual(await once(child, "message"), [{ kind: "ready" }, undefined]);
-    tokens.fault({ kind: "hang", times: 1 });
-    child.send({ kind: "do", id: 1, operation: "ensureWrappingKey", args: [WRAPPING] });
-    while (readFileSync(tokens.control, "utf8") === "hang 1\n") await sleep(20);
+    const ask = { kind: "do", id: 1, operation: "ensureWrappingKey", args: [WRAPPING] };
+    child.send(ask);
+    assert.deepEqual(await once(child, "message"), [{ kind: "done", id: 1, value: undefined }, undefined]);
+    // Its session is open by now: the next call looks for the key, and hangs.
+    apart.fault({ kind: "hang", times: 1 });
+    child.send(ask);
+    while (apart.left !== 0) await sleep(20);
     child.disconnect();
     await ended;
-    tokens.fault({ kind: "none" });
   });
 
   test("a library that hangs whatever is asked of it fails in time", async () => {

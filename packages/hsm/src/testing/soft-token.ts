@@ -33,13 +33,12 @@ export type Fault =
 /** A directory of SoftHSM2 tokens of its own, with the shim before the library. Dispose to remove it. */
 export class SoftTokens implements Disposable {
   readonly directory: string;
-  /** The file by which the shim knows of faults: how many calls are still to suffer one. */
-  readonly control: string;
+  readonly #control: string;
   readonly #shim: string;
 
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), "mk-hsm-"));
-    this.control = join(this.directory, "fault");
+    this.#control = join(this.directory, "fault");
     mkdirSync(join(this.directory, "tokens"));
     writeFileSync(
       join(this.directory, "softhsm2.conf"),
@@ -69,7 +68,7 @@ export class SoftTokens implements Disposable {
   fault(fault: Fault): void {
     const times = "times" in fault ? ` ${fault.times}` : "";
     const milliseconds = "milliseconds" in fault ? ` ${fault.milliseconds}` : "";
-    writeFileSync(this.control, `${fault.kind}${times}${milliseconds}\n`);
+    writeFileSync(this.#control, `${fault.kind}${times}${milliseconds}\n`);
   }
 
   /**
@@ -77,7 +76,7 @@ export class SoftTokens implements Disposable {
    * none is set, and for the moment in which a call writes the number down.
    */
   get left(): number | undefined {
-    const [, left] = /^[a-z-]+ (-?\d+)/.exec(readFileSync(this.control, "latin1")) ?? [];
+    const [, left] = /^[a-z-]+ (-?\d+)/.exec(readFileSync(this.#control, "latin1")) ?? [];
     return left === undefined ? undefined : Number(left);
   }
 
@@ -89,7 +88,7 @@ export class SoftTokens implements Disposable {
     return {
       SOFTHSM2_CONF: join(this.directory, "softhsm2.conf"),
       METERKEEP_SHIM_TARGET: SOFTHSM,
-      METERKEEP_SHIM_CONTROL: this.control,
+      METERKEEP_SHIM_CONTROL: this.#control,
     };
   }
 }
