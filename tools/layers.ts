@@ -35,7 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const PURE: Readonly<Record<string, readonly string[]>> = {
   "packages/dlms": [],
   "packages/guard": [],
-  "packages/api": ["src/supervised.ts", "src/custodian/channel.ts"],
+  "packages/api": ["src/supervised.ts", "src/control-socket.ts", "src/custodian/channel.ts"],
   "apps/console": ["vite.config.ts", "compress.ts"],
 };
 

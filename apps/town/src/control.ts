@@ -1,5 +1,4 @@
-import { chmodSync, rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { type ControlRequest, type ControlSocket, openControlSocket } from "@meterkeep/api/control-socket";
 import {
   hangGasMeter,
   KEY_FAULTS,
@@ -16,57 +15,14 @@ import type { Town, TownMeter } from "./town.ts";
 
 /** The longest path of a Unix socket on Linux, with its closing zero. */
 const MAX_PATH_BYTES = 107;
-const MAX_LINE_BYTES = 4096;
 
-interface Fields {
-  readonly [name: string]: unknown;
-}
-
-/** A control socket that is open. */
-export interface Control {
-  close(): Promise<void>;
-}
-
-/** Opens the control socket: one JSON request a line, one JSON answer a line. Nothing where the path is too long for a socket. */
-export async function openControl(path: string, town: Town): Promise<Control | undefined> {
+/** Opens the town's control socket; nothing where the path is too long for a socket. */
+export async function openControl(path: string, town: Town): Promise<ControlSocket | undefined> {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return undefined;
-  rmSync(path, { force: true });
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => undefined);
-    let pending = "";
-    socket.setEncoding("utf8");
-    socket.on("data", (chunk: string) => {
-      const lines = (pending + chunk).split("\n");
-      pending = lines.pop() ?? "";
-      for (const line of lines) socket.write(`${JSON.stringify(answer(town, line))}\n`);
-      if (pending.length > MAX_LINE_BYTES) socket.destroy();
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  chmodSync(path, 0o600);
-  return {
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return openControlSocket(path, (request) => perform(town, request));
 }
 
-function answer(town: Town, line: string): object {
-  try {
-    return { ok: true, ...perform(town, JSON.parse(line) as Fields) };
-  } catch (error) {
-    return { ok: false, message: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-function perform(town: Town, request: Fields): object {
+function perform(town: Town, request: ControlRequest): object {
   switch (request["do"]) {
     case "truth":
       return { now: town.clock.now(), meters: [...town.meters.values()].map(truthOf) };
@@ -167,13 +123,13 @@ function truthOf({ meter, line, port, depotPort, caller }: TownMeter): object {
   };
 }
 
-function meterOf(town: Town, request: Fields): TownMeter {
+function meterOf(town: Town, request: ControlRequest): TownMeter {
   const found = town.meters.get(String(request["meter"]));
   if (found === undefined) throw malformed(`no such meter: ${JSON.stringify(request["meter"])}`);
   return found;
 }
 
-function callerOf(town: Town, request: Fields): NonNullable<TownMeter["caller"]> {
+function callerOf(town: Town, request: ControlRequest): NonNullable<TownMeter["caller"]> {
   const { caller } = meterOf(town, request);
   if (caller === undefined) throw malformed("this meter does not call");
   return caller;
@@ -193,7 +149,7 @@ const LINE_FAULTS: readonly LineFault["kind"][] = [
 ];
 const SCOPES = ["any", "association", "key-transfer"] as const;
 
-function armedOf(request: Fields): Parameters<TownMeter["meter"]["faults"]["arm"]>[0] {
+function armedOf(request: ControlRequest): Parameters<TownMeter["meter"]["faults"]["arm"]>[0] {
   const kind = LINE_FAULTS.find((name) => name === request["fault"]);
   if (kind === undefined) {
     if (request["fault"] === null) return undefined;
