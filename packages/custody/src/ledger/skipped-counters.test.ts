@@ -9,6 +9,8 @@ import {
   type LedgerEntry,
 } from "@meterkeep/ledger";
 import { FIRST_COUNTER, LARGEST_BLOCK, SendCounters } from "../protocol/send-counters.ts";
+import type { MeterFile } from "../store/records.ts";
+import { sampleMeter } from "../testing/samples.ts";
 import { countersOfWindow, MOST_OF_A_LOSS, RESTORED, skippedAfterLoss, UNCLEAN_START } from "./skipped-counters.ts";
 
 const place = { utility: "u", island: "i", systemTitle: "5453540000000007", setup: 0 };
@@ -21,24 +23,31 @@ const resumed = (lost: number): LedgerDraft & { readonly at: number } => ({
   body: { lost },
 });
 
-/** The first counter of a line that stands at 320, its last mark at a sequence of a ledger. */
-async function firstCounter(
+const firstCounter = (...of: Parameters<typeof countersOf>) => countersOf(...of).take(place, 1, 1);
+
+/** What a meter's record says of the counters that whoever had it before has used. */
+const boughtWith = (counterFloor: number) => ({ meter: { ...sampleMeter(1).meter, counterFloor } }) as MeterFile;
+
+/** A line that stands at 320, its last mark at a sequence of a ledger; or one of which nothing is stored, of a meter that was bought. */
+function countersOf(
   entries: readonly LedgerEntry[],
   markedAt: number | undefined,
   found: readonly Finding[] = [],
   now = 1,
-): Promise<number> {
+  bought?: MeterFile,
+): SendCounters {
   const foreign = new ForeignEntries();
   for (const finding of found) foreign.tell(finding);
-  const counters = new SendCounters({
+  return new SendCounters({
     committer: { submit: async () => undefined },
     files: {
       counterLine: async () => ({
-        counters: [{ ...place, keyVersion: 1, next: FIRST_COUNTER + 64, mac: new Uint8Array(32) }],
+        counters:
+          bought === undefined ? [{ ...place, keyVersion: 1, next: FIRST_COUNTER + 64, mac: new Uint8Array(32) }] : [],
         mark: undefined,
         markedAt,
       }),
-      load: async () => undefined,
+      load: async () => bought,
     },
     vault: { authenticate: async (texts) => texts.map(() => new Uint8Array(32)) },
     now: () => 1,
@@ -51,7 +60,6 @@ async function firstCounter(
       () => now,
     ),
   });
-  return counters.take(place, 1, 1);
 }
 
 test("a line leaves out what lost entries could have reserved, until it has been marked after the loss", async () => {
@@ -60,6 +68,17 @@ test("a line leaves out what lost entries could have reserved, until it has been
   assert.equal(await firstCounter(entries, undefined), FIRST_COUNTER + 64 + 5 * LARGEST_BLOCK);
   assert.equal(await firstCounter(entries, 1), FIRST_COUNTER + 64 + 2 * LARGEST_BLOCK);
   assert.equal(await firstCounter(entries, 2), FIRST_COUNTER + 64);
+});
+
+test("of a line of which nothing is left the lost entries left out are behind what whoever had the meter before has used, and its next owner is told of them", async () => {
+  const said = { ...resumed(0), kind: RESTORED, body: { counters: 100_000 } };
+  const { entries } = growthOf(EMPTY_EDGE, [said]);
+  const bought = boughtWith(2_000_000);
+  assert.equal(await firstCounter([], undefined, [], 1, bought), 2_000_001);
+  assert.equal(await firstCounter(entries, undefined, [], 1, bought), 2_100_001);
+  using sold = await countersOf(entries, undefined, [], 1, bought).end(place);
+  assert.equal(sold.used, 2_100_000);
+  assert.equal(await firstCounter(entries, undefined, [], 1, boughtWith(0)), FIRST_COUNTER + 100_000);
 });
 
 test("however much is lost, a line is not used up: no more is left out than the budgets allow in that time", async () => {

@@ -5,7 +5,7 @@ import { counterMark } from "../records/marks.ts";
 import { highest } from "../records/record-check.ts";
 import { withCounterMacs } from "../records/record-mac.ts";
 import { type Committer, decidedByForeign } from "../store/committer.ts";
-import type { SetupPlace, StoredCounter } from "../store/records.ts";
+import type { MeterRecord, SetupPlace, StoredCounter } from "../store/records.ts";
 import type { CustodyStore } from "../store/store.ts";
 import type { Vault } from "../vault/vault.ts";
 
@@ -171,9 +171,9 @@ export class SendCounters {
     failing.defer(() => this.#ended.delete(name));
     // Whoever has it takes from it no more, and who comes after reads whether the meter is here.
     this.#forget(name);
-    const { counters } = await this.#dependencies.files.counterLine(place);
+    const { next } = await this.#stored(place);
     const ended = failing.move();
-    const used = Math.max(FIRST_COUNTER, highest(counters) - 1, (this.#tried.get(name) ?? 0) - 1);
+    const used = Math.max(FIRST_COUNTER, next - 1, (this.#tried.get(name) ?? 0) - 1);
     return { used, [Symbol.dispose]: () => ended.dispose() };
   }
 
@@ -200,14 +200,11 @@ export class SendCounters {
 
   async #load(place: SetupPlace): Promise<SendLine> {
     const { utility, island, systemTitle, setup } = place;
-    const { files } = this.#dependencies;
     const foreign = this.#foreign;
-    const { counters, markedAt } = await files.counterLine(place);
-    // Counters up to here were used by whoever had the meter before; those of one that has left are another's.
-    const { standing, counterFloor: floor = 0 } = (await files.load(systemTitle))?.meter ?? {};
+    const { next, standing } = await this.#stored(place);
+    // Those of a meter that has left are another's.
     if (standing !== undefined) throw new CallRefusal("meter-left", `meter ${systemTitle} has left: it is ${standing}`);
     // What this process has reserved, or may have, is not reserved again, whatever is stored by now.
-    const next = highest(counters) + ((await this.#dependencies.skip?.(markedAt ?? 0)) ?? 0);
     const name = nameOf(place);
     const reserved = Math.max(this.#lines.get(name)?.floor ?? 0, this.#tried.get(name) ?? 0);
     const line: SendLine = {
@@ -216,7 +213,7 @@ export class SendCounters {
       keyVersion: 0,
       next,
       end: next,
-      floor: Math.max(next, floor + 1, FIRST_COUNTER, reserved, this.#hinted.get(name) ?? 0),
+      floor: Math.max(next, reserved, this.#hinted.get(name) ?? 0),
       block: COUNTER_BLOCK,
       reservedAt: Number.NEGATIVE_INFINITY,
       turn: Promise.resolve(),
@@ -227,6 +224,18 @@ export class SendCounters {
     if (this.#lines.size > (this.#dependencies.mostLines ?? Number.POSITIVE_INFINITY))
       this.#forget(this.#lines.keys().next().value as string);
     return line;
+  }
+
+  /**
+   * Above what is stored, and what whoever had the meter before has used: where a line begins. What was used and is not in this
+   * database any more was used from there on, also of a line of which it has nothing.
+   */
+  async #stored(place: SetupPlace): Promise<{ readonly next: number } & Pick<MeterRecord, "standing">> {
+    const { files, skip } = this.#dependencies;
+    const { counters, markedAt } = await files.counterLine(place);
+    const { standing, counterFloor = 0 } = (await files.load(place.systemTitle))?.meter ?? {};
+    const known = Math.max(highest(counters), counterFloor + 1, FIRST_COUNTER);
+    return { next: known + ((await skip?.(markedAt ?? 0)) ?? 0), standing };
   }
 
   /** As the one that was reserved last. */
