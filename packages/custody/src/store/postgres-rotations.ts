@@ -85,7 +85,8 @@ const PLAN_FIRST = planOf("0", "(select * from meters where coalesce($11::smalli
 const PLAN_FURTHER = planOf(
   "s.setup",
   `(select distinct utility, island, system_title, setup from takeovers where setup <> 0 and subject = 'keys'
-      and ($11::smallint is null or setup = $11)) s join meters m using (utility, island, system_title)`,
+      and ($11::smallint is null or setup = $11) and ($1::bytea[] = '{}' or system_title = any($1))) s
+    join meters m using (utility, island, system_title)`,
 );
 // A meter counts once, whichever of its setups were planned for or raised.
 const PLAN = `
