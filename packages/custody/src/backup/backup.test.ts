@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -8,10 +8,15 @@ import { approveChange } from "@meterkeep/ledger";
 import { openTestDatabase } from "@meterkeep/postgres/testing";
 import { isSecret } from "../keys/purposes.ts";
 import { CUSTODY_MIGRATIONS } from "../store/postgres-store.ts";
+import { takeoverStateOf } from "../takeover/meter-state.ts";
 import { journalOf } from "../takeover/view.ts";
+import { AuthorityWorld } from "../testing/authority-world.ts";
 import { backupWorld } from "../testing/backup-world.ts";
 import type { CustodySite } from "../testing/custody-site.ts";
-import { caller, carryTakeover, HEAD_END, heldKeys } from "../testing/test-custody.ts";
+import { sold } from "../testing/meter-sale.ts";
+import { peopleAt } from "../testing/owned-ledger.ts";
+import { fileOf, testManufacturer, writeShipment } from "../testing/shipment-writer.ts";
+import { caller, carryTakeover, DEPOT, HEAD_END, heldKeys } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 import { requireSealedFile, verifyManifest } from "./manifest.ts";
 import { generateRecoveryKey, recoveryPrivateKey } from "./recovery-key.ts";
@@ -152,7 +157,8 @@ test("secrets of clients and keys of further setups that were changed after the 
     for (const meter of [both, anew, second]) {
       assert.ok(!(await proven(meter, 1)), "keys of each setup are believed in its own journal");
       for (let hours = 0; hours < 9 && !(await proven(meter, 1)); hours += 1) {
-        await carryTakeover(restored, meter);
+        const { state } = await carryTakeover(restored, meter, { by: DEPOT });
+        assert.equal(state.grade, "exposed", "who carried what the backup has not is not known");
         clock.now += 3_600_000;
       }
       assert.ok((await proven(meter, 0)) && (await proven(meter, 1)), meter.systemTitle);
@@ -164,6 +170,62 @@ test("secrets of clients and keys of further setups that were changed after the 
     await restored.stop();
     await target.drop();
   }
+});
+
+test("a meter that came back after the backup comes back anew, and the keys that it was given since open it", async () => {
+  await using database = await openTestDatabase({ migrations: CUSTODY_MIGRATIONS });
+  const maker = testManufacturer();
+  const places = { manufacturers: [maker.trusted] };
+  const site = await siteOn(database, places);
+  await using ending = new AsyncDisposableStack();
+  ending.defer(() => site.stop());
+  const people = await AuthorityWorld.open(site);
+  const meter = new TestMeter({ systemTitle: "5453540000000618", secondSetup: true });
+  const facts = { systemTitle: meter.systemTitle, serialNumber: meter.serialNumber, securitySuite: 0 };
+  const shipped = (kind: "delivery" | "transfer") => {
+    const [first, second] = meter.setups.map(({ keys }) => keys) as [readonly Uint8Array[], readonly Uint8Array[]];
+    const one = { ...facts, profile: "idis-p2-service", keys: first, setups: [{ setup: 1, keys: second }] };
+    return fileOf(writeShipment(maker, site.custody.recipient, [one], { header: { kind } }));
+  };
+  const taken = async (by: AuthorityWorld, bytes: Uint8Array) => {
+    const outcome = await by.agreed(() => by.offer(bytes));
+    assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
+  };
+  await taken(people, shipped("delivery"));
+  await carryTakeover(site, meter);
+  await sold(
+    titleOf(meter),
+    { name: "Old Utility", flag: "OLD", world: people },
+    { name: "New", custody: site, trusted: [] },
+  );
+  const { file } = await makeBackup(site);
+  clock.now += 3_600_000;
+  // Whoever had it since has changed its keys.
+  for (const setup of meter.setups) setup.keys = setup.keys.map(() => new Uint8Array(randomBytes(16)));
+  const back = shipped("transfer");
+  await taken(people, back);
+  assert.equal((await carryTakeover(site, meter, { by: DEPOT })).state.grade, "shielded");
+  await site.stop();
+  const target = await emptyDatabase();
+  ending.defer(() => target.drop());
+  await restoreInto(target, file);
+  const restored = await siteOn(target, { ...places, escrow: site.escrow });
+  ending.defer(() => restored.stop());
+  const there = peopleAt(people, restored);
+  const { frozen } = await there.service.authorityState({}, OPERATOR);
+  await there.change("thaw", { since: frozen?.since });
+  await taken(there, back);
+  for (let hours = 0; hours < 9; hours += 1) {
+    await carryTakeover(restored, meter, { by: DEPOT });
+    clock.now += 3_600_000;
+  }
+  const stored = await restored.store.load(meter.systemTitle);
+  assert.ok(stored);
+  for (const setup of [0, 1]) assert.equal(journalOf(stored, setup).journal.verdict, "proven", `${setup}`);
+  assert.equal(takeoverStateOf(stored).grade, "exposed", "who carried what the backup has not is not known");
+  const held = (await heldKeys(restored, meter)).flat();
+  for (const { keys } of meter.setups)
+    for (const key of keys) assert.ok(held.includes(Buffer.from(key).toString("hex")), "a key is forgotten");
 });
 
 test("with the change feed a lost site is as it was: keys, revocations, journals, counters, the ledger to its last entry", async () => {

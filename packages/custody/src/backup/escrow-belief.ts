@@ -1,6 +1,6 @@
 import type { EscrowedKey } from "../escrow/key-escrow.ts";
 import { isSecret } from "../keys/purposes.ts";
-import { CHILD, type KeyRecord, type MeterFile, type Purpose, type SecretPurpose } from "../store/records.ts";
+import { CHILD, type KeyRecord, type MeterFile, PURPOSE, type Purpose, type SecretPurpose } from "../store/records.ts";
 import { childWantedAnew } from "../takeover/child-change.ts";
 import type { ByPurpose, Journal } from "../takeover/journal.ts";
 import { secretWantedAnew } from "../takeover/secret-change.ts";
@@ -18,6 +18,8 @@ export function believing(journal: Journal, file: MeterFile, keys: readonly Escr
     ...(secrets !== undefined && { secrets }),
     ...(children !== undefined && { children }),
     proven: { working: false, master: false, oldMasterDead: false, oldDead: false },
+    // Who carried them to the meter was lost: perhaps whoever could be recorded.
+    exposed: journal.exposed || keys.some(({ purpose }) => purpose <= PURPOSE.KEK && purpose !== PURPOSE.GBEK),
     prepared: undefined,
     sent: undefined,
     contact: undefined,

@@ -109,8 +109,12 @@ async function takeoversAnew(
   return Promise.all(
     setups.map((setup) => {
       const { journal, record } = journalOf(file, setup);
+      const anew = takeoverAnew(journal, file.keys, keys, setup);
+      // One that is open goes on: a restore opened it for keys of the escrow, made when the meter had come back before, and lost since.
+      if (record !== undefined && record.closedAt === undefined)
+        return nextTakeover(dependencies, record, alsoBelieving(anew, journal, file.keys, setup));
       const opened = openedRecord({ utility, island, systemTitle, setup }, at, (record?.takeover ?? 0) + 1);
-      return nextTakeover(dependencies, opened, takeoverAnew(journal, file.keys, keys, setup));
+      return nextTakeover(dependencies, opened, anew);
     }),
   );
 }
@@ -238,6 +242,18 @@ function takeoverAnew(
     ...(hints !== undefined && { hints }),
     hintAt,
   };
+}
+
+/** Keys of ours that the journal before believes in may be on the meter in place of those that it came with. */
+function alsoBelieving(anew: Journal, before: Journal, known: readonly KeyRecord[], setup: number): Journal {
+  const held = (of: Purpose) =>
+    known.filter(
+      (key) => key.setup === setup && key.purpose === of && key.origin === "generated" && key.sealed.length > 0,
+    );
+  const beside = (of: Purpose) =>
+    before.belief[of].filter((version) => held(of).some((key) => key.version === version));
+  const each = <T>(value: (of: Purpose) => T): ByPurpose<T> => ({ 0: value(0), 1: value(1), 2: value(2), 3: value(3) });
+  return { ...anew, belief: each((of) => [...anew.belief[of], ...beside(of)]), exposed: before.exposed };
 }
 
 /** Secrets of clients, by what came with the meter; none where there were never any. */

@@ -20,7 +20,9 @@ export function backupWorld() {
   /** A state folder and an escrow are its own unless given. */
   function siteOn(
     { url }: { readonly url: string },
-    places: Partial<Pick<SiteOptions, "folder" | "state" | "escrow" | "approvers" | "onFailure">> = {},
+    places: Partial<
+      Pick<SiteOptions, "folder" | "state" | "escrow" | "approvers" | "manufacturers" | "onFailure">
+    > = {},
   ): Promise<CustodySite> {
     sites += 1;
     const state = join(folder, `state-${sites}`);

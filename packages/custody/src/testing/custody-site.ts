@@ -5,6 +5,7 @@ import { type Approver, LedgerError } from "@meterkeep/ledger";
 import { createPool } from "@meterkeep/postgres";
 import type { RecoveryRecipient } from "../backup/recovery-key.ts";
 import { openCustody } from "../service/open-custody.ts";
+import type { TrustedManufacturer } from "../shipment/manufacturer.ts";
 import { postgresCustodyStore } from "../store/postgres-store.ts";
 import { openVault } from "../vault/open-vault.ts";
 import { addToCustody, TEST_PACE, type TestCustody } from "./test-custody.ts";
@@ -20,6 +21,8 @@ export interface SiteOptions {
   readonly clock: { now: number };
   readonly recovery?: readonly RecoveryRecipient[];
   readonly approvers?: readonly Approver[];
+  /** Whose shipments it takes. */
+  readonly manufacturers?: readonly TrustedManufacturer[];
   /** Hears of what should not happen: nothing but what the ledger is told of, unless given. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -32,6 +35,7 @@ export interface CustodySite extends TestCustody, Pick<SiteOptions, "state" | "e
 /** Opens custody in a real database as its custodian; a ledger that halts it is no failure. */
 export async function openSite(options: SiteOptions): Promise<CustodySite> {
   const { folder, url, state, escrow, clock, recovery = [], approvers = [], onFailure = onlyOfLedger } = options;
+  const { manufacturers = [] } = options;
   mkdirSync(state, { recursive: true });
   const pool = createPool(url, { applicationName: "custodian" });
   const store = postgresCustodyStore(pool);
@@ -40,7 +44,7 @@ export async function openSite(options: SiteOptions): Promise<CustodySite> {
     pool,
     {
       vault: vaultSource,
-      manufacturers: [],
+      manufacturers,
       stateFolder: state,
       escrowFolder: escrow,
       version: "test",
