@@ -25,7 +25,7 @@ import {
 import type { Write } from "../store/store.ts";
 import { candidates } from "../takeover/candidates.ts";
 import { newestDefaults } from "../takeover/child-requests.ts";
-import { isFinal } from "../takeover/journal.ts";
+import { isFinal, isUntouched } from "../takeover/journal.ts";
 import { openRotation } from "../takeover/plan.ts";
 import { journalOf, keysOnMeter } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -243,8 +243,8 @@ function requireSettled(file: MeterFile): void {
 
 function isSettled(file: MeterFile, setup: number): boolean {
   const { journal, record } = journalOf(file, setup);
-  // Nobody has ever sent it anything.
-  if (record === undefined && setup !== FIRST_SETUP) return true;
+  // Nobody has ever sent it anything: nothing opens it, or nobody answers.
+  if (setup !== FIRST_SETUP && (record === undefined || isUntouched(journal))) return true;
   const isKnown = candidates(journal).length === 1 && journal.belief[PURPOSE.KEK].length === 1;
   return (
     isKnown && isFinal(journal.verdict) && record?.closedAt !== undefined && openRotation(file, setup) === undefined

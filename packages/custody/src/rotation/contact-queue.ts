@@ -118,6 +118,12 @@ export class ContactQueue {
     this.#resting.set(title, this.#now() + milliseconds);
   }
 
+  /** Something else is wanted of these meters, of all where none is named: their journals say whether there is still to be waited. */
+  wake(titles: readonly string[]): void {
+    for (const title of titles) this.#resting.delete(title);
+    if (titles.length === 0) this.#resting.clear();
+  }
+
   /** Forgets rests that are over, and who asked or was given what long ago. */
   sweep(): void {
     const now = this.#now();

@@ -138,6 +138,8 @@ export class Rotations {
     await committer.submit({
       entries: [installationEntry(now(), "rotations-planned", caller.name, { cause, planned, marked })],
     });
+    // What a security setup rests for, that nothing opens, is no reason to wait with the others.
+    if (planned > 0) this.#queue.wake(titles);
     const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
     return { planned, asked: wanted, ...(marked !== undefined && { marked }) };
   }

@@ -7,6 +7,7 @@ import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { DAY_MILLISECONDS } from "../day.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
+import { journalOf } from "../takeover/view.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
 import { sold, type TestUtility } from "../testing/meter-sale.ts";
 import { asOwner } from "../testing/owned-database.ts";
@@ -319,6 +320,41 @@ test("a meter that comes back without the keys of a setup that it had is sold ag
       assert.doesNotMatch(Buffer.from(await sold(title, first, second)).toString(), line);
       // What was lost on the way is made anew: its keys are used no more by then.
       assert.doesNotMatch(Buffer.from(await sold(title, first, second)).toString(), line);
+    }),
+  ));
+
+test("a meter with a security setup that nothing opens is sold with what came for it, and given back", () =>
+  withUtility("Old Utility", "OLD", (first) =>
+    withUtility("New Utility", "NEW", async (second) => {
+      const meter = new TestMeter({ systemTitle: "5453540000000604", secondSetup: true });
+      const title = systemTitle(fromHex(meter.systemTitle));
+      const wrong = fresh();
+      const taken = async (by: TestUtility, file: Uint8Array) => {
+        const outcome = await by.world.agreed(() => by.world.offer(file));
+        assert.equal(outcome.kind, "imported", JSON.stringify(outcome));
+      };
+      const ofSecond = async ({ custody }: TestUtility) =>
+        (await held(custody, meter.systemTitle)).flatMap(({ setup, octets }) => (setup === 1 ? octets : []));
+      const isUnknown = async ({ custody }: TestUtility) => {
+        const file = await custody.store.load(meter.systemTitle);
+        assert.ok(file);
+        const { journal, record } = journalOf(file, 1);
+        assert.deepEqual([journal.verdict, record?.closedAt], ["unknown", undefined]);
+      };
+      const one = { ...shipped(meter, "idis-p2-service"), setups: [{ setup: 1, keys: wrong }] };
+      await taken(first, fileOf(writeShipment(maker, publicKeysOf(first.custody), [one])));
+      assert.equal((await carryTakeover(first.custody, meter, { by: DEPOT })).state.verdict, "proven");
+      await isUnknown(first);
+      await taken(second, await sold(title, first, second));
+      assert.deepEqual(await ofSecond(second), wrong.map(hex));
+      const elsewhere = meter.resold();
+      assert.equal((await carryTakeover(second.custody, elsewhere, { by: DEPOT })).state.verdict, "proven");
+      await isUnknown(second);
+      await taken(first, await sold(title, second, first, "returned"));
+      await first.custody.restart();
+      const { state } = await carryTakeover(first.custody, elsewhere.resold(), { by: DEPOT });
+      assert.deepEqual([state.verdict, state.phase, state.grade], ["proven", "done", "exposed"]);
+      await isUnknown(first);
     }),
   ));
 

@@ -1,5 +1,5 @@
 import { meterFacts } from "../protocol/meter-facts.ts";
-import { FIRST_SETUP, isNamed } from "../store/records.ts";
+import { FIRST_SETUP, furtherSetups, isNamed } from "../store/records.ts";
 import type { Pace } from "./candidates.ts";
 import { newestDefaults } from "./child-requests.ts";
 import type { TakeoverRules } from "./moves.ts";
@@ -10,7 +10,7 @@ export function rulesOf(file: ChangesFile & { readonly agreement: boolean }, set
   const { meter, keys, agreement } = file;
   const { arrays, policy, secretClients } = meterFacts(meter.profile);
   if (setup !== FIRST_SETUP)
-    return { arrays, policy, pace, secrets: [], children: [], agreement: false, further: undefined };
+    return { arrays, policy, pace, secrets: [], children: [], agreement: false, further: undefined, hasFurther: false };
   const secrets = secretClients.map(({ purpose, clientSap: client }) => ({
     purpose,
     client,
@@ -18,5 +18,6 @@ export function rulesOf(file: ChangesFile & { readonly agreement: boolean }, set
   }));
   const children = newestDefaults(keys).map(({ setup: channel }) => channel);
   const further = takenSetups(file).filter((one) => one !== FIRST_SETUP);
-  return { arrays, policy, pace, secrets, children, agreement, further };
+  const hasFurther = furtherSetups(file).length > 0;
+  return { arrays, policy, pace, secrets, children, agreement, further, hasFurther };
 }

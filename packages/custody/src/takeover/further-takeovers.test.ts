@@ -7,6 +7,7 @@ import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import {
+  type CarriedMeter,
   caller,
   carryTakeover,
   DEPOT,
@@ -222,6 +223,55 @@ test("a setup that nothing opens holds up neither its meter nor the others, and 
       assert.equal(await due(), 0);
     }, store),
   ));
+
+test("a setup that opens and in which nothing more is answered rests as well, and is not given new keys without end", () =>
+  withTestCustody(async (custody) => {
+    const meter = serviceMeter(12);
+    await custody.add(meter, SERVICE);
+    let isMute = true;
+    let lines = 0;
+    const carried: CarriedMeter = {
+      systemTitle: meter.systemTitle,
+      fault: "none",
+      connect: (clientSap, serverSap) => {
+        const line = meter.connect(clientSap, serverSap);
+        if (!isMute || clientSap !== 5) return line;
+        // An association is two of them, its identity two more: once that was read nothing is answered that follows.
+        const most = lines === 0 ? 4 : 2;
+        lines += 1;
+        let asked = 0;
+        return {
+          exchange: (apdu) => {
+            asked += 1;
+            return asked > most ? undefined : line.exchange(apdu);
+          },
+        };
+      },
+    };
+    const { state } = await carryTakeover(custody, carried, { by: DEPOT });
+    assert.deepEqual([state.verdict, state.phase, state.grade], ["proven", "done", "exposed"]);
+    const until = custody.now + 4 * 3_600_000;
+    for (; custody.now < until; custody.now += 60_000) await carryTakeover(custody, carried);
+    const made = (await loaded(custody, meter)).keys.filter(({ purpose, setup }) => purpose === 0 && setup === 1);
+    assert.ok(made.length > 3 && made.length < 24, `${made.length} unicast keys were made for it in four hours`);
+    isMute = false;
+    await carryAll(custody, meter);
+    await assertTakenOver(custody, meter);
+  }));
+
+test("what is asked for at a meter is not put off by a setup of it that rests", () =>
+  withTestCustody(async (custody) => {
+    const [meter, other] = [serviceMeter(13), serviceMeter(14)];
+    const setups = [meter.setups[0], other.setups[1] as (typeof other.setups)[0]] as const;
+    await custody.add({ ...added(meter), setups }, SERVICE);
+    await carryTakeover(custody, meter);
+    const { service } = custody.custody;
+    const due = async () => (await service.contactsDue({ limit: 9 }, HEAD_END)).meters.length;
+    assert.equal(await due(), 0, "it rests");
+    const lost = { meter: titleOf(meter), purpose: "GUEK", version: 2, client: undefined, setup: undefined } as const;
+    await service.changeKeyState({ ...lost, command: "compromise", reason: "lost" }, OPERATOR);
+    assert.equal(await due(), 1);
+  }));
 
 const added = ({ systemTitle: title, logicalDeviceName, factoryKeys, factorySecrets }: TestMeter) => ({
   systemTitle: title,

@@ -319,6 +319,17 @@ export function rotationJournal(
   };
 }
 
+/** Whether no key of ours was ever made for a takeover: what came with the meter is on it, whoever was spoken to. */
+export function isUntouched({ cause, belief, old, nextVersion }: Journal): boolean {
+  return (
+    cause === "takeover" &&
+    Object.values(PURPOSE).every(
+      (purpose) =>
+        nextVersion[purpose] === old[purpose] + 1 && belief[purpose].every((version) => version === old[purpose]),
+    )
+  );
+}
+
 /** Whether a purpose gets a new key. */
 export function changes({ changing }: Journal, purpose: Purpose): boolean {
   return changing.includes(purpose);

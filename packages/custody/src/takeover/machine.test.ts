@@ -104,6 +104,7 @@ test("a refusal that names a counter is no proof that the factory keys are dead"
     policy: undefined,
     agreement: false,
     further: [],
+    hasFurther: false,
   };
   const [asked] = step(
     { ...newJournal(), identity: "matched", proven, belief },

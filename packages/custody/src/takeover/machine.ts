@@ -1,5 +1,5 @@
 import type { TakeoverStep } from "@meterkeep/api/custodian";
-import { PURPOSE } from "../store/records.ts";
+import { PURPOSE, type Purpose } from "../store/records.ts";
 import { type Candidate, candidates, nextCandidate, type Pace, retryAfter } from "./candidates.ts";
 import { withChildren } from "./child-keys.ts";
 import {
@@ -325,7 +325,7 @@ function dropContact(
   const over = { ...journal, contact: undefined, prepared: undefined };
   if (contact.stage === "releasing") return over;
   const failures = journal.failures + 1;
-  const retry = { ...over, failures, notBefore: at + retryAfter(failures, pace) };
+  const retry = { ...over, failures, notBefore: at + retryAfter(Math.max(failures, sentInVain(journal)), pace) };
   // The meter has heard nothing: nothing to remember but that it was not there.
   if (reason === "unreachable") return retry;
   const written = noted(retry, contact.step, at, "lost", `the line was lost (${reason})`);
@@ -350,6 +350,13 @@ function dropContact(
     default:
       return written;
   }
+}
+
+/** How often keys have been made for the transfer that is under way: an association between two of them makes neither sooner. */
+function sentInVain({ contact, sent, nextVersion, old }: Journal): number {
+  if (contact?.stage !== "transferring-working" && contact?.stage !== "transferring-master") return 0;
+  const purposes = Object.keys(sent?.versions ?? {}).map((purpose) => Number(purpose) as Purpose);
+  return Math.max(0, ...purposes.map((purpose) => nextVersion[purpose] - old[purpose] - 1));
 }
 
 /** Remembers the last try with these keys. */

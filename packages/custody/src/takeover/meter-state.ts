@@ -25,6 +25,8 @@ export interface SetupJournal {
 
 /** Contacts in a row that led nowhere before nobody waits for a setup beside the first any more. */
 const RESTS_AFTER = 3;
+/** Steps of late in which as many were lost: it opens, and what is asked of it then gets no answer. */
+const LATE_STEPS = 8;
 
 /** What is told of one security setup. */
 interface SetupState {
@@ -126,8 +128,9 @@ function isWaitedFor({ journal }: SetupState): boolean {
 }
 
 /** Nothing opens a setup beside the first, or nobody answers there: its meter is read meanwhile. */
-function isResting({ verdict, failures }: Journal): boolean {
-  return verdict === "unknown" || failures >= RESTS_AFTER;
+function isResting({ verdict, failures, steps }: Journal): boolean {
+  const lost = steps.slice(-LATE_STEPS).filter(({ outcome }) => outcome === "lost");
+  return verdict === "unknown" || failures >= RESTS_AFTER || lost.length >= RESTS_AFTER;
 }
 
 function stepsOf({ setup, state: { steps } }: SetupState): TakeoverState["steps"] {

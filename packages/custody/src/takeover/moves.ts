@@ -20,6 +20,8 @@ export interface TakeoverRules {
    * clients and setups, the first tells.
    */
   readonly further: readonly number[] | undefined;
+  /** Whether keys of security setups beside the first are held: what its takeover alone is worth is not the meter's grade then. */
+  readonly hasFurther: boolean;
   /** Bits that security_policy must have; `found` where the profile is not known, and with it the version of the security setup. */
   readonly policy: number | "found" | undefined;
 }
@@ -72,10 +74,10 @@ export function concludedNote({ cause }: Journal, verdict: TakeoverVerdict, why:
 }
 
 /** The ledger's entry of a change of keys that is proven. */
-export function provenNote(journal: Journal, { further = [] }: Pick<TakeoverRules, "further">): TakeoverEffect {
+export function provenNote(journal: Journal, { hasFurther }: Pick<TakeoverRules, "hasFurther">): TakeoverEffect {
   if (journal.cause !== "takeover") return { kind: "note", what: "rotation-proven", detail: journal.cause };
   // The takeovers of other setups are proven after this one, if at all.
-  const isOpenBeside = [...(journal.search?.setups ?? []), ...further].length > 0;
+  const isOpenBeside = hasFurther || (journal.search?.setups ?? []).length > 0;
   return { kind: "note", what: "takeover-proven", detail: isOpenBeside ? "exposed" : gradeOf(journal) };
 }
 
