@@ -27,7 +27,7 @@ import { candidates } from "../takeover/candidates.ts";
 import { newestDefaults } from "../takeover/child-requests.ts";
 import { isFinal, isUntouched } from "../takeover/journal.ts";
 import { openRotation } from "../takeover/plan.ts";
-import { journalOf, keysOnMeter } from "../takeover/view.ts";
+import { journalOf, keysCameWith } from "../takeover/view.ts";
 import type { Vault } from "../vault/vault.ts";
 import { credentialsOf, endings } from "./endings.ts";
 import type { LeavingMeters } from "./leaving-meters.ts";
@@ -267,7 +267,7 @@ function namesOn(file: MeterFile): KeyName[] {
     ...namesOf(file, FIRST_SETUP),
     ...told.sort((one, other) => one.client - other.client),
     ...defaults,
-    ...furtherSetups({ ...file, keys: keysOnMeter(file.keys) }).flatMap((setup) => namesOf(file, setup)),
+    ...furtherSetups({ ...file, keys: keysCameWith(file) }).flatMap((setup) => namesOf(file, setup)),
   ];
 }
 

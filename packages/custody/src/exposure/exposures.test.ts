@@ -11,7 +11,7 @@ import type { CustodyStore } from "../store/store.ts";
 import { OPERATOR } from "../testing/authority-world.ts";
 import { sealMeterKeys } from "../testing/shipment-writer.ts";
 import { TestChild } from "../testing/test-child.ts";
-import { carryTakeover, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { carryTakeover, DEPOT, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
 
 const TITLE = "5453540000000A01";
@@ -70,6 +70,40 @@ test("each lending of a password stands in the exposure ledger, by who carried i
   await there();
   await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => there(postgresCustodyStore(pool)));
 });
+
+test("who could have recorded the change of a security setup's keys is told of that setup alone", () =>
+  withTestCustody(async (custody) => {
+    const [both, first] = [TITLE, OTHER].map((title) => new TestMeter({ systemTitle: title, secondSetup: true })) as [
+      TestMeter,
+      TestMeter,
+    ];
+    const derivable = async (title: string) => {
+      const [rows] = await pages(custody, { meter: systemTitle(fromHex(title)) });
+      return (rows ?? []).filter(({ form }) => form === "derivable").map(({ who, keys }) => [who, keys]);
+    };
+    await custody.add(both, { profile: "idis-p2-service" });
+    await custody.add(first, { profile: "idis-p2-service" });
+    await carryTakeover(custody, both);
+    assert.deepEqual(await derivable(TITLE), [
+      ["Test Meters", "all since the factory's, and the secrets of clients and keys of devices that went under them"],
+      ["Test Meters", "all of security setup 1 since the factory's"],
+    ]);
+    // In the depot it answers in its first setup alone.
+    await carryTakeover(
+      custody,
+      {
+        systemTitle: OTHER,
+        fault: "none",
+        connect: (clientSap, serverSap) =>
+          clientSap === 5 ? { exchange: () => undefined } : first.connect(clientSap, serverSap),
+      },
+      { by: DEPOT },
+    );
+    assert.deepEqual(await derivable(OTHER), []);
+    custody.now += 3_600_000;
+    await carryTakeover(custody, first);
+    assert.deepEqual(await derivable(OTHER), [["Test Meters", "all of security setup 1 since the factory's"]]);
+  }));
 
 test("the key of a device that was told to its meter is told of as well", () =>
   withTestCustody(async (custody) => {

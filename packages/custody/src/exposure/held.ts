@@ -3,8 +3,8 @@ import type { LedgerEntry } from "@meterkeep/ledger";
 import { CHILD_INSTALLED } from "../child/install-child.ts";
 import { isOfChild, isSecret, purposeName } from "../keys/purposes.ts";
 import { METER_ADDED } from "../shipment/import.ts";
-import { FIRST_SETUP, isOfFirstSetup, type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
-import { takeoverStateOf } from "../takeover/meter-state.ts";
+import { FIRST_SETUP, type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
+import { setupGrades } from "../takeover/meter-state.ts";
 import { canBeTakenOver } from "../takeover/view.ts";
 import { nameOf, replacedAt } from "./carried.ts";
 
@@ -34,13 +34,17 @@ export function ofHeld(file: MeterFile, told: readonly LedgerEntry[]): Exposure[
       const of = { who: `who sealed them, by the ${principal}`, as: "added", why: "had them in clear" } as const;
       return rowsOf(meter, keys ?? [], file.keys, of);
     });
-  if (!canBeTakenOver(file.meter) || takeoverStateOf(file).grade !== "exposed") return [...rows, ...brought];
-  const from = goneAt((shipped.at(-1) ?? []).filter(isOfFirstSetup), file.keys) ?? createdAt;
+  if (!canBeTakenOver(file.meter)) return [...rows, ...brought];
   const why =
     "had the factory's master, and the change of keys went where it could be recorded: each master has carried the next";
-  const carriers = holders.map(
-    (who): Exposure => ({ meter, who, as: "carrier", keys: ALL_SINCE, form: "derivable", from, why }),
-  );
+  const carriers = setupGrades(file)
+    .filter(({ grade }) => grade === "exposed")
+    .flatMap(({ setup }) => {
+      const own = (shipped.at(-1) ?? []).filter((key) => isOfSetup(key) && key.setup === setup);
+      const from = goneAt(own, file.keys) ?? createdAt;
+      const keys = setup === FIRST_SETUP ? ALL_SINCE : `all of security setup ${setup} since the factory's`;
+      return holders.map((who): Exposure => ({ meter, who, as: "carrier", keys, form: "derivable", from, why }));
+    });
   return [...rows, ...brought, ...carriers];
 }
 

@@ -13,6 +13,11 @@ interface Change {
   readonly proven?: boolean;
 }
 
+/** What an entry of a meter that came back says of the keys that it came with. */
+interface Brought {
+  readonly keys: readonly Omit<Change, "to" | "proven">[];
+}
+
 /** What the ledger comes to for one key. */
 export interface ToldState {
   readonly state: KeyState;
@@ -32,10 +37,9 @@ export function statesIn(
       states = states.map((told) => (mayBecome(told.state, "deactivated") ? { ...told, state: "deactivated" } : told));
     } else if (kind === "meter-readmitted") {
       standing = "in-service";
-      const { keys: brought } = body as { readonly keys: readonly Omit<Change, "to">[] };
-      for (const one of brought)
+      for (const one of (body as Brought).keys)
         states = states.map((told, at) =>
-          isOf({ ...one, to: "active" }, keys[at] as KeyRecord) ? { state: "active", isProven: false } : told,
+          isOf(one, keys[at] as KeyRecord) ? { state: "active", isProven: false } : told,
         );
     } else {
       const { changes } = body as { readonly changes: readonly Change[] };
@@ -49,7 +53,22 @@ function after(told: ToldState, { to, proven }: Change): ToldState {
   return { state: to, isProven: told.isProven || proven === true };
 }
 
-function isOf({ purpose, setup, version }: Change, key: KeyRecord): boolean {
+/** The keys that a meter came back with last, by the ledger; undefined of one that never did. */
+export function broughtLast(
+  keys: readonly KeyRecord[],
+  history: readonly StateEntry[],
+): readonly KeyRecord[] | undefined {
+  const last = history.findLast(({ kind }) => kind === "meter-readmitted");
+  return last && keys.filter((key) => (last.body as Brought).keys.some((one) => isOf(one, key)));
+}
+
+/** Whether a key of a security setup came from elsewhere: with its meter, in its first version or, by the ledger, when it came back. */
+export function cameFromElsewhere(key: KeyRecord, history: readonly StateEntry[]): boolean {
+  const back = history.filter(({ kind }) => kind === "meter-readmitted");
+  return key.version === 1 || back.some(({ body }) => (body as Brought).keys.some((one) => isOf(one, key)));
+}
+
+function isOf({ purpose, setup, version }: Omit<Change, "to" | "proven">, key: KeyRecord): boolean {
   return purpose === purposeName(key.purpose) && version === key.version && setup === key.setup;
 }
 

@@ -3,9 +3,9 @@ import type { CustodyErrorCode } from "../errors.ts";
 import { mayBecome } from "../keys/key-transition.ts";
 import { purposeName } from "../keys/purposes.ts";
 import { isLost } from "../ledger/named-findings.ts";
-import type { CounterLine, MeterFile, SetupPlace, StoredCounter } from "../store/records.ts";
+import { type CounterLine, type MeterFile, PURPOSE, type SetupPlace, type StoredCounter } from "../store/records.ts";
 import type { Vault } from "../vault/vault.ts";
-import { statesIn } from "./key-history.ts";
+import { cameFromElsewhere, statesIn } from "./key-history.ts";
 import {
   acceptedMacs,
   sameMac,
@@ -31,6 +31,7 @@ export async function fileFault(vault: Authenticating, file: MeterFile): Promise
     (await windowFault(vault, file)) ??
     (await acceptedFault(vault, file)) ??
     statesFault(file) ??
+    originFault(file) ??
     (await takeoverFault(vault, file))
   );
 }
@@ -95,6 +96,16 @@ function statesFault({ meter, keys, history }: MeterFile): RecordFault | undefin
       return putBack(`${what} is proven, which the ledger does not know`);
   }
   return undefined;
+}
+
+/** Judges where keys of security setups came from: whose compromise takes back what a takeover gave follows from it. */
+function originFault({ keys, history }: MeterFile): RecordFault | undefined {
+  const wrong = keys.find(
+    (key) => key.purpose <= PURPOSE.KEK && (key.origin !== "generated") !== cameFromElsewhere(key, history),
+  );
+  if (wrong === undefined) return undefined;
+  const { purpose, version, setup } = wrong;
+  return notAuthentic(`where the ${purposeName(purpose)} of version ${version}, setup ${setup}, came from`);
 }
 
 /** Judges the journals of a meter: each is authentic, and the one that the ledger knows as the last. */

@@ -39,6 +39,8 @@ const TAMPERINGS: Readonly<Record<string, string>> = {
   "meter_keys.state": `state = 'suspended'`,
   "meter_keys.version": `version = version + 40`,
   "meter_keys.proven_ms": `proven_ms = 1`,
+  // Of a key whose states are told whatever it began as.
+  "meter_keys.origin": `origin = case purpose when 3 then 'imported' else origin end`,
   "receive_windows.highest": `highest = highest - 1`,
   "receive_windows.seen": `seen = decode(repeat('00', 128), 'hex')`,
   "receive_windows.key_version": `key_version = key_version + 9`,
@@ -52,7 +54,6 @@ const WITHOUT_WEIGHT = new Set([
   "meters.standing_ms",
   "meter_keys.changed_ms",
   "meter_keys.created_ms",
-  "meter_keys.origin",
   // Bound by what is sealed: a key opens in its place only.
   "meter_keys.utility",
   "meter_keys.island",

@@ -80,12 +80,12 @@ export class LiveContact {
   readonly #identity = new Map<IdentityFact, string>();
   #answered = false;
   readonly #answers: Answers;
-  readonly #loaded: Pick<MeterFile, "takeovers" | "rotations">;
+  readonly #loaded: Pick<MeterFile, "takeovers" | "rotations" | "history">;
 
   constructor(
     parts: Pick<LiveContact, "caller" | "place" | "line" | "association" | "journal" | "record" | "rotation"> & {
       /** The meter's, as just loaded. */
-      readonly file: Pick<MeterFile, "meter" | "keys" | "takeovers" | "rotations">;
+      readonly file: Pick<MeterFile, "meter" | "keys" | "takeovers" | "rotations" | "history">;
       readonly agreeing?: Agreeing | undefined;
     },
   ) {
@@ -101,6 +101,10 @@ export class LiveContact {
     this.record = parts.record;
     this.rotation = parts.rotation;
     this.#agreeing = parts.agreeing;
+  }
+
+  get history(): MeterFile["history"] {
+    return this.#loaded.history;
   }
 
   /** The newest journals of all setups, with its own as it is by now. */

@@ -82,8 +82,14 @@ export function besideFirst(file: ChangesFile): { readonly open: readonly number
   return { open, grade: gradeBeside(open, others) };
 }
 
-function setupState({ meter, keys, takeovers }: ChangesFile, setup: number, live?: SetupJournal): SetupState {
-  const stored = live?.setup === setup ? undefined : journalOf({ keys, takeovers }, setup);
+/** What the takeover of each security setup came to by itself, whatever has become of its keys since. */
+export function setupGrades(file: ChangesFile): readonly { readonly setup: number; readonly grade: TakeoverGrade }[] {
+  return takenSetups(file).map((setup) => ({ setup, grade: setupState(file, setup).state.grade }));
+}
+
+function setupState(file: ChangesFile, setup: number, live?: SetupJournal): SetupState {
+  const { meter, keys } = file;
+  const stored = live?.setup === setup ? undefined : journalOf(file, setup);
   const journal = stored?.journal ?? (live as SetupJournal).journal;
   const state = stateReached(
     meter,

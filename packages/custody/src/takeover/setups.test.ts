@@ -4,6 +4,7 @@ import type { KeyState } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { nodeRandom, SecretKey } from "@meterkeep/dlms-node";
 import { Association } from "../conversation/association.ts";
+import { purposeName } from "../keys/purposes.ts";
 import { meterFacts } from "../protocol/meter-facts.ts";
 import { placedKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type KeyRecord, type MeterFile, PURPOSE } from "../store/records.ts";
@@ -13,6 +14,7 @@ import { TestMeter } from "../testing/test-meter.ts";
 import { type Journal, newJournal, rotationJournal } from "./journal.ts";
 import { takeoverStateOf } from "./meter-state.ts";
 import { settledKeys } from "./settled-keys.ts";
+import { journalOf, keysCameWith } from "./view.ts";
 
 const TITLE = "5453540000000301";
 const OPERATOR = caller("operator");
@@ -65,6 +67,38 @@ test("a meter with a security setup that nobody takes over is open there: no tak
     );
   }));
 
+test("a meter of which keys of another setup are held, and which tells of none, is exposed in the ledger as well", () =>
+  withTestCustody(async (custody) => {
+    const [meter, other] = [TITLE, "5453540000000302"].map(
+      (title, at) => new TestMeter({ systemTitle: title, secondSetup: at === 1 }),
+    ) as [TestMeter, TestMeter];
+    const { systemTitle: title, logicalDeviceName, factoryKeys, factorySecrets } = meter;
+    const setups = [meter.setups[0], other.setups[1] as (typeof other.setups)[0]] as const;
+    await custody.add({ systemTitle: title, logicalDeviceName, factoryKeys, factorySecrets, setups });
+    const { state } = await carryTakeover(custody, meter, { by: DEPOT });
+    assert.deepEqual([state.verdict, state.grade], ["proven", "exposed"]);
+    const entries = await custody.store.ledger.read(0, 1000);
+    const proven = entries.find(({ kind }) => kind === "takeover-proven");
+    assert.deepEqual(JSON.parse(String(proven?.body)), { detail: "exposed" });
+  }));
+
+test("the keys that a meter came back with are those that the ledger says, whatever its rows say of when and whence", () => {
+  const { keys } = sampleMeter(1);
+  const came = (version: number, setups: readonly number[]) =>
+    setups.flatMap((setup) => keys.map((key): KeyRecord => ({ ...key, setup, version, createdAt: 5000 - version })));
+  const first = came(1, [0, 1, 2]);
+  const made = keys.map((key): KeyRecord => ({ ...key, version: 2, origin: "generated", createdAt: 9000 }));
+  const back = came(3, [0, 1]);
+  const names = back.map(({ purpose, setup, version }) => ({ purpose: purposeName(purpose), setup, version }));
+  const history = [{ kind: "meter-readmitted", body: { keys: names } }] as const;
+  const versionsOf = (file: Parameters<typeof keysCameWith>[0], setup: number) =>
+    keysCameWith(file).flatMap((key) => (key.setup === setup && key.purpose === PURPOSE.KEK ? key.version : []));
+  const returned = { keys: [...first, ...made, ...back], history };
+  assert.deepEqual([versionsOf(returned, 1), versionsOf(returned, 2)], [[3], []]);
+  assert.equal(journalOf({ ...returned, takeovers: [] }, 1).journal.old[PURPOSE.KEK], 3);
+  assert.deepEqual(versionsOf({ keys: [...first, ...made], history: [] }, 2), [1]);
+});
+
 test("a meter that was taken over before anybody asked for setups is asked with its next rotation, and its grade falls then", () => {
   const asked = { state: "settled", asked: 1 } as const;
   const before: Journal = { ...newJournal(), verdict: "proven", search: asked };
@@ -77,7 +111,8 @@ test("a meter that was taken over before anybody asked for setups is asked with 
   const { meter, keys } = sampleMeter(1);
   const gradeWith = (held: readonly KeyRecord[], setups: readonly number[]) => {
     const journal = { ...rotation, search: { ...asked, setups } };
-    return takeoverStateOf({ meter, keys: held, takeovers: [] }, { setup: 0, journal, isBegun: true }).grade;
+    return takeoverStateOf({ meter, keys: held, takeovers: [], history: [] }, { setup: 0, journal, isBegun: true })
+      .grade;
   };
   assert.equal(gradeWith(keys, []), "shielded");
   assert.equal(gradeWith(keys, [1]), "exposed");

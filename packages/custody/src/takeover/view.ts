@@ -1,6 +1,7 @@
 import type { TakeoverGrade, TakeoverPhase, TakeoverState, TakeoverStep } from "@meterkeep/api/custodian";
 import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { keyClientOf, meterFacts } from "../protocol/meter-facts.ts";
+import { broughtLast } from "../records/key-history.ts";
 import {
   FIRST_SETUP,
   type KeyRecord,
@@ -25,35 +26,31 @@ import {
 } from "./journal.ts";
 
 /** What of a meter's file the changes of its keys are judged by. */
-export interface ChangesFile extends Pick<MeterFile, "meter" | "keys"> {
+export interface ChangesFile extends Pick<MeterFile, "meter" | "keys" | "history"> {
   readonly takeovers: readonly TakeoverRecord[];
 }
 
 /** The journal of a security setup's takeover, and the record it stands in; a fresh one where none has begun. */
 export function journalOf(
-  { keys, takeovers }: Pick<ChangesFile, "keys" | "takeovers">,
+  file: Pick<ChangesFile, "keys" | "history" | "takeovers">,
   setup = FIRST_SETUP,
 ): { readonly journal: Journal; readonly record: TakeoverRecord | undefined } {
-  const record = takeovers.find((takeover) => takeover.setup === setup);
+  const record = file.takeovers.find((takeover) => takeover.setup === setup);
   if (record !== undefined) return { journal: JSON.parse(record.journal) as Journal, record };
-  return { journal: setup === FIRST_SETUP ? newJournal() : newJournal(newestVersions(keys, setup)), record };
+  return { journal: setup === FIRST_SETUP ? newJournal() : newJournal(newestVersions(file, setup)), record };
 }
 
 /**
- * The keys that a meter has come with last, and those made since. What it had before it was away is not known to be on it any more, where
- * who gave it back does not name it: it is no reason to keep it, and may have been destroyed.
+ * The keys that a meter has come with last. What it had before it was away is not known to be on it any more, where who gave it back
+ * does not name it: it is no reason to keep it, and may have been destroyed.
  */
-export function keysOnMeter(keys: readonly KeyRecord[]): readonly KeyRecord[] {
-  const came = keys.filter(
-    ({ purpose, setup, origin }) => purpose === PURPOSE.KEK && setup === FIRST_SETUP && origin !== "generated",
-  );
-  const at = Math.max(...came.map(({ createdAt }) => createdAt));
-  return keys.filter(({ createdAt }) => createdAt >= at);
+export function keysCameWith({ keys, history }: Pick<ChangesFile, "keys" | "history">): readonly KeyRecord[] {
+  return broughtLast(keys, history) ?? keys;
 }
 
 /** Of a setup that nobody has changed keys of the newest are those that came with the meter, perhaps when it came back. */
-function newestVersions(keys: readonly KeyRecord[], wanted: number): ByPurpose<number> {
-  const on = keysOnMeter(keys);
+function newestVersions(file: Pick<ChangesFile, "keys" | "history">, wanted: number): ByPurpose<number> {
+  const on = keysCameWith(file);
   const newest = (of: Purpose) =>
     Math.max(1, ...on.flatMap(({ purpose, setup, version }) => (setup === wanted && purpose === of ? version : [])));
   return { 0: newest(0), 1: newest(1), 2: newest(2), 3: newest(3) };
@@ -75,7 +72,7 @@ export function isInService({ standing }: Pick<MeterRecord, "standing">): boolea
  */
 export function takenSetups(file: ChangesFile): readonly number[] {
   const facts = meterFacts(file.meter.profile);
-  const keys = keysOnMeter(file.keys);
+  const keys = keysCameWith(file);
   const isHeld = (wanted: number) =>
     file.takeovers.some(({ setup }) => setup === wanted) ||
     [0, 1, 2, 3].every((of) => keys.some(({ purpose, setup }) => setup === wanted && purpose === of));
