@@ -77,8 +77,8 @@ test("a meter is taken over octet by octet, its ladder is the one of the contrac
     );
     assert.equal(
       steps.length,
-      13 + 8 + 1,
-      "one question for each place where an association object may be, one for a setup",
+      13 + 8 + 8,
+      "one question for each place where an association object may be, and where a setup may be",
     );
     await takenOver(custody, meter);
     const entries = await custody.store.ledger.read(0, 1000);
