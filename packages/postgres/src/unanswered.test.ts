@@ -104,7 +104,7 @@ test("a session is at work while its statement runs or its turn has not come, an
         return rows[0]?.waits === true;
       };
       assert.equal(await isSessionAtWork(url, pid), false);
-      const sleeping = other.query("select pg_sleep(600)");
+      const sleeping = assert.rejects(other.query("select pg_sleep(600)"), { code: "57014" });
       while (!(await isSessionAtWork(url, pid)));
       await admin.query(`alter role ${role} connection limit 1`);
       assert.equal(
@@ -114,7 +114,7 @@ test("a session is at work while its statement runs or its turn has not come, an
       );
       await admin.query(`alter role ${role} connection limit -1`);
       await admin.query("select pg_cancel_backend($1)", [pid]);
-      await assert.rejects(sleeping, { code: "57014" });
+      await sleeping;
       assert.equal(await isSessionAtWork(url, pid), false);
       await holder.query("begin");
       await holder.query("lock table entry");
