@@ -56,8 +56,13 @@ export async function collectSecrets(stateDirectory: string): Promise<CustodySec
       const octets = openEnvelope(derived[0]!.octets, fields, record!.sealed);
       secrets.push({ kind: "vault key", name: `vault key ${utility}/${island}/${version}`, octets });
     }
-    using recipient = await vault.unsealNamed("recipient-1", (await store.installation.namedSecret("recipient-1"))!);
-    secrets.push(...recipient.lend(recipientSecrets));
+    for (const half of ["ecdh", "mlkem"]) {
+      const name = `recipient-${half}-1`;
+      using secret = await vault.unsealNamed(name, (await store.installation.namedSecret(name))!);
+      secrets.push(
+        ...secret.lend((octets) => halves("recipient key", `recipient key (${half})`, privateKeyOf(octets))),
+      );
+    }
     let last: string | undefined = "0000000000000000";
     while (last !== undefined) {
       const page = await store.loadPage([], last, PAGE);
@@ -126,15 +131,8 @@ function openEnvelope(key: Uint8Array, fields: readonly string[], sealed: Uint8A
   return Buffer.concat([decipher.update(sealed.subarray(17, -16)), decipher.final()]);
 }
 
-/** Two private keys in PKCS #8, the first with its length before it. */
-function recipientSecrets(octets: Uint8Array): CustodySecret[] {
-  const joined = Buffer.from(octets);
-  const split = 2 + joined.readUInt16BE(0);
-  const privateKey = (der: Buffer): KeyObject => createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-  return [
-    ...halves("recipient key", "recipient key (ECDH)", privateKey(joined.subarray(2, split))),
-    ...halves("recipient key", "recipient key (ML-KEM)", privateKey(joined.subarray(split))),
-  ];
+function privateKeyOf(octets: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.from(octets), format: "der", type: "pkcs8" });
 }
 
 /** What of a private key lies in a memory: a scalar in either order of its octets; of ML-KEM the two halves of the seed. */

@@ -7,10 +7,10 @@ import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { EntryBursts } from "../src/evidence/entry-bursts.ts";
 import { CheckedFiles } from "../src/records/checked-files.ts";
 import { importShipment } from "../src/shipment/import.ts";
-import { generateRecipientSecret, recipientOf } from "../src/shipment/recipient.ts";
 import { GroupCommitter } from "../src/store/committer.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../src/store/postgres-store.ts";
 import { manyMeters, shipmentLines, testManufacturer } from "../src/testing/shipment-writer.ts";
+import { testRecipient } from "../src/testing/test-recipient.ts";
 import { freshRootKeys, RootKeyRing } from "../src/vault/root-keys.ts";
 import { softwareVault } from "../src/vault/software-vault.ts";
 
@@ -20,7 +20,7 @@ import { softwareVault } from "../src/vault/software-vault.ts";
 const at = process.argv.indexOf("--meters");
 const count = at < 0 ? 20_000 : Number(process.argv[at + 1]);
 const maker = testManufacturer();
-const recipient = recipientOf(generateRecipientSecret());
+const recipient = testRecipient();
 const folder = mkdtempSync(join(tmpdir(), "meterkeep-import-"));
 const file = join(folder, "shipment.mks");
 

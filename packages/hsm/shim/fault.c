@@ -10,7 +10,8 @@
  *   session-lost N        N calls fail with CKR_SESSION_HANDLE_INVALID
  *   wrong-handle N        N operations use another secret of the same session than the one named, or give its handle for a
  *                         fresh one; attributes are read of another object
- *   wrong-wrapping N      N secrets are wrapped under another key than the one named
+ *   wrong-wrapping N      N secrets or private keys are wrapped under another key than the one named
+ *   wrap-refused N        N private keys are not wrapped: CKR_KEY_NOT_WRAPPABLE
  *   general-error N       N calls that unwrap fail with CKR_GENERAL_ERROR
  *   pin-incorrect N       N logins fail with CKR_PIN_INCORRECT
  *   pin-last-try N        N times the token says of itself CKF_USER_PIN_FINAL_TRY
@@ -47,18 +48,19 @@ static CK_SESSION_HANDLE owners[64];
 static unsigned count;
 
 enum fault { NONE, LATENCY, DEVICE_ERROR, SESSION_LOST, HANG, GONE, WRONG_HANDLE, WRONG_WRAPPING, GENERAL_ERROR, PIN_INCORRECT,
-             PIN_LAST_TRY, PIN_LOCKED };
+             PIN_LAST_TRY, WRAP_REFUSED, PIN_LOCKED };
 
 static const char *const NAMES[] = {"none", "latency", "device-error", "session-lost", "hang", "gone",
-                                    "wrong-handle", "wrong-wrapping", "general-error", "pin-incorrect", "pin-last-try", "pin-locked"};
+                                    "wrong-handle", "wrong-wrapping", "general-error", "pin-incorrect", "pin-last-try", "wrap-refused", "pin-locked"};
 
 /* What a call can suffer beside what all can. */
-enum { USES_HANDLE = 1, WRAPS = 2, LOGS_IN = 4, UNWRAPS = 8, TELLS_OF_TOKEN = 16 };
+enum { USES_HANDLE = 1, WRAPS = 2, LOGS_IN = 4, UNWRAPS = 8, TELLS_OF_TOKEN = 16, WRAPS_PRIVATE = 32 };
 
 static int can_suffer(enum fault fault, int kind) {
   switch (fault) {
     case WRONG_HANDLE: return kind & USES_HANDLE;
     case WRONG_WRAPPING: return kind & WRAPS;
+    case WRAP_REFUSED: return kind & WRAPS_PRIVATE;
     case GENERAL_ERROR: return kind & UNWRAPS;
     case PIN_INCORRECT: return kind & LOGS_IN;
     case PIN_LAST_TRY:
@@ -102,6 +104,7 @@ static CK_RV suffer(enum fault fault, long milliseconds) {
     case SESSION_LOST: return CKR_SESSION_HANDLE_INVALID;
     case HANG: for (;;) pause_for(3600000L);
     case GONE: return CKR_TOKEN_NOT_PRESENT;
+    case WRAP_REFUSED: return CKR_KEY_NOT_WRAPPABLE;
     case GENERAL_ERROR: return CKR_GENERAL_ERROR;
     case PIN_INCORRECT: return CKR_PIN_INCORRECT;
     default: return CKR_OK;
@@ -182,7 +185,9 @@ static CK_OBJECT_HANDLE stray_wrapping_key(CK_SESSION_HANDLE session, CK_OBJECT_
 
 static CK_RV wrap(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key,
                   CK_BYTE_PTR wrapped, CK_ULONG_PTR room) {
-  BEFORE(USES_HANDLE | (mechanism->mechanism == CKM_AES_KEY_WRAP ? WRAPS : 0));
+  /* Private keys alone are padded. */
+  BEFORE(USES_HANDLE | (mechanism->mechanism == CKM_AES_KEY_WRAP ? WRAPS : 0) |
+         (mechanism->mechanism == CKM_AES_KEY_WRAP_PAD ? WRAPS | WRAPS_PRIVATE : 0));
   return real.C_WrapKey(session, mechanism, fault == WRONG_WRAPPING ? stray_wrapping_key(session, wrapping) : wrapping,
                         fault == WRONG_HANDLE ? another(session, key) : key, wrapped, room);
 }

@@ -1,6 +1,7 @@
 export { HSM_ERROR_CODES, HsmError, type HsmErrorCode } from "./errors.ts";
 export { type FoundToken, listTokens } from "./list-tokens.ts";
 export type {
+  AgreementPair,
   GcmRequest,
   TokenCurve,
   TokenDescription,

@@ -48,13 +48,34 @@ export interface EncryptionKeyOperations {
   gcm(secret: WrappedSecret, requests: readonly GcmRequest[]): (Uint8Array | undefined)[];
 }
 
+/** A key pair for ECDH on P-384 whose private half only tokens open. */
+export interface AgreementPair {
+  /** The public half: x and y, 96 octets. */
+  readonly point: Uint8Array;
+  /** The private half: PKCS #8, wrapped (RFC 5649) under a secret. */
+  readonly wrapped: Uint8Array;
+}
+
+/** What a token does with private keys for ECDH that stay inside it. */
+export interface AgreementOperations {
+  /** Makes a key pair and gives its private half wrapped under a secret, which is for this alone. */
+  makeAgreementPair(secret: WrappedSecret): AgreementPair;
+  /**
+   * The x that a private key and a peer's point come to, 48 octets (CKD_NULL).
+   *
+   * @param peer x and y, 96 octets; whoever asks has made sure that it is a point of the curve
+   * @throws HsmError `hsm-key-wrong` for a private half that does not open or is not that of the public one
+   */
+  agree(secret: WrappedSecret, pair: AgreementPair, peer: Uint8Array): Uint8Array;
+}
+
 export type TokenCurve = "P-256" | "P-384";
 
 /**
  * What a token does for the platform. Operations can be repeated without harm: the process that carries them out may be
  * killed in the middle of one, which is then asked again.
  */
-export interface TokenOperations extends EncryptionKeyOperations {
+export interface TokenOperations extends EncryptionKeyOperations, AgreementOperations {
   /** What the token is and offers. */
   describe(): TokenDescription;
   /** Tries what the platform would ask of it, or asks for one purpose alone, and leaves nothing behind. */

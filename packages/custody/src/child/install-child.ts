@@ -49,7 +49,7 @@ export async function installChild(
   const file = await files.load(title);
   if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
   settledKeys(file);
-  const { client: channel, key } = openedChild(sealed, title, recipient);
+  const { client: channel, key } = await openedChild(sealed, title, recipient);
   using secret = key;
   const checkValues = await vault.checkValues([secret]);
   await agreed({ meter: title, channel, check: Buffer.from(checkValues[0] as Uint8Array).toString("hex") });
@@ -99,9 +99,9 @@ export async function installChild(
 
 const WORKING = ["GUEK", "GBEK", "GAK"] as const;
 
-function openedChild(sealed: string, title: string, recipient: Recipient) {
+async function openedChild(sealed: string, title: string, recipient: Recipient) {
   try {
-    return openSealedChild(sealed, title, recipient);
+    return await openSealedChild(sealed, title, recipient);
   } catch (cause) {
     if (cause instanceof ShipmentRefusal) throw new CallRefusal("request-malformed", cause.message, { cause });
     throw cause;

@@ -5,7 +5,7 @@ import { fromHex, systemTitle } from "@meterkeep/dlms";
 import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { linesOf } from "../shipment/lines.ts";
 import { readShipment, type ShippedMeter } from "../shipment/reader.ts";
-import { generateRecipientSecret, type Recipient, recipientOf } from "../shipment/recipient.ts";
+import type { Recipient } from "../shipment/recipient.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
 import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
@@ -13,6 +13,7 @@ import { senderOf } from "../testing/meter-sale.ts";
 import { fileOf, testManufacturer, testMeters, writeShipment } from "../testing/shipment-writer.ts";
 import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
+import { testRecipient } from "../testing/test-recipient.ts";
 
 const DAY = 86_400_000;
 const MAKER = testManufacturer();
@@ -84,7 +85,7 @@ test("a meter that is retired is spoken to no more, its keys are destroyed in ti
 test("where people approve, nobody retires or gives away a meter alone", () =>
   withTestCustody(async (custody) => {
     const meter = await taken(custody, "5453540000000402");
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     await assert.rejects(custody.custody.service.departMeters(transferred(to, meter), OPERATOR), {
       code: "approval-required",
     });
@@ -128,7 +129,7 @@ test("a head-end that asks for everything to leave buries nobody in changes", ()
   withTestCustody(async (custody) => {
     const { service } = custody.custody;
     const meters = [await taken(custody, "5453540000000408"), await taken(custody, "5453540000000409")];
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     for (let at = 0; at < 64; at += 1)
       await assert.rejects(
         service.departMeters(
@@ -146,7 +147,7 @@ test("a meter that is sold goes with the keys that are on it, to its new owner a
   withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
     const meter = await taken(custody, "5453540000000403");
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     const { transfer } = await approved(world, transferred(to, meter));
     const asked = { meter: titleOf(meter), person: undefined, from: undefined };
     const { exposures } = await world.service.exposure(asked, OPERATOR);
@@ -171,7 +172,7 @@ test("a meter that is sold goes with the keys that are on it, to its new owner a
     ]);
     assert.ok((shipped?.counter ?? 0) >= meter.lowestCounter - 1, "the meter takes the new owner's first counter");
     assert.equal(Buffer.from(transfer.file).includes(meter.keys[0] as Uint8Array), false);
-    await assert.rejects(opened(recipientOf(generateRecipientSecret()), transfer), {
+    await assert.rejects(opened(testRecipient(), transfer), {
       code: "shipment-recipient-wrong",
     });
     const [state] = (await world.service.takeoverStates({ meters: [titleOf(meter)], after: undefined }, HEAD_END))
@@ -183,7 +184,7 @@ test("the new owner takes the meter over: the old owner's keys are dead, and tha
   withTestCustody(async (seller) => {
     const world = await AuthorityWorld.open(seller);
     const meter = await taken(seller, "5453540000000404");
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     const [shipped] = await opened(to, (await approved(world, transferred(to, meter))).transfer as never);
     await withTestCustody(async (buyer) => {
       // As a meter comes out of its shipment: the octets it has, and what was said of its counter.
@@ -208,7 +209,7 @@ test("the new owner takes the meter over: the old owner's keys are dead, and tha
 test("a meter between two keys is not given away, and a transfer that was lost is made anew", () =>
   withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     const fresh = new TestMeter({ systemTitle: "5453540000000405" });
     await custody.add(fresh);
     await assert.rejects(world.service.departMeters(transferred(to, fresh), OPERATOR), { code: "keys-unsettled" });

@@ -6,7 +6,7 @@ import { withTestDatabase } from "@meterkeep/postgres/testing";
 import { CustodyError } from "../errors.ts";
 import { linesOf } from "../shipment/lines.ts";
 import { readShipment } from "../shipment/reader.ts";
-import { generateRecipientSecret, type Recipient, recipientOf } from "../shipment/recipient.ts";
+import type { Recipient } from "../shipment/recipient.ts";
 import { memoryCustodyStore } from "../store/memory-store.ts";
 import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
 import type { CustodyStore } from "../store/store.ts";
@@ -14,6 +14,7 @@ import { AuthorityWorld, OPERATOR } from "../testing/authority-world.ts";
 import { senderOf } from "../testing/meter-sale.ts";
 import { Crash, carryTakeover, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
+import { testRecipient } from "../testing/test-recipient.ts";
 import { openSession } from "../testing/test-session.ts";
 import { LeavingMeters } from "./leaving-meters.ts";
 
@@ -72,7 +73,7 @@ test("while a meter leaves nobody begins anything with it, and its next owner is
   await withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
     const meter = await taken(custody);
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     const { service } = custody.custody;
     const before = await openSession(custody, meter);
     const leaving = world.agreed(() => service.departMeters(transfer(to), OPERATOR));
@@ -119,7 +120,7 @@ test("a meter whose departure came to nothing is here as before", async () => {
   await withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
     const meter = await taken(custody);
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     await assert.rejects(
       world.agreed(() => custody.custody.service.departMeters(transfer(to), OPERATOR)),
       failure,
@@ -150,7 +151,7 @@ test("a meter that begins to change its keys after two people let it go is not g
   await withTestCustody(async (custody) => {
     const world = await AuthorityWorld.open(custody);
     const meter = await taken(custody);
-    const to = recipientOf(generateRecipientSecret());
+    const to = testRecipient();
     const { service } = custody.custody;
     const ask = () => service.departMeters(transfer(to), OPERATOR);
     const leaving = world.agreed(ask);
@@ -178,7 +179,7 @@ test("killed at every step of a transfer, a meter is ours and read, or has left;
     withTestCustody(async (custody) => {
       const world = await AuthorityWorld.open(custody);
       const meter = await taken(custody);
-      const to = recipientOf(generateRecipientSecret());
+      const to = testRecipient();
       const standing = async () => (await custody.store.load(TITLE))?.meter.standing;
       let deaths = 0;
       for (const when of whens)

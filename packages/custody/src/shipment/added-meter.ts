@@ -40,7 +40,7 @@ export async function addSingleMeter(
   const { store, committer, vault, trust, now } = dependencies;
   const stage = await store.stageShipment();
   try {
-    const { keys, securitySuite } = openSealedKeys(sealed, systemTitle, trust.recipient);
+    const { keys, securitySuite } = await openSealedKeys(sealed, systemTitle, trust.recipient);
     const meter = addedMeter(place, systemTitle, securitySuite, now());
     const warnings = keyWarnings(systemTitle, keys);
     const [staged] = (await sealMeters(vault, [{ meter, keys }])) as [StagedMeter];

@@ -14,8 +14,8 @@ import {
   writeShipment,
 } from "../testing/shipment-writer.ts";
 import { HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
+import { testRecipient } from "../testing/test-recipient.ts";
 import { openFactoryMaster } from "./factory-master.ts";
-import { generateRecipientSecret, recipientOf } from "./recipient.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 
 const maker = testManufacturer();
@@ -139,27 +139,27 @@ test("a key that does not follow from the master is refused, and its line is nam
     assert.equal(outcome.line, 2);
   }));
 
-test("a master of a stranger, changed, or sealed to somebody else is refused, whatever is wrong with its octets", () => {
-  const recipient = recipientOf(generateRecipientSecret());
+test("a master of a stranger, changed, or sealed to somebody else is refused, whatever is wrong with its octets", async () => {
+  const recipient = testRecipient();
   const trust = { manufacturers: [maker.trusted], recipient };
   const open = (text: string) => openFactoryMaster(Buffer.from(text), trust);
   const file = writeMaster(maker, recipient.publicKeys, MASTER, randomBytes(32));
-  assert.equal(open(file).master, MASTER);
-  const refused = (text: string, code: string) => assert.throws(() => open(text), { code });
-  refused(
+  assert.equal((await open(file)).master, MASTER);
+  const refused = (text: string, code: string) => assert.rejects(open(text), { code });
+  await refused(
     writeMaster(testManufacturer("Other", "OTH"), recipient.publicKeys, MASTER, randomBytes(32)),
     "shipment-manufacturer-unknown",
   );
-  refused(file.replace(MASTER, MASTER.replace("0", "1")), "shipment-signature-wrong");
-  const elsewhere = recipientOf(generateRecipientSecret()).publicKeys;
-  refused(writeMaster(maker, elsewhere, MASTER, randomBytes(32)), "shipment-recipient-wrong");
-  refused(writeMaster(maker, recipient.publicKeys, MASTER, randomBytes(16)), "meter-check-value-wrong");
-  fc.assert(
-    fc.property(fc.nat(file.length - 1), fc.nat(255), (at, octet) => {
+  await refused(file.replace(MASTER, MASTER.replace("0", "1")), "shipment-signature-wrong");
+  const elsewhere = testRecipient().publicKeys;
+  await refused(writeMaster(maker, elsewhere, MASTER, randomBytes(32)), "shipment-recipient-wrong");
+  await refused(writeMaster(maker, recipient.publicKeys, MASTER, randomBytes(16)), "meter-check-value-wrong");
+  await fc.assert(
+    fc.asyncProperty(fc.nat(file.length - 1), fc.nat(255), async (at, octet) => {
       const spoilt = Buffer.from(file);
       if (spoilt[at] === octet) return;
       spoilt[at] = octet;
-      assert.throws(() => openFactoryMaster(spoilt, trust), ShipmentRefusal);
+      await assert.rejects(openFactoryMaster(spoilt, trust), ShipmentRefusal);
     }),
     { numRuns: 200 },
   );

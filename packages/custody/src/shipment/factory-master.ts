@@ -54,17 +54,17 @@ export function masterName(manufacturerKey: string, master: string): string {
  *
  * @throws ShipmentRefusal with line 0
  */
-export function openFactoryMaster(
+export async function openFactoryMaster(
   octets: Uint8Array,
   { manufacturers, recipient }: Pick<ShipmentTrust, "manufacturers" | "recipient">,
-): FactoryMaster {
+): Promise<FactoryMaster> {
   const { value, raw } = readLine(octets, 0, FILE);
   const { master, created, check, seal, sealed } = value;
   const manufacturer = trustedSigner(manufacturers, value.manufacturer);
   const { ecdsa: _ecdsa, mldsa: _mldsa, ...signed } = raw;
   const digest = createHash("sha256").update(JSON.stringify(signed)).digest("hex");
   requireSigned(manufacturer, `${LABEL}:${digest}`, value, 0);
-  using contentKey = contentKeyFor(recipient, master, seal.recipients);
+  using contentKey = await contentKeyFor(recipient, master, seal.recipients);
   const data = Buffer.concat([Buffer.from(LABEL, "ascii"), Buffer.from(master, "hex")]);
   const key = unsealBlock(contentKey, SEALING_NONCE, data, sealed);
   if (key === undefined) throw new ShipmentRefusal("shipment-malformed", 0, "the master does not unseal");

@@ -23,15 +23,15 @@ import {
 } from "../testing/shipment-writer.ts";
 import { carryTakeover, DEPOT, HEAD_END, type TestCustody, withTestCustody } from "../testing/test-custody.ts";
 import { TestMeter } from "../testing/test-meter.ts";
+import { testRecipient } from "../testing/test-recipient.ts";
 import { linesOf } from "./lines.ts";
 import type { TrustedManufacturer } from "./manufacturer.ts";
 import { readShipment, type ShippedMeter } from "./reader.ts";
-import { generateRecipientSecret, recipientOf } from "./recipient.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 import { openSealedKeys } from "./sealed-keys.ts";
 
 const maker = testManufacturer();
-const recipient = recipientOf(generateRecipientSecret());
+const recipient = testRecipient();
 const fresh = () => [0, 1, 2, 3].map(() => new Uint8Array(randomBytes(16)));
 const hex = (octets: Uint8Array) => Buffer.from(octets).toString("hex");
 
@@ -113,12 +113,12 @@ test("keys of one security setup never pass for those of another, nor a half of 
     await refused(meter, "shipment-malformed", /setups/, named(wrong));
 });
 
-test("keys of a further security setup do not come with a single meter that somebody adds by hand", () => {
+test("keys of a further security setup do not come with a single meter that somebody adds by hand", async () => {
   const { systemTitle: title, keys } = withSetups();
   // In the order of their writing: 00 is no index, so that a second GUEK comes behind the number of the setup.
   const further = { 0: keys[0], 253: Uint8Array.of(1), "00": fresh()[0] } as unknown as Record<number, Uint8Array>;
   const sealed = sealMeterKeys(recipient.publicKeys, title, further);
-  assert.throws(() => openSealedKeys(sealed, title, recipient), {
+  await assert.rejects(openSealedKeys(sealed, title, recipient), {
     code: "meter-keys-incomplete",
     message: /come in a shipment alone/,
   });

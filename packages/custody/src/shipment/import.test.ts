@@ -15,15 +15,15 @@ import {
   testMeters,
   writeShipment,
 } from "../testing/shipment-writer.ts";
+import { testRecipient } from "../testing/test-recipient.ts";
 import { freshRootKeys, RootKeyRing } from "../vault/root-keys.ts";
 import { softwareVault } from "../vault/software-vault.ts";
 import { addSingleMeter } from "./added-meter.ts";
 import { type ImportDependencies, importShipment } from "./import.ts";
-import { generateRecipientSecret, recipientOf } from "./recipient.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 
 const maker = testManufacturer();
-const recipient = recipientOf(generateRecipientSecret());
+const recipient = testRecipient();
 const place = { utility: "stadtwerke", island: "mainland", principal: "head-end" };
 
 type TestImport = ImportDependencies & { readonly store: CustodyStore; readonly forgotten: string[] };
@@ -111,8 +111,23 @@ test("what memory has of a meter that stands aside is forgotten, also where nobo
 test("an import brings every meter with its keys, and the ledger has it before it is done", () =>
   withCustody(async (custody) => {
     const meters = testMeters(600);
-    const imported = await importShipment(custody, place, file(meters));
+    const asked: string[] = [];
+    const counted: typeof recipient = {
+      publicKeys: recipient.publicKeys,
+      shipmentContentKey: (...args) => {
+        asked.push("shipment");
+        return recipient.shipmentContentKey(...args);
+      },
+      meterContentKey: (...args) => {
+        asked.push("meter");
+        return recipient.meterContentKey(...args);
+      },
+    };
+    const trust = { ...custody.trust, recipient: counted };
+    const imported = await importShipment({ ...custody, trust }, place, file(meters));
     assert.deepEqual([imported.count, imported.warnings.length], [600, 0]);
+    // What a token of the vault is asked for once a file, not once a meter.
+    assert.deepEqual(asked, ["shipment"]);
     assert.equal(await custody.store.meterCount(), 600);
     assert.deepEqual(await kinds(custody.store), ["shipment-accepted", "shipment-imported"]);
     const last = meters.at(-1) as TestMeter;

@@ -9,13 +9,13 @@ import {
   trailer,
   writeShipment,
 } from "../testing/shipment-writer.ts";
+import { testRecipient } from "../testing/test-recipient.ts";
 import { linesOf, MAX_LINE_BYTES } from "./lines.ts";
 import { readShipment, type ShipmentItem, type ShipmentTrust } from "./reader.ts";
-import { generateRecipientSecret, recipientOf } from "./recipient.ts";
 import { ShipmentRefusal } from "./refusal.ts";
 
 const maker = testManufacturer();
-const recipient = recipientOf(generateRecipientSecret());
+const recipient = testRecipient();
 const trust: ShipmentTrust = { manufacturers: [maker.trusted], recipient };
 const meters = testMeters(5);
 
@@ -145,12 +145,12 @@ test("a trailer with another count is refused", async () => {
 });
 
 test("a shipment for another recipient is refused", async () => {
-  const other = recipientOf(generateRecipientSecret());
+  const other = testRecipient();
   await refused(writeShipment(maker, other.publicKeys, meters), "shipment-recipient-wrong", 0);
 });
 
 test("a seal that was made for another recipient is refused", async () => {
-  const other = recipientOf(generateRecipientSecret());
+  const other = testRecipient();
   const named = { ...other.publicKeys, keyId: recipient.publicKeys.keyId };
   await refused(writeShipment(maker, named, meters), "shipment-malformed", 0);
 });
@@ -165,13 +165,13 @@ test("a trusted key under another maker's letters is refused", async () => {
 });
 
 test("a shipment of several recipients opens for each of them, and for nobody else", async () => {
-  const other = recipientOf(generateRecipientSecret());
+  const other = testRecipient();
   const lines = write({ others: [other.publicKeys] });
   assert.equal((await read(lines)).length, 7);
   const theirs: ShipmentItem[] = [];
   for await (const item of readShipment(linesOf([fileOf(lines)]), { ...trust, recipient: other })) theirs.push(item);
   assert.equal(theirs.length, 7);
-  const stranger = { ...trust, recipient: recipientOf(generateRecipientSecret()) };
+  const stranger = { ...trust, recipient: testRecipient() };
   await assert.rejects(
     async () => {
       for await (const item of readShipment(linesOf([fileOf(lines)]), stranger)) void item;
@@ -181,7 +181,7 @@ test("a shipment of several recipients opens for each of them, and for nobody el
 });
 
 test("a content key that was sealed for another recipient or shipment does not open", async () => {
-  const other = recipientOf(generateRecipientSecret());
+  const other = testRecipient();
   const swapped = write({
     others: [other.publicKeys],
     line: (text, line) => {

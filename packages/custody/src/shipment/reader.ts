@@ -155,7 +155,7 @@ export async function* readShipment(
     for await (const octets of lines) {
       if (ended) throw new ShipmentRefusal("shipment-trailing-octets", line, "the file goes on after its trailer", {});
       if (header === undefined) {
-        header = readHeader(octets, trust);
+        header = await readHeader(octets, trust);
         yield { kind: "header", header: header.header };
       } else if (!isTrailer(octets)) {
         yield { kind: "meter", meter: readMeter(octets, line, header.header, header.contentKey) };
@@ -175,17 +175,17 @@ export async function* readShipment(
   if (!ended) throw new ShipmentRefusal("shipment-truncated", line, "the file ends before its trailer");
 }
 
-function readHeader(
+async function readHeader(
   octets: Uint8Array,
   { manufacturers, recipient }: ShipmentTrust,
-): { readonly header: ShipmentHeader; readonly contentKey: SecretKey } {
+): Promise<{ readonly header: ShipmentHeader; readonly contentKey: SecretKey }> {
   requireVersion(octets);
   const { value } = readLine(octets, 0, HEADER);
   const manufacturer = trustedSigner(manufacturers, value.manufacturer);
   const { shipment, customer, kind, created, count, master } = value;
   if (master !== undefined && kind !== "delivery")
     throw new ShipmentRefusal("shipment-malformed", 0, `the keys of a ${kind} follow from no master`);
-  const contentKey = contentKeyFor(recipient, shipment, value.seal.recipients);
+  const contentKey = await contentKeyFor(recipient, shipment, value.seal.recipients);
   return { header: { shipment, manufacturer, customer, kind, created, count, master }, contentKey };
 }
 

@@ -4,12 +4,12 @@ import {
   createPrivateKey,
   createPublicKey,
   decapsulate,
-  diffieHellman,
   generateKeyPairSync,
   hkdfSync,
   type KeyObject,
 } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
+import { type AgreementKey, jwkOf, pointOf } from "../vault/agreement.ts";
 
 /** The public half of the recipient: what shipments and single keys are sealed to. */
 export interface RecipientPublicKeys {
@@ -21,13 +21,17 @@ export interface RecipientPublicKeys {
   readonly mlkem: Uint8Array;
 }
 
-/** Opens what was sealed to the custodian. Gives `undefined` where it does not open, without saying why. */
+/**
+ * Opens what was sealed to the custodian. Gives `undefined` where it does not open, without saying why.
+ *
+ * @throws CustodyError `vault-unavailable` where no token of the vault answers: nothing is said of what was to be opened
+ */
 export interface Recipient {
   readonly publicKeys: RecipientPublicKeys;
   /** The content key of a shipment, as it was sealed to this recipient. */
-  shipmentContentKey(shipment: Uint8Array, sealed: SealedContentKey): SecretKey | undefined;
+  shipmentContentKey(shipment: Uint8Array, sealed: SealedContentKey): Promise<SecretKey | undefined>;
   /** The content key of the sealed keys of a single meter. */
-  meterContentKey(epk: Uint8Array): SecretKey | undefined;
+  meterContentKey(epk: Uint8Array): Promise<SecretKey | undefined>;
 }
 
 /** A shipment's content key, sealed to one of its recipients. */
@@ -42,45 +46,39 @@ export interface SealedContentKey {
 
 const CONTENT_KEY_BYTES = 32;
 
-/** A fresh pair of key pairs: its private halves in PKCS #8, one after the other, ECDH first, each with its length. */
-export function generateRecipientSecret(): SecretKey {
-  const ecdh = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey.export({ type: "pkcs8", format: "der" });
-  const mlkem = generateKeyPairSync("ml-kem-768").privateKey.export({ type: "pkcs8", format: "der" });
-  const joined = Buffer.alloc(2 + ecdh.length + mlkem.length);
-  joined.writeUInt16BE(ecdh.length, 0);
-  ecdh.copy(joined, 2);
-  mlkem.copy(joined, 2 + ecdh.length);
-  ecdh.fill(0);
-  mlkem.fill(0);
-  return SecretKey.take(joined);
+/** A fresh private half for ML-KEM-768 in PKCS #8. */
+export function freshKemSecret(): SecretKey {
+  return SecretKey.take(generateKeyPairSync("ml-kem-768").privateKey.export({ type: "pkcs8", format: "der" }));
 }
 
-/** The recipient whose private halves `generateRecipientSecret` made. */
-export function recipientOf(secret: SecretKey): Recipient {
-  const [ecdh, mlkem] = secret.lend((bytes) => {
-    const split = 2 + Buffer.from(bytes.buffer, bytes.byteOffset, 2).readUInt16BE(0);
-    return [privateKeyOf(bytes.subarray(2, split)), privateKeyOf(bytes.subarray(split))] as const;
-  });
-  const publicKeys = publicKeysOf(spki(createPublicKey(ecdh)), spki(createPublicKey(mlkem)));
+/**
+ * The recipient with these private halves.
+ *
+ * @param kem what `freshKemSecret` made
+ */
+export function recipientOf(ecdh: AgreementKey, kem: SecretKey): Recipient {
+  const mlkem = kem.lend(privateKeyOf);
+  const ecdhPublicKey = createPublicKey({ key: jwkOf(ecdh.point), format: "jwk" });
+  const publicKeys = publicKeysOf(spki(ecdhPublicKey), spki(createPublicKey(mlkem)));
   return {
     publicKeys,
-    shipmentContentKey: (shipment, { epk, kem, key }) =>
-      opened(() => {
-        using z = agree(ecdh, epk);
+    shipmentContentKey: async (shipment, { epk, kem, key }) => {
+      const z = await agreed(ecdh, epk);
+      return opened(z, (ours) => {
         using shared = SecretKey.take(decapsulate(mlkem, kem));
-        using sealing = z.lend((one) =>
-          shared.lend((other) => contentKey(Buffer.concat([one, other]), shipment, sealingInfo(epk, kem))),
+        using sealing = shared.lend((theirs) =>
+          contentKey(Buffer.concat([ours, theirs]), shipment, sealingInfo(epk, kem)),
         );
         const content = unsealBlock(sealing, SEALING_NONCE, sealingData(shipment, publicKeys.keyId), key);
         if (content?.lend((octets) => octets.length) !== CONTENT_KEY_BYTES) throw new Error("no content key");
         return content;
-      }),
-    meterContentKey: (epk) =>
-      opened(() => {
-        using z = agree(ecdh, epk);
-        const info = Buffer.concat([Buffer.from("meterkeep-meter-1"), sha256(epk)]);
-        return z.lend((bytes) => contentKey(Buffer.from(bytes), new Uint8Array(0), info));
-      }),
+      });
+    },
+    meterContentKey: async (epk) => {
+      const z = await agreed(ecdh, epk);
+      const info = Buffer.concat([Buffer.from("meterkeep-meter-1"), sha256(epk)]);
+      return opened(z, (ours) => contentKey(Buffer.from(ours), new Uint8Array(0), info));
+    },
   };
 }
 
@@ -133,17 +131,29 @@ function contentKey(ikm: Buffer, salt: Uint8Array, info: Uint8Array): SecretKey 
   return key;
 }
 
-/** The x-coordinate that both ends share; 48 octets. */
-function agree(privateKey: KeyObject, epk: Uint8Array): SecretKey {
-  const publicKey = createPublicKey({ key: Buffer.from(epk), format: "der", type: "spki" });
-  if (publicKey.asymmetricKeyType !== "ec" || publicKey.asymmetricKeyDetails?.namedCurve !== "secp384r1")
-    throw new Error("the ephemeral key is not on P-384");
-  return SecretKey.take(diffieHellman({ privateKey, publicKey }));
+/** The x-coordinate that both ends share; undefined for what is no public key on P-384, which nothing is done with. */
+async function agreed(own: AgreementKey, epk: Uint8Array): Promise<SecretKey | undefined> {
+  const peer = peerOf(epk);
+  return peer === undefined ? undefined : own.agree(peer);
 }
 
-function opened(open: () => SecretKey): SecretKey | undefined {
+/**
+ * A peer's key with its point read again by its coordinates, which makes sure that it is on the curve and is not the point at
+ * infinity: what else it comes to would tell of the private key.
+ */
+function peerOf(epk: Uint8Array): KeyObject | undefined {
   try {
-    return open();
+    const key = createPublicKey({ key: Buffer.from(epk), format: "der", type: "spki" });
+    return createPublicKey({ key: jwkOf(pointOf(key)), format: "jwk" });
+  } catch {
+    return undefined;
+  }
+}
+
+function opened(z: SecretKey | undefined, open: (z: Uint8Array) => SecretKey): SecretKey | undefined {
+  using ours = z;
+  try {
+    return ours?.lend(open);
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type TestMeter, testManufacturer, testMeters, writeShipment } from "../testing/shipment-writer.ts";
-import { generateRecipientSecret, recipientOf } from "./recipient.ts";
+import { testRecipient } from "../testing/test-recipient.ts";
 
 interface Schema {
   readonly type?: string;
@@ -64,7 +64,7 @@ function fits(value: unknown, { oneOf, ...rest }: Schema): boolean {
 const furtherOf = ([meter]: readonly TestMeter[]) =>
   ({ ...meter, setups: [{ setup: 1, keys: meter?.keys ?? [] }] }) as TestMeter;
 
-const { publicKeys } = recipientOf(generateRecipientSecret());
+const { publicKeys } = testRecipient();
 const lines = writeShipment(testManufacturer(), publicKeys, [...testMeters(3), furtherOf(testMeters(1, 9))], {
   others: [publicKeys],
 }).map((line) => JSON.parse(line) as Record<string, unknown>);

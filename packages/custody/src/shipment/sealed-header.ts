@@ -1,3 +1,4 @@
+import type { SecretKey } from "@meterkeep/dlms-node";
 import { exactly, listOf, matching, object, text } from "@meterkeep/guard";
 import { base64url } from "./canonical-json.ts";
 import type { TrustedManufacturer } from "./manufacturer.ts";
@@ -43,11 +44,11 @@ export function trustedSigner(
 }
 
 /** The content key of what was sealed under an id. @throws ShipmentRefusal `shipment-recipient-wrong`, `shipment-malformed` */
-export function contentKeyFor(
+export async function contentKeyFor(
   recipient: Recipient,
   id: string,
   recipients: readonly (SealedContentKey & { readonly keyId: string })[],
-) {
+): Promise<SecretKey> {
   const ours = recipients.find(({ keyId }) => keyId === recipient.publicKeys.keyId);
   if (ours === undefined)
     throw new ShipmentRefusal(
@@ -55,7 +56,7 @@ export function contentKeyFor(
       0,
       `it is sealed to ${recipients.map(({ keyId }) => keyId).join(", ")}; this custodian is ${recipient.publicKeys.keyId}`,
     );
-  const contentKey = recipient.shipmentContentKey(Buffer.from(id, "hex"), ours);
+  const contentKey = await recipient.shipmentContentKey(Buffer.from(id, "hex"), ours);
   if (contentKey === undefined)
     throw new ShipmentRefusal("shipment-malformed", 0, "the header's seal does not open for this custodian");
   return contentKey;

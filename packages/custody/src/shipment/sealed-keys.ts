@@ -25,12 +25,12 @@ const CHILD_KEY_BYTES = 16;
  * @param systemTitle 16 upper-case hex digits: the keys open for this meter only
  * @throws ShipmentRefusal with line 0.
  */
-export function openSealedKeys(
+export async function openSealedKeys(
   json: string,
   systemTitle: string,
   recipient: Recipient,
-): { readonly keys: readonly BlockKey[]; readonly securitySuite: 0 | 2 } {
-  const block = openSealedBlock(json, systemTitle, recipient);
+): Promise<{ readonly keys: readonly BlockKey[]; readonly securitySuite: 0 | 2 }> {
+  const block = await openSealedBlock(json, systemTitle, recipient);
   const keyBytes = block.lend((bytes) => bytes[1] ?? 0);
   if (!KEY_BYTES.includes(keyBytes)) {
     block[Symbol.dispose]();
@@ -54,12 +54,12 @@ export function openSealedKeys(
 }
 
 /** Opens the sealed default key of a device at one of a meter's M-Bus channels: a block with that key alone. @throws ShipmentRefusal */
-export function openSealedChild(
+export async function openSealedChild(
   json: string,
   systemTitle: string,
   recipient: Recipient,
-): BlockKey & { client: number } {
-  const keys = readKeyBlock(openSealedBlock(json, systemTitle, recipient), CHILD_KEY_BYTES);
+): Promise<BlockKey & { client: number }> {
+  const keys = readKeyBlock(await openSealedBlock(json, systemTitle, recipient), CHILD_KEY_BYTES);
   const [child, ...others] = typeof keys === "string" ? [] : keys;
   if (child?.purpose === CHILD.default && child.client !== undefined && others.length === 0)
     return { ...child, client: child.client };
@@ -68,7 +68,7 @@ export function openSealedChild(
   throw refusal("meter-keys-incomplete", systemTitle, why);
 }
 
-function openSealedBlock(json: string, systemTitle: string, recipient: Recipient): SecretKey {
+async function openSealedBlock(json: string, systemTitle: string, recipient: Recipient): Promise<SecretKey> {
   const value = SEALED(parsed(json));
   if (value instanceof Wrong) throw refusal("shipment-malformed", systemTitle, value.why);
   if (value.recipient !== recipient.publicKeys.keyId)
@@ -77,7 +77,7 @@ function openSealedBlock(json: string, systemTitle: string, recipient: Recipient
       systemTitle,
       `sealed to ${value.recipient}; this custodian is ${recipient.publicKeys.keyId}`,
     );
-  using contentKey = recipient.meterContentKey(value.epk);
+  using contentKey = await recipient.meterContentKey(value.epk);
   const data = Buffer.from(`meterkeep-meter-1:${systemTitle}`, "ascii");
   const block =
     value.nonce.length === 12 && contentKey !== undefined

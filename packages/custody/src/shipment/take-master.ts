@@ -32,7 +32,7 @@ export async function takeMaster(
   { file }: CustodianRequest<"takeFactoryMaster">,
   caller: Caller,
 ): Promise<CustodianResponse<"takeFactoryMaster">> {
-  const { master, manufacturer, key } = opened(file, trust);
+  const { master, manufacturer, key } = await opened(file, trust);
   using secret = key;
   const name = masterName(manufacturer.keyId, master);
   const state = await masters.stateOf(name);
@@ -60,9 +60,9 @@ async function isHeld(vault: Pick<Vault, "derive">, name: string): Promise<boole
   }
 }
 
-function opened(file: string, trust: ShipmentTrust) {
+async function opened(file: string, trust: ShipmentTrust) {
   try {
-    return openFactoryMaster(Buffer.from(file.replace(/\n$/, ""), "utf8"), trust);
+    return await openFactoryMaster(Buffer.from(file.replace(/\n$/, ""), "utf8"), trust);
   } catch (cause) {
     if (cause instanceof ShipmentRefusal) throw new CallRefusal("request-malformed", cause.message, { cause });
     throw cause;

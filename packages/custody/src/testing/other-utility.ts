@@ -4,7 +4,8 @@ import { transferFile } from "../departure/transfer-file.ts";
 import { linesOf } from "../shipment/lines.ts";
 import { trustedManufacturer } from "../shipment/manufacturer.ts";
 import { readShipment, type ShippedMeter } from "../shipment/reader.ts";
-import { generateRecipientSecret, publicKeysOf, type RecipientPublicKeys, recipientOf } from "../shipment/recipient.ts";
+import { publicKeysOf, type RecipientPublicKeys } from "../shipment/recipient.ts";
+import { testRecipient } from "./test-recipient.ts";
 
 /** Public keys of who signs, as `manufacturer.json` has them. */
 export type SenderKeys = Parameters<typeof trustedManufacturer>[0];
@@ -37,7 +38,7 @@ export async function otherUtility(name: string, flag: string): Promise<OtherUti
       },
     },
   );
-  const recipient = recipientOf(generateRecipientSecret());
+  const recipient = testRecipient();
   const base64 = (octets: Uint8Array) => Buffer.from(octets).toString("base64url");
   const sender = {
     name,

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { createPublicKey, diffieHellman, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
+import { jwkOf } from "../vault/agreement.ts";
 import type { KeyPlace } from "../vault/key-place.ts";
 import type { Vault } from "../vault/vault.ts";
 
@@ -151,5 +153,39 @@ export function vaultContract(name: string, withVault: (body: (vault: Vault) => 
     const sealed = await vault.sealNamed("recipient", secret);
     assert.equal(hex(await vault.unsealNamed("recipient", sealed)), hex(secret));
     await assert.rejects(vault.unsealNamed("other", sealed), notAuthentic);
+  });
+
+  contract(
+    "a private key for agreement comes to what its peers come to, and is another one each time",
+    async (vault) => {
+      const records = [await vault.makeAgreementKey("recipient"), await vault.makeAgreementKey("recipient")];
+      const points: string[] = [];
+      for (const record of records) {
+        const key = await vault.agreementKey("recipient", record);
+        points.push(Buffer.from(key.point).toString("hex"));
+        for (let round = 0; round < 3; round += 1) {
+          const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
+          const own = createPublicKey({ key: jwkOf(key.point), format: "jwk" });
+          const shared = diffieHellman({ privateKey, publicKey: own }).toString("hex");
+          assert.equal(hex(await key.agree(publicKey)), shared);
+        }
+      }
+      assert.notEqual(points[0], points[1]);
+    },
+  );
+
+  contract("a private key for agreement opens under its name only, whole, and as nothing else", async (vault) => {
+    const record = await vault.makeAgreementKey("recipient");
+    await vault.makeAgreementKey("other");
+    await assert.rejects(vault.agreementKey("other", record), notAuthentic);
+    await assert.rejects(vault.agreementKey("third", record), CustodyError);
+    for (const at of [0, 1, 5, 60, 101, record.length - 1]) {
+      const spoilt = record.map((octet, place) => (place === at ? octet ^ 1 : octet));
+      await assert.rejects(vault.agreementKey("recipient", spoilt), CustodyError, `octet ${at}`);
+    }
+    for (const length of [0, 4, 101, record.length - 1])
+      await assert.rejects(vault.agreementKey("recipient", record.slice(0, length)), notAuthentic, `${length} octets`);
+    const named = await vault.sealNamed("recipient", SecretKey.random(100));
+    await assert.rejects(vault.agreementKey("recipient", named));
   });
 }

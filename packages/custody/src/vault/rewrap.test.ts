@@ -120,7 +120,12 @@ test("after a change of the root key the former one opens nothing of the databas
     const formerKeys = openRootKeys(former, told.version, told.sealed);
     const rows = await opens(after.store, formerKeys);
     const vaultKeys = ["stadtwerke/mainland/1", "stadtwerke/mainland/2"];
-    assert.deepEqual([...rows.keys()].sort(), ["ledger-signing-1", "recipient-1", ...vaultKeys]);
+    assert.deepEqual([...rows.keys()].sort(), [
+      "ledger-signing-1",
+      "recipient-ecdh-1",
+      "recipient-mlkem-1",
+      ...vaultKeys,
+    ]);
     assert.deepEqual(
       [...rows].filter(([, isOpen]) => isOpen),
       [],

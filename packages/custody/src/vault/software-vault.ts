@@ -2,6 +2,7 @@ import { createHmac, type KeyObject } from "node:crypto";
 import { SecretKey } from "@meterkeep/dlms-node";
 import { CustodyError } from "../errors.ts";
 import type { VaultKeyRecord, VaultKeys } from "../store/store.ts";
+import { freshAgreementSecret, softwareAgreementKey } from "./agreement.ts";
 import { counterTexts, derivedKeys } from "./derivation.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "./envelope.ts";
 import { type HeldEnvelope, HeldKeys } from "./held-keys.ts";
@@ -48,6 +49,14 @@ export function softwareVault(ring: RootKeyRing, vaultKeys: VaultKeys): Vault {
       texts.map((text) => new Uint8Array(createHmac("sha256", ring.current.authenticating).update(text).digest())),
     sealNamed: async (name, secret) => sealNamedSecret(ring.current, name, secret),
     unsealNamed: async (name, sealed) => openNamedSecret(ring.current, name, sealed),
+    makeAgreementKey: async (name) => {
+      using secret = freshAgreementSecret();
+      return sealNamedSecret(ring.current, name, secret);
+    },
+    agreementKey: async (name, sealed) => {
+      using secret = openNamedSecret(ring.current, name, sealed);
+      return softwareAgreementKey(secret);
+    },
     takeMaster: async (name, master) => {
       const place = { utility: MASTERS, island: name, version: 1 };
       if ((await vaultKeys.find(place.utility, place.island)).length > 0) return;

@@ -1,4 +1,5 @@
 import type { SecretKey } from "@meterkeep/dlms-node";
+import type { AgreementKey } from "./agreement.ts";
 import type { DerivationInput } from "./derivation.ts";
 import type { KeyPlace } from "./key-place.ts";
 
@@ -79,6 +80,15 @@ export interface Vault {
   /** Seals a secret of the installation (not of a meter) under a name. */
   sealNamed(name: string, secret: SecretKey): Promise<Uint8Array>;
   unsealNamed(name: string, sealed: Uint8Array): Promise<SecretKey>;
+  /**
+   * Makes a private key on P-384 and gives it sealed under a name: what shipments are opened with. In a vault of tokens it
+   * is made in one of them, and in clear nowhere else.
+   *
+   * @throws CustodyError `token-unfit` where a token of the vault cannot agree with such a key
+   */
+  makeAgreementKey(name: string): Promise<Uint8Array>;
+  /** @throws CustodyError `vault-record-not-authentic` */
+  agreementKey(name: string, sealed: Uint8Array): Promise<AgreementKey>;
   /**
    * Takes a master of 32 octets under a name that has none, durably; where it has one, nothing changes. In a vault of
    * tokens it is in clear on its way in and never again.

@@ -27,7 +27,7 @@ export type Fault =
   | { readonly kind: "none" }
   | { readonly kind: "latency"; readonly times: number; readonly milliseconds: number }
   | { readonly kind: "device-error" | "session-lost" | "wrong-handle" | "hang" | "gone"; readonly times: number }
-  | { readonly kind: "wrong-wrapping" | "general-error" | "pin-incorrect"; readonly times: number }
+  | { readonly kind: "wrong-wrapping" | "wrap-refused" | "general-error" | "pin-incorrect"; readonly times: number }
   | { readonly kind: "pin-last-try" | "pin-locked"; readonly times: number };
 
 /** A directory of SoftHSM2 tokens of its own, with the shim before the library. Dispose to remove it. */

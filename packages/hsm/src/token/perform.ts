@@ -2,6 +2,7 @@ import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
 import type { Handle } from "pkcs11js";
 import { HsmError } from "../errors.ts";
 import type { TokenCurve, TokenDescription, TokenOperations, TransportKey, WrappedSecret } from "../operations.ts";
+import { agreementIn } from "./agreement.ts";
 import { unpadded } from "./cryptoki.ts";
 import { encryptionKeysIn } from "./encryption-keys.ts";
 import { probeIn } from "./probe.ts";
@@ -242,6 +243,7 @@ export function performIn(session: TokenSession): TokenOperations {
     keyPair,
     sign,
     ...encryptionKeysIn(session, opened),
+    ...agreementIn(session, opened),
   };
 }
 

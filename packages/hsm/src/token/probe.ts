@@ -42,13 +42,14 @@ export function probeIn(session: TokenSession, only?: string): Trial[] {
   const secret = (at: Handle): Handle => library.C_GenerateKey(at, mechanism.makeSecret, template.freshSecret);
   const wrapping = (at: Handle): Handle =>
     library.C_GenerateKey(at, mechanism.makeWrappingKey, onlyHere(template.wrappingKey("")));
-  const pair = (at: Handle, curve: "P-256" | "P-384", use: number) => {
+  const signingPair = (at: Handle, curve: "P-256" | "P-384") => {
     const [publicTemplate, privateTemplate] = template.signingPair("", curve);
-    const usable = [
-      ...onlyHere(privateTemplate).filter(({ type }) => type !== ck.CKA_SIGN),
-      { type: use, value: true },
-    ];
-    return library.C_GenerateKeyPair(at, mechanism.makeSigningPair, onlyHere(publicTemplate), usable);
+    return library.C_GenerateKeyPair(
+      at,
+      mechanism.makeSigningPair,
+      onlyHere(publicTemplate),
+      onlyHere(privateTemplate),
+    );
   };
 
   attempt("HMAC-SHA-256", "opening and sealing meter keys", (at) => {
@@ -81,24 +82,30 @@ export function probeIn(session: TokenSession, only?: string): Trial[] {
   });
   for (const curve of ["P-256", "P-384"] as const)
     attempt(`ECDSA ${curve}`, "authorities and the ledger", (at) => {
-      const keys = pair(at, curve, ck.CKA_SIGN);
+      const keys = signingPair(at, curve);
       return () => {
         library.C_SignInit(at, mechanism.ecdsa, keys.privateKey);
         return library.C_Sign(at, Buffer.alloc(curve === "P-256" ? 32 : 48, 1), Buffer.alloc(96));
       };
     });
-  attempt("ECDH P-384", "opening shipments", (at) => {
-    const [own, other] = [pair(at, "P-384", ck.CKA_DERIVE), pair(at, "P-384", ck.CKA_DERIVE)];
-    const [point] = library.C_GetAttributeValue(at, other.publicKey, [{ type: ck.CKA_EC_POINT }]);
+  attempt("ECDH P-384, private key wrapped (RFC 5649)", "opening shipments", (at) => {
+    const under = wrapping(at);
+    const [own, other] = [0, 1].map(() =>
+      library.C_GenerateKeyPair(at, mechanism.makeSigningPair, ...template.agreementPair),
+    );
+    const [point] = library.C_GetAttributeValue(at, other!.publicKey, [{ type: ck.CKA_EC_POINT }]);
     const parameter = {
       type: ck.CK_PARAMS_EC_DH,
       kdf: ck.CKD_NULL,
       publicData: (point!.value as Buffer).subarray(-97),
     };
-    const derived = [...template.secret, { type: ck.CKA_VALUE_LEN, value: 48 }];
+    const derivation = { mechanism: ck.CKM_ECDH1_DERIVE, parameter };
     return () => {
-      const agreed = library.C_DeriveKey(at, { mechanism: ck.CKM_ECDH1_DERIVE, parameter }, own.privateKey, derived);
-      library.C_DestroyObject(at, agreed);
+      const wrapped = library.C_WrapKey(at, mechanism.privateKeyWrap, under, own!.privateKey, Buffer.alloc(512));
+      const key = library.C_UnwrapKey(at, mechanism.privateKeyWrap, under, wrapped, template.agreementKey);
+      const agreed = library.C_DeriveKey(at, derivation, key, template.shared);
+      library.C_GetAttributeValue(at, agreed, [{ type: ck.CKA_VALUE }]);
+      for (const one of [agreed, key]) library.C_DestroyObject(at, one);
     };
   });
   for (const [name, plain] of [

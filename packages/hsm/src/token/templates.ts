@@ -7,6 +7,8 @@ const TRANSPORT_BITS = 3072;
 const KEY_ID_BYTES = 20;
 const PUBLIC_EXPONENT = Buffer.from([1, 0, 1]);
 export const SECRET_BYTES = 32;
+/** The x that both ends of an agreement on P-384 share. */
+export const SHARED_BYTES = 48;
 
 /** CKA_EC_PARAMS of the named curves. */
 export const CURVE_PARAMETERS: Readonly<Record<TokenCurve, Buffer>> = {
@@ -48,6 +50,14 @@ export function templates(ck: Cryptoki["ck"]) {
     { type: ck.CKA_TOKEN, value: false },
     { type: ck.CKA_PRIVATE, value: true },
   ];
+  const agreementKey: Template = [
+    { type: ck.CKA_CLASS, value: ck.CKO_PRIVATE_KEY },
+    { type: ck.CKA_KEY_TYPE, value: ck.CKK_EC },
+    { type: ck.CKA_TOKEN, value: false },
+    { type: ck.CKA_PRIVATE, value: true },
+    { type: ck.CKA_SENSITIVE, value: true },
+    { type: ck.CKA_DERIVE, value: true },
+  ];
   return {
     secret,
     /** The same secret as the key from which the keys of places are derived. */
@@ -73,6 +83,35 @@ export function templates(ck: Cryptoki["ck"]) {
       { type: ck.CKA_SENSITIVE, value: false },
       { type: ck.CKA_EXTRACTABLE, value: true },
       { type: ck.CKA_ENCRYPT, value: true },
+    ] as Template,
+    /** A secret as what wraps the private halves of key pairs for agreement. */
+    pairWrapping: [
+      ...aes,
+      ...guarded.slice(1),
+      { type: ck.CKA_WRAP, value: true },
+      { type: ck.CKA_UNWRAP, value: true },
+    ] as Template,
+    /** A key pair for agreement while it is made: its private half leaves wrapped and in no other way. */
+    agreementPair: [
+      [
+        { type: ck.CKA_CLASS, value: ck.CKO_PUBLIC_KEY },
+        { type: ck.CKA_KEY_TYPE, value: ck.CKK_EC },
+        { type: ck.CKA_TOKEN, value: false },
+        { type: ck.CKA_EC_PARAMS, value: CURVE_PARAMETERS["P-384"] },
+      ],
+      [...agreementKey, { type: ck.CKA_EXTRACTABLE, value: true }],
+    ] as [Template, Template],
+    /** The private half at work: it never leaves the token, and only agrees. */
+    agreementKey: [...agreementKey, { type: ck.CKA_EXTRACTABLE, value: false }] as Template,
+    /** What was agreed on, to be read. */
+    shared: [
+      { type: ck.CKA_CLASS, value: ck.CKO_SECRET_KEY },
+      { type: ck.CKA_KEY_TYPE, value: ck.CKK_GENERIC_SECRET },
+      { type: ck.CKA_TOKEN, value: false },
+      { type: ck.CKA_PRIVATE, value: true },
+      { type: ck.CKA_SENSITIVE, value: false },
+      { type: ck.CKA_EXTRACTABLE, value: true },
+      { type: ck.CKA_VALUE_LEN, value: SHARED_BYTES },
     ] as Template,
     freshSecret: [...secret, { type: ck.CKA_VALUE_LEN, value: SECRET_BYTES }] as Template,
     wrappingKey: (label: string): Template => [
@@ -125,6 +164,8 @@ export function mechanisms(ck: Cryptoki["ck"]) {
   // SHA-1 as the mask's hash is what every token offers; OAEP does not rest on its resistance to collisions.
   const parameter = { type: ck.CK_PARAMS_RSA_OAEP, hashAlg: ck.CKM_SHA_1, mgf: ck.CKG_MGF1_SHA1, source: 1 };
   return {
+    /** RFC 5649: PKCS #8 has no whole number of blocks. */
+    privateKeyWrap: { mechanism: ck.CKM_AES_KEY_WRAP_PAD } as Mechanism,
     keyWrap: { mechanism: ck.CKM_AES_KEY_WRAP } as Mechanism,
     oaep: { mechanism: ck.CKM_RSA_PKCS_OAEP, parameter } as Mechanism,
     mac: { mechanism: ck.CKM_SHA256_HMAC } as Mechanism,

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
 import type { Curve } from "@meterkeep/dlms";
 import {
+  type AgreementPair,
   ENCRYPTION_KEYS_PURPOSE,
   type GcmRequest,
   HsmError,
@@ -176,6 +177,41 @@ export class TokenSet implements SigningTokens {
   }
 
   /**
+   * Makes a pair for agreement in one token, and has the others that answer open it: they may read RFC 5649 in another way.
+   *
+   * @throws CustodyError `token-unfit`, `vault-unavailable`
+   */
+  async makeAgreementPair(secret: VaultSecret): Promise<AgreementPair> {
+    const pair = await this.#withSecret(secret, ({ calls }, copy) => calls.makeAgreementPair(copy)).catch(
+      (error: Error) => {
+        if (!isUnfit(error.cause)) throw error;
+        throw unfit(`no token of the vault makes a private key that opens shipments: ${error.cause.message}`, error);
+      },
+    );
+    for (const token of this.#tokens) {
+      try {
+        const copy = secret.copies.get(await this.#nameOf(token));
+        if (copy !== undefined) await token.calls.agree(copy, pair, pair.point);
+      } catch (error) {
+        this.#onIncident({ token: token.label, error: error as HsmError });
+        if (isUnfit(error))
+          throw unfit(`the private key that opens shipments does not open in every token: ${error.message}`, error);
+      }
+    }
+    return pair;
+  }
+
+  /** Has a token open a pair and hold its halves against each other. @throws CustodyError `vault-record-not-authentic` */
+  async requirePair(secret: VaultSecret, pair: AgreementPair): Promise<void> {
+    (await this.#withKeys(secret, ({ calls }, copy) => calls.agree(copy, pair, pair.point))).fill(0);
+  }
+
+  /** What a pair that was opened before and a peer's point come to, 48 octets. @throws CustodyError `vault-unavailable` */
+  agree(secret: VaultSecret, pair: AgreementPair, peer: Uint8Array): Promise<Uint8Array> {
+    return this.#withSecret(secret, ({ calls }, copy) => calls.agree(copy, pair, peer));
+  }
+
+  /**
    * Makes a secret in one token and hands it to the others.
    *
    * @param octets the secret, where it comes from outside; otherwise the token draws it
@@ -334,4 +370,13 @@ async function publicKeyOf(token: Token, label: string): Promise<Uint8Array> {
 
 function isReady({ state }: Token): boolean {
   return state.kind === "ready";
+}
+
+/** Whether a token has said that it will never do this, or reads what another one wrote in another way. */
+function isUnfit(error: unknown): error is HsmError {
+  return error instanceof HsmError && (error.code === "hsm-refused" || error.code === "hsm-key-wrong");
+}
+
+function unfit(message: string, cause: unknown): CustodyError {
+  return new CustodyError("token-unfit", message, { cause });
 }

@@ -6,6 +6,7 @@ import { counterTexts, derivedKeys } from "../derivation.ts";
 import { envelopeKeyVersion, openEnvelope, sealEnvelope } from "../envelope.ts";
 import { boundData, keyPlaceData } from "../key-place.ts";
 import type { PlacedRecord, Vault } from "../vault.ts";
+import { AgreementKeys } from "./agreement-keys.ts";
 import { EncryptionKeys, type IslandOfKeys, isOfTokens } from "./encryption-keys.ts";
 import type { TokenSet } from "./token-set.ts";
 import type { VaultSecrets } from "./vault-secrets.ts";
@@ -29,6 +30,7 @@ export async function tokenVault(
   islands: readonly IslandOfKeys[] = [],
 ): Promise<Vault> {
   const encryptionKeys = new EncryptionKeys(tokens, secrets, islands);
+  const agreementKeys = new AgreementKeys(tokens, secrets);
   const derivation = new Derivation(tokens);
   const whole = await secrets.current(...WHOLE);
   // Keyed hashes and MACs of rows are made here, under keys of the token for that use alone: they open nothing.
@@ -99,6 +101,8 @@ export async function tokenVault(
     authenticate: async (texts) => texts.map((text) => hmac(authenticating!, text)),
     sealNamed: async (name, key) => (await seal(whole, [{ data: namedData(name), key }]))[0]!,
     unsealNamed: async (name, sealed) => (await unseal(whole, [{ data: namedData(name), sealed }]))[0]!,
+    makeAgreementKey: (name) => agreementKeys.make(name),
+    agreementKey: (name, sealed) => agreementKeys.open(name, sealed),
     takeMaster: (name, master) => {
       const octets = master.lend((bytes) => Uint8Array.from(bytes));
       return secrets.take(MASTERS, name, octets).finally(() => octets.fill(0));
