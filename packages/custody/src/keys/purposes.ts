@@ -18,11 +18,7 @@ export interface KeyPurpose {
     | "nothing";
   /** What shows that the meter holds it. */
   readonly provenBy: "association" | "transfer under it" | "nothing" | "signature" | "handshake";
-  /** Days until it is to be changed unless the policy says otherwise; none where it dies with its association. */
-  readonly cryptoPeriodDays: number | undefined;
 }
-
-const TWO_YEARS = 730;
 
 /**
  * The registry of key purposes: the number that the database keeps is the place in `KEY_PURPOSES`. Another purpose is a
@@ -39,7 +35,6 @@ export const PURPOSES: Readonly<Record<KeyPurposeName, KeyPurpose>> = {
     unique: true,
     changedBy: "association",
     provenBy: "association",
-    cryptoPeriodDays: undefined,
   },
   LLS: { words: "password of a client", ...secretOf("client"), changedBy: "set", unique: false },
   HLS: { words: "HLS secret of a client", ...secretOf("client"), changedBy: "change_HLS_secret", unique: true },
@@ -59,7 +54,6 @@ export const PURPOSES: Readonly<Record<KeyPurposeName, KeyPurpose>> = {
     unique: true,
     changedBy: "nothing",
     provenBy: "nothing",
-    cryptoPeriodDays: undefined,
   },
 };
 
@@ -86,13 +80,13 @@ export function isUnique(purpose: number): boolean {
 }
 
 function setupKey(provenBy: KeyPurpose["provenBy"]) {
-  return { scope: "security setup", changedBy: "key_transfer", provenBy, cryptoPeriodDays: TWO_YEARS } as const;
+  return { scope: "security setup", changedBy: "key_transfer", provenBy } as const;
 }
 
 function secretOf(scope: "client" | "M-Bus channel") {
-  return { scope, provenBy: "association", cryptoPeriodDays: TWO_YEARS } as const;
+  return { scope, provenBy: "association" } as const;
 }
 
 function pair(provenBy: "signature" | "handshake") {
-  return { scope: "meter", unique: true, changedBy: "certificate", provenBy, cryptoPeriodDays: TWO_YEARS } as const;
+  return { scope: "meter", unique: true, changedBy: "certificate", provenBy } as const;
 }
