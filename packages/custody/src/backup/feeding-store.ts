@@ -69,6 +69,7 @@ const MEMBERS: { readonly [P in FeedPort]: { readonly [M in keyof Ports[P]]: "re
     plan: "changes",
     setPolicy: "changes",
     due: "reads",
+    unbegun: "reads",
     titles: "reads",
     plannedSince: "reads",
     counts: "reads",

@@ -42,6 +42,7 @@ import type { Vault } from "../vault/vault.ts";
 import { compromised } from "./compromise.ts";
 import { ContactQueue, type Taking } from "./contact-queue.ts";
 import { exposedIn, planRepeats, type RepeatDependencies } from "./repeats.ts";
+import { UnbegunSetups } from "./unbegun-setups.ts";
 import { rotationStateOf } from "./view.ts";
 
 /** How often policies are looked at, and how many rotations one look may plan. */
@@ -72,6 +73,7 @@ export interface RotationDependencies {
 export class Rotations {
   readonly #dependencies: RotationDependencies;
   readonly #queue: ContactQueue;
+  readonly #unbegun: UnbegunSetups;
   #policy: KeyPolicy | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   /** How far what has gone was looked through: the next look goes on behind it, or begins anew. */
@@ -80,6 +82,7 @@ export class Rotations {
   constructor(dependencies: RotationDependencies) {
     this.#dependencies = dependencies;
     this.#queue = new ContactQueue(dependencies.store.rotations, dependencies.now);
+    this.#unbegun = new UnbegunSetups(dependencies);
   }
 
   /** New keys in each security setup of meters that has been taken over. */
@@ -138,8 +141,6 @@ export class Rotations {
     await committer.submit({
       entries: [installationEntry(now(), "rotations-planned", caller.name, { cause, planned, marked })],
     });
-    // What a security setup rests for, that nothing opens, is no reason to wait with the others.
-    if (planned > 0) this.#queue.wake(titles);
     const wanted = request.meters.length === 0 ? await store.meterCount() : request.meters.length;
     return { planned, asked: wanted, ...(marked !== undefined && { marked }) };
   }
@@ -294,7 +295,7 @@ export class Rotations {
     return { findings: findings.slice(0, 1000), ...next };
   }
 
-  /** Plans what policies ask for, and destroys what has been kept long enough. To be called every few seconds. */
+  /** Plans what policies ask for, destroys what has been kept long enough, and looks for what nobody has begun. To be called every few seconds. */
   async sweep(): Promise<void> {
     const { now } = this.#dependencies;
     this.#queue.sweep();
@@ -304,6 +305,7 @@ export class Rotations {
     await this.#planBy("age", { madeBefore: now() - cryptoPeriodDays * DAY_MILLISECONDS, countAbove: undefined });
     await this.#planBy("count", { madeBefore: undefined, countAbove: countLimit });
     await this.#destroyBefore(now() - retainDays * DAY_MILLISECONDS);
+    this.#queue.want(await this.#unbegun.next());
   }
 
   async #planBy(

@@ -38,7 +38,7 @@ export function contactService({
   const next = async (request: CustodianRequest<"nextContact">, title: string, caller: Caller) => {
     const counting = await leaseContacts.next(request, caller);
     if (counting !== undefined) return counting;
-    const keys = await contacts.next(request, caller, (milliseconds) => rotations.rest(title, milliseconds));
+    const keys = await contacts.next(request, caller);
     if (keys.kind === "wait") rotations.rest(title, keys.milliseconds);
     if (keys.kind !== "nothing" || caller.role === "depot") return keys;
     const enrolment = await enrolmentContacts.next(request, caller);
@@ -66,9 +66,8 @@ export function contactService({
       }
       const advanced = await contacts.advance(request, caller);
       if (advanced.kind !== "close") return advanced;
-      const title = systemTitleText(advanced.state.meter);
-      rotations.rest(title, advanced.milliseconds);
-      if (advanced.next === "done" && advanced.state.verdict === "proven") enrolments.takenOver(title);
+      if (advanced.next === "done" && advanced.state.verdict === "proven")
+        enrolments.takenOver(systemTitleText(advanced.state.meter));
       return advanced;
     },
     contactsDue: async ({ limit }, caller) => {

@@ -48,7 +48,7 @@ import { FIRST_SETUP, type KeyRecord, type MeterRecord } from "../store/records.
 import type { CustodyStore } from "../store/store.ts";
 import type { Contacts } from "../takeover/contacts.ts";
 import { takeoverStateOf } from "../takeover/meter-state.ts";
-import { openRotation } from "../takeover/plan.ts";
+import { compromisedInTurn } from "../takeover/turns.ts";
 import type { VaultService } from "../vault/vault-service.ts";
 import { contactService } from "./contact-service.ts";
 import type { CustodianService } from "./service.ts";
@@ -105,7 +105,7 @@ async function waitForLease(
   const title = systemTitleText(meter);
   const left = lentMeters.leftOf(title, now());
   const file = left === 0 ? undefined : await files.load(title);
-  if (file === undefined || openRotation(file)?.cause === "compromise") return undefined;
+  if (file === undefined || compromisedInTurn(file).length > 0) return undefined;
   return { kind: "wait", milliseconds: Math.min(left, LENT_MILLISECONDS), state: takeoverStateOf(file) };
 }
 

@@ -220,9 +220,11 @@ export async function openCustodyIn(
   const contacts = new Contacts({
     ...conversation,
     leases,
+    lentMeters,
     keyCache,
     escrow,
     pace,
+    rest: (title, milliseconds) => rotations.rest(title, milliseconds),
     agreeing: (file) => agreeingWith({ ...conversation, clientKeys, identities }, file),
   });
   const contactKinds = [contacts, enrolmentContacts, leaseContacts, logContacts];

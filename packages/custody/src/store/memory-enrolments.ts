@@ -59,9 +59,12 @@ export function enrolmentsOf(held: () => Held, change: (work: (draft: Held) => v
       });
       return planned.length;
     },
-    due: async (begun, waiting) => {
+    due: async (begun, waiting, resting) => {
+      const rests = new Set(resting);
       const open = [...held().enrolments.values()].filter(({ endedAt }) => endedAt === undefined);
-      const first = open.filter(({ begunAt }) => begunAt !== undefined).slice(0, begun);
+      const first = open
+        .filter(({ begunAt, systemTitle }) => begunAt !== undefined && !rests.has(systemTitle))
+        .slice(0, begun);
       const next = open
         .filter(({ begunAt }) => begunAt === undefined)
         .sort((a, b) => b.risk - a.risk || a.plannedAt - b.plannedAt || (a.systemTitle < b.systemTitle ? -1 : 1))

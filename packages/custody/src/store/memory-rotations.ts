@@ -62,7 +62,7 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
       });
       return planned;
     },
-    due: async (begun, waiting) => {
+    due: async (begun, waiting, resting) => {
       const open = all().filter(({ endedAt }) => endedAt === undefined);
       const unfinished = [...held().takeovers.values()].filter(
         ({ subject, closedAt }) => subject === undefined && closedAt === undefined,
@@ -72,19 +72,42 @@ export function rotationsOf(held: () => Held, change: (body: (draft: Held) => vo
         .filter(({ setup, systemTitle }) => setup !== FIRST_SETUP && !first.has(systemTitle))
         .filter(({ systemTitle }) => held().meters.get(systemTitle)?.standing === undefined)
         .sort((a, b) => a.openedAt - b.openedAt);
-      const begunOf = new Set([
-        ...titlesIn(open.filter(({ begunAt }) => begunAt !== undefined)).slice(0, begun),
-        ...titlesIn(taken).slice(0, begun),
-      ]);
+      const rests = new Set(resting);
+      const awake = (records: readonly { readonly systemTitle: string }[]) =>
+        titlesIn(records.filter(({ systemTitle }) => !rests.has(systemTitle))).slice(0, begun);
+      const begunOf = new Set([...awake(open.filter(({ begunAt }) => begunAt !== undefined)), ...awake(taken)]);
       const order = (a: RotationRecord, b: RotationRecord) =>
         b.risk - a.risk || a.plannedAt - b.plannedAt || (a.systemTitle < b.systemTitle ? -1 : 1);
-      const rest = open.filter(({ begunAt, systemTitle }) => begunAt === undefined && !begunOf.has(systemTitle));
-      return [
-        ...[...begunOf].map((systemTitle) => ({ systemTitle, begun: true })),
-        ...titlesIn(rest.sort(order))
-          .slice(0, waiting)
-          .map((systemTitle) => ({ systemTitle, begun: false })),
-      ];
+      const planned = open
+        .filter(({ begunAt }) => begunAt === undefined)
+        .sort(order)
+        .slice(0, waiting);
+      return [...new Set([...begunOf, ...titlesIn(planned)])].map((systemTitle) => {
+        const times = planned.flatMap((one) => (one.systemTitle === systemTitle ? one.plannedAt : []));
+        const begun = begunOf.has(systemTitle);
+        return { systemTitle, begun, ...(times.length > 0 && { plannedAt: Math.max(...times) }) };
+      });
+    },
+    unbegun: async (after, limit) => {
+      const { meters, keys, takeovers } = held();
+      const page = [...meters.values()]
+        .filter(({ standing, systemTitle }) => standing === undefined && systemTitle > (after ?? ""))
+        .map(({ systemTitle }) => systemTitle)
+        .sort()
+        .slice(0, limit);
+      const begun = new Set(
+        [...takeovers.values()].flatMap((one) => (one.subject === undefined ? `${one.systemTitle}/${one.setup}` : [])),
+      );
+      const open = titlesIn(
+        [...keys.values()].filter(
+          ({ systemTitle, setup, purpose }) =>
+            setup !== FIRST_SETUP && purpose === PURPOSE.KEK && !begun.has(`${systemTitle}/${setup}`),
+        ),
+      );
+      return {
+        titles: page.filter((title) => open.includes(title)),
+        last: page.length < limit ? undefined : page.at(-1),
+      };
     },
     titles: async (filter, after, limit) => {
       const wanted = all().filter(

@@ -65,7 +65,7 @@ const PLAN = `
 
 const DUE = `
   (select system_title, true as begun, risk from enrolments where ended_ms is null and begun_ms is not null
-    order by begun_ms limit $1)
+    and system_title <> all($3::bytea[]) order by begun_ms limit $1)
   union all
   (select system_title, false, risk from enrolments where ended_ms is null and begun_ms is null
     order by risk desc, planned_ms, system_title limit $2)`;
@@ -88,8 +88,12 @@ export function enrolmentsIn(pool: Pool): EnrolmentRecords {
       const { rows } = await pool.query<{ planned: number }>(PLAN, planValues(plan));
       return rows[0]?.planned ?? 0;
     },
-    due: async (begun, waiting) => {
-      const { rows } = await pool.query<{ system_title: Buffer; begun: boolean; risk: number }>(DUE, [begun, waiting]);
+    due: async (begun, waiting, resting) => {
+      const { rows } = await pool.query<{ system_title: Buffer; begun: boolean; risk: number }>(DUE, [
+        begun,
+        waiting,
+        resting.map(titleOctets),
+      ]);
       return rows.map((row) => ({
         systemTitle: titleText(row.system_title),
         begun: row.begun,

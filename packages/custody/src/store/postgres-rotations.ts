@@ -5,7 +5,7 @@ import { closedIn } from "./closed-changes.ts";
 import { titleOctets } from "./postgres-writes.ts";
 import { FIRST_SETUP, type PurposeNumber, type SetupPlace } from "./records.ts";
 import { ALL_PURPOSES, CAUSE_RISK, WITHOUT_MASTER } from "./rotation-cause.ts";
-import type { KeyLifeCounts, RotationPlan, RotationRecords, Write } from "./store.ts";
+import type { DueRotation, KeyLifeCounts, RotationPlan, RotationRecords, Write } from "./store.ts";
 
 type WriteOf<K extends Write["kind"]> = Extract<Write, { kind: K }>;
 
@@ -142,17 +142,26 @@ export async function planSuccessors(client: PoolClient, writes: readonly Write[
 }
 
 const DUE = `
-  (select system_title, true as begun from rotations where ended_ms is null and begun_ms is not null
-    order by begun_ms limit $1)
+  (select system_title, true as begun, null::bigint as planned_ms from rotations
+    where ended_ms is null and begun_ms is not null and system_title <> all($3::bytea[]) order by begun_ms limit $1)
   union all
-  (select t.system_title, true from takeovers t join meters m using (utility, island, system_title)
+  (select t.system_title, true, null from takeovers t join meters m using (utility, island, system_title)
     where t.setup <> 0 and t.subject = 'keys' and t.closed_ms is null and m.standing = 'in-service'
+      and t.system_title <> all($3)
       and not exists (select from takeovers f where (f.utility, f.island, f.system_title)
         = (t.utility, t.island, t.system_title) and f.setup = 0 and f.subject = 'keys' and f.closed_ms is null)
     order by t.opened_ms limit $1)
   union all
-  (select system_title, false from rotations where ended_ms is null and begun_ms is null
+  (select system_title, false, planned_ms from rotations where ended_ms is null and begun_ms is null
     order by risk desc, planned_ms, system_title limit $2)`;
+
+const UNBEGUN = `
+  select m.system_title, exists (select from meter_keys k where (k.utility, k.island, k.system_title)
+      = (m.utility, m.island, m.system_title) and k.setup <> 0 and k.purpose = 3
+    and not exists (select from takeovers t where (t.utility, t.island, t.system_title, t.setup)
+      = (k.utility, k.island, k.system_title, k.setup) and t.subject = 'keys')) as unbegun
+  from (select utility, island, system_title from meters where standing = 'in-service' and system_title > $1
+    order by system_title limit $2) m order by m.system_title`;
 
 const FILTERS = {
   open: "ended_ms is null",
@@ -190,15 +199,34 @@ export function rotationsIn(pool: Pool): RotationRecords {
       const { rows } = await pool.query<{ meters: number }>(PLAN, [...planValues(plan), one, titles]);
       return rows[0]?.meters ?? 0;
     },
-    due: async (begun, waiting) => {
-      const { rows } = await pool.query<{ system_title: Buffer; begun: boolean }>(DUE, [begun, waiting]);
+    due: async (begun, waiting, resting) => {
+      const { rows } = await pool.query<{ system_title: Buffer; begun: boolean; planned_ms: string | null }>(DUE, [
+        begun,
+        waiting,
+        resting.map(titleOctets),
+      ]);
       // Several setups of one meter may be due.
-      const due = new Map<string, boolean>();
+      const due = new Map<string, DueRotation>();
       for (const row of rows) {
-        const title = titleText(row.system_title);
-        due.set(title, row.begun || due.get(title) === true);
+        const systemTitle = titleText(row.system_title);
+        const before = due.get(systemTitle);
+        const times = [row.planned_ms ?? [], before?.plannedAt ?? []].flat().map(Number);
+        due.set(systemTitle, {
+          systemTitle,
+          begun: row.begun || before?.begun === true,
+          ...(times.length > 0 && { plannedAt: Math.max(...times) }),
+        });
       }
-      return [...due].map(([systemTitle, begun]) => ({ systemTitle, begun }));
+      return [...due.values()];
+    },
+    unbegun: async (after, limit) => {
+      const { rows } = await pool.query<{ system_title: Buffer; unbegun: boolean }>(UNBEGUN, [
+        titleOctets(after ?? ""),
+        limit,
+      ]);
+      const titles = rows.flatMap((row) => (row.unbegun ? titleText(row.system_title) : []));
+      const last = rows.length < limit ? undefined : rows.at(-1);
+      return { titles, last: last && titleText(last.system_title) };
     },
     titles: async (filter, after, limit) => {
       const { rows } = await pool.query<{ system_title: Buffer }>(

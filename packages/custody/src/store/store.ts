@@ -155,6 +155,8 @@ export interface RotationPlan {
 export interface DueRotation {
   readonly systemTitle: string;
   readonly begun: boolean;
+  /** When the newest was planned of what waits at the meter, where anything does. */
+  readonly plannedAt?: number;
   /** It is planned although nothing else is begun: strangers may have what the meter has. */
   readonly isUrgent?: boolean;
 }
@@ -186,9 +188,17 @@ export interface RotationRecords {
   plan(plan: RotationPlan): Promise<number>;
   /**
    * Meters with open rotations, and with takeovers of security setups beside the first that have begun, where that one's is over:
-   * those begun first, then by risk; at most so many of each.
+   * those begun first, then by risk; at most so many of each. What has begun at one of `resting` is left out.
    */
-  due(begun: number, waiting: number): Promise<readonly DueRotation[]>;
+  due(begun: number, waiting: number, resting: readonly string[]): Promise<readonly DueRotation[]>;
+  /**
+   * Of the next so many meters in service behind a title those with keys of a security setup beside the first of which no takeover has
+   * begun; and the last one that was looked at, undefined where there are no more.
+   */
+  unbegun(
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ readonly titles: readonly string[]; readonly last: string | undefined }>;
   /** System titles of meters with a rotation, in their order. */
   titles(
     filter: Exclude<(typeof ROTATION_FILTERS)[number], "unknown">,
@@ -247,8 +257,8 @@ export interface EnrolmentRecords {
    * limit. The cause `first` is for meters that were never planned for. @returns how many.
    */
   plan(plan: EnrolmentPlanning): Promise<number>;
-  /** Open enrolments: those begun first, then by risk; at most so many of each. */
-  due(begun: number, waiting: number): Promise<readonly DueRotation[]>;
+  /** Open enrolments: those begun first, of meters that are not `resting`, then by risk; at most so many of each. */
+  due(begun: number, waiting: number, resting: readonly string[]): Promise<readonly DueRotation[]>;
   /** Meters that can be enrolled, in the order of their system titles. */
   titles(profiles: readonly string[], after: string | undefined, limit: number): Promise<readonly string[]>;
   counts(profiles: readonly string[]): Promise<EnrolmentCounts>;

@@ -65,14 +65,19 @@ function lastTry({ tries }: Journal, { GUEK, GAK }: Candidate): number {
 }
 
 function waitFor(journal: Journal, candidate: Candidate, at: number, pace: Pace): number {
-  const last = journal.tries.at(-1);
-  const inARow = journal.failures > 0 && journal.failures % TRIES_IN_A_ROW === 0;
+  return Math.max(lastTry(journal, candidate) + pace.sameKeysMilliseconds - at, spacingLeft(journal, at, pace));
+}
+
+/** Milliseconds until a meter that has refused is tried with any keys; 0 where it may be. */
+export function spacingLeft(
+  { tries, failures }: Pick<Journal, "tries" | "failures">,
+  at: number,
+  pace: Pick<Pace, "anyKeysMilliseconds" | "lockOutMilliseconds">,
+): number {
+  const last = tries.at(-1);
+  const inARow = failures > 0 && failures % TRIES_IN_A_ROW === 0;
   const spacing = inARow ? Math.max(pace.lockOutMilliseconds, pace.anyKeysMilliseconds) : pace.anyKeysMilliseconds;
-  return Math.max(
-    0,
-    lastTry(journal, candidate) + pace.sameKeysMilliseconds - at,
-    last === undefined ? 0 : last.at + spacing - at,
-  );
+  return last === undefined ? 0 : Math.max(0, last.at + spacing - at);
 }
 
 const MOST_RETRY_MILLISECONDS = 3_600_000;

@@ -13,6 +13,7 @@ import type { ConversationDependencies } from "../conversation/dependencies.ts";
 import { Line } from "../conversation/line.ts";
 import type { KeyEscrow } from "../escrow/key-escrow.ts";
 import type { Leases } from "../lease/leases.ts";
+import type { LentMeters } from "../lease/lent-meters.ts";
 import { counterObject, keyClientOf, meterFacts } from "../protocol/meter-facts.ts";
 import { unsealKeys, workingKeys } from "../protocol/meter-keys.ts";
 import { type AttributeName, getRequest } from "../protocol/requests.ts";
@@ -25,7 +26,7 @@ import {
   type TakeoverRecord,
 } from "../store/records.ts";
 import type { Agreeing } from "./agreeing.ts";
-import type { Pace } from "./candidates.ts";
+import { type Pace, spacingLeft } from "./candidates.ts";
 import {
   commitStep,
   contactEntry,
@@ -44,7 +45,7 @@ import { takeoverStateOf } from "./meter-state.ts";
 import { openRotation } from "./plan.ts";
 import { secretClientOf } from "./secret-client.ts";
 import { keptKeys, prepareTransfer } from "./transfer.ts";
-import { setupsInTurn } from "./turns.ts";
+import { compromisedInTurn, setupsInTurn } from "./turns.ts";
 import { canBeTakenOver, isInService, journalOf, takeoverOutcome } from "./view.ts";
 
 /** What takeovers need beyond any conversation. */
@@ -56,11 +57,13 @@ export interface ContactDependencies extends ConversationDependencies, Pick<Step
   readonly escrow: Pick<KeyEscrow, "append">;
   /** Whoever wants to know when a meter that was lent has proven itself. */
   readonly leases: Pick<Leases, "answered">;
+  readonly lentMeters: Pick<LentMeters, "leftOf">;
+  /** Is told how long a meter is to be left alone, where something is wanted of it later. */
+  readonly rest: (systemTitle: string, milliseconds: number) => void;
 }
 
 type Effect<K extends TakeoverEffect["kind"]> = Extract<TakeoverEffect, { kind: K }>;
 type Keep = (live: LiveContact) => string;
-type Rest = (milliseconds: number) => void;
 
 /**
  * Runs takeovers and rotations, of one security setup of a meter after the other: the machine decides, this does. Before any octet
@@ -77,10 +80,9 @@ export class Contacts {
     this.#contacts = new TurnedContacts(dependencies);
   }
 
-  /** `rest` is told how long a meter of which nothing is wanted now is to be left alone, where something is wanted of it later. */
-  next({ meter }: CustodianRequest<"nextContact">, caller: Caller, rest: Rest): Promise<NextContact> {
+  next({ meter }: CustodianRequest<"nextContact">, caller: Caller): Promise<NextContact> {
     const title = systemTitleText(meter);
-    return this.#contacts.begin(title, caller, (keep) => this.#next(title, caller, keep, rest));
+    return this.#contacts.begin(title, caller, (keep) => this.#next(title, caller, keep));
   }
 
   async advance(request: CustodianRequest<"advanceContact">, caller: Caller): Promise<ContactAdvance> {
@@ -101,12 +103,12 @@ export class Contacts {
     return this.#contacts.ends;
   }
 
-  async #next(title: string, caller: Caller, keep: Keep, rest: Rest): Promise<NextContact> {
-    const { files } = this.#dependencies;
+  async #next(title: string, caller: Caller, keep: Keep): Promise<NextContact> {
+    const { files, lentMeters, now } = this.#dependencies;
     const file = await files.load(title);
     if (file === undefined) throw new CallRefusal("unknown-meter", `meter ${title} is not in custody`);
     await requireRight(caller, file.meter, "configure", this.#dependencies);
-    const turns = setupsInTurn(file);
+    const turns = lentMeters.leftOf(title, now()) > 0 ? compromisedInTurn(file) : setupsInTurn(file);
     if (!canBeTakenOver(file.meter) || !isInService(file.meter) || turns.length === 0)
       return { kind: "nothing", state: takeoverStateOf(file) };
     const busy = (): NextContact => ({
@@ -114,23 +116,22 @@ export class Contacts {
       milliseconds: BUSY_MILLISECONDS,
       state: takeoverStateOf(file),
     });
-    return this.#contacts.taking(title, caller, busy, () => this.#inTurn(file, turns, caller, keep, rest));
+    return this.#contacts.taking(title, caller, busy, () => this.#inTurn(file, turns, caller, keep));
   }
 
-  /** What comes next of the setups of which something is wanted: one beside the first that has to wait holds up no other. */
-  async #inTurn(
-    file: MeterFile,
-    turns: readonly number[],
-    caller: Caller,
-    keep: Keep,
-    rest: Rest,
-  ): Promise<NextContact> {
+  /** What comes next of the setups of which something is wanted: one that has to wait holds up no other, unless its meter may be locked. */
+  async #inTurn(file: MeterFile, turns: readonly number[], caller: Caller, keep: Keep): Promise<NextContact> {
     let next: NextContact = { kind: "nothing", state: takeoverStateOf(file) };
     const waiting: { readonly setup: number; readonly milliseconds: number }[] = [];
     for (const setup of turns) {
       next = await this.#goOn(file, setup, caller, keep);
-      if (next.kind === "connect" || (next.kind === "wait" && setup === FIRST_SETUP)) return next;
-      if (next.kind === "wait") waiting.push({ setup, milliseconds: next.milliseconds });
+      if (next.kind === "connect") return next;
+      if (next.kind === "nothing") continue;
+      waiting.push({ setup, milliseconds: next.milliseconds });
+      const locked = setup === turns.at(-1) ? 0 : this.#lockedFor(file, setup);
+      if (locked === 0) continue;
+      waiting.push({ setup, milliseconds: locked });
+      break;
     }
     if (waiting.length === 0) return next;
     const { state } = next;
@@ -138,8 +139,17 @@ export class Contacts {
     const isTakeover = waiting.every(({ setup }) => openRotation(file, setup) === undefined);
     if (state.phase !== "done" || !isTakeover) return { kind: "wait", milliseconds, state };
     // The meter is in service meanwhile, and whatever else is wanted of it goes on.
-    rest(milliseconds);
+    this.#dependencies.rest(file.meter.systemTitle, milliseconds);
     return { kind: "nothing", state };
+  }
+
+  /** How long the others wait with a setup: with the first, where it has just refused, since a meter locks up as a whole. */
+  #lockedFor(file: MeterFile, setup: number): number {
+    const { now, pace } = this.#dependencies;
+    const { journal } = journalOf(file, setup);
+    if (setup !== FIRST_SETUP) return 0;
+    // A contact that nobody has closed is another refusal, for all that is known.
+    return journal.contact === undefined ? spacingLeft(journal, now(), pace) : pace.anyKeysMilliseconds;
   }
 
   /** What comes next of a setup of which something is wanted. */
@@ -320,6 +330,9 @@ export class Contacts {
     const entries = [contactEntry(live, at, `${kindOf(journal)}-contact-closed`, body)];
     await commitStep(this.#dependencies, live, { journal, effects, entries, prepared: undefined });
     this.#contacts.over(live);
+    // While one of its setups rests the meter is there for the others.
+    const isWantedBeside = setupsInTurn(live).some((setup) => setup !== live.place.setup);
+    this.#dependencies.rest(live.meter.systemTitle, isWantedBeside ? 0 : close.milliseconds);
     const state = takeoverStateOf(live);
     return { kind: "close", ...afterwards(live, close, state), state, step: close.step };
   }

@@ -1,72 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromHex, systemTitle } from "@meterkeep/dlms";
-import { withTestDatabase } from "@meterkeep/postgres/testing";
 import type { Caller } from "../calls/caller.ts";
-import { memoryCustodyStore } from "../store/memory-store.ts";
-import { CUSTODY_MIGRATIONS, postgresCustodyStore } from "../store/postgres-store.ts";
-import type { CustodyStore } from "../store/store.ts";
 import {
-  type CarriedMeter,
-  caller,
-  carryTakeover,
-  DEPOT,
-  HEAD_END,
-  heldKeys,
-  type TestCustody,
-  withTestCustody,
-} from "../testing/test-custody.ts";
-import { TestMeter } from "../testing/test-meter.ts";
+  added,
+  assertTakenOver,
+  carryAll,
+  hex,
+  inBoth,
+  loaded,
+  SERVICE,
+  serviceMeter,
+  titleOf,
+} from "../testing/service-meter.ts";
+import { type CarriedMeter, caller, carryTakeover, DEPOT, HEAD_END, withTestCustody } from "../testing/test-custody.ts";
+import type { TestMeter } from "../testing/test-meter.ts";
 import { takeoverStateOf } from "./meter-state.ts";
 import { journalOf } from "./view.ts";
 
 const OPERATOR = caller("operator");
-const SERVICE = { profile: "idis-p2-service", holders: ["Maker"] } as const;
-const hex = (octets: Uint8Array | undefined) => Buffer.from(octets ?? []).toString("hex");
-const titleOf = (meter: TestMeter) => systemTitle(fromHex(meter.systemTitle));
-
-function serviceMeter(number: number): TestMeter {
-  return new TestMeter({
-    systemTitle: `54535400000007${number.toString(16).padStart(2, "0").toUpperCase()}`,
-    secondSetup: true,
-  });
-}
-
-/** Carries octets until nothing is wanted any more, also of what rests in between. */
-async function carryAll(custody: TestCustody, meter: TestMeter, options: Parameters<typeof carryTakeover>[2] = {}) {
-  let carried = await carryTakeover(custody, meter, options);
-  for (let again = 0; again < 20; again += 1) {
-    custody.now += 3_600_000;
-    const { crashes } = carried;
-    carried = await carryTakeover(custody, meter, options.by === undefined ? {} : { by: options.by });
-    carried = { ...carried, crashes: crashes + carried.crashes };
-    if (carried.steps.length === 0) return carried;
-  }
-  throw new Error("something is wanted of it all the time");
-}
-
-const loaded = async ({ store }: TestCustody, meter: TestMeter) => {
-  const file = await store.load(meter.systemTitle);
-  assert.ok(file);
-  return file;
-};
-
-/** Each setup's keys are others than the factory's, and in custody in their places. */
-async function assertTakenOver(custody: TestCustody, meter: TestMeter) {
-  const held = (await heldKeys(custody, meter)).flat();
-  for (const { keys, factoryKeys } of meter.setups)
-    for (const [purpose, key] of keys.entries()) {
-      assert.notEqual(hex(key), hex(factoryKeys[purpose]));
-      assert.ok(held.includes(hex(key)), `key ${purpose} is on the meter and forgotten`);
-    }
-  assert.equal(new Set(meter.everSent).size, meter.everSent.length, "a value was sent twice");
-  for (const setup of [0, 1]) assert.equal(journalOf(await loaded(custody, meter), setup).journal.verdict, "proven");
-}
-
-const inBoth = async (body: (store: CustodyStore) => Promise<void>) => {
-  await body(memoryCustodyStore());
-  await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, ({ pool }) => body(postgresCustodyStore(pool)));
-};
 
 test("each security setup of a meter is taken over in its turn; its grade is the lowest of what their ways give", () =>
   inBoth((store) =>
@@ -272,13 +223,6 @@ test("what is asked for at a meter is not put off by a setup of it that rests", 
     await service.changeKeyState({ ...lost, command: "compromise", reason: "lost" }, OPERATOR);
     assert.equal(await due(), 1);
   }));
-
-const added = ({ systemTitle: title, logicalDeviceName, factoryKeys, factorySecrets }: TestMeter) => ({
-  systemTitle: title,
-  logicalDeviceName,
-  factoryKeys,
-  factorySecrets,
-});
 
 test("a takeover of two setups that is struck at a commit and at an APDU comes to its end: none stranded, no key forgotten", () =>
   withTestCustody(async (custody) => {

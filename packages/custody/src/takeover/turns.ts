@@ -24,6 +24,14 @@ export function setupsInTurn(file: ChangesFile & Pick<MeterFile, "rotations">): 
   return inTurn(wanted, isTakeoverProven(journalOf(file).journal));
 }
 
+/**
+ * Those of them that do not wait for the end of a lease: somebody else may have their keys. What was lent is of the first setup, so that
+ * a change in another leaves the handheld's keys and counters as they are.
+ */
+export function compromisedInTurn(file: ChangesFile & Pick<MeterFile, "rotations">): readonly number[] {
+  return setupsInTurn(file).filter((setup) => openRotation(file, setup)?.cause === "compromise");
+}
+
 /** First what has begun, since a setup between two keys is the one at risk; then the first before the others. */
 export function inTurn(wanted: readonly WantedSetup[], isFirstProven: boolean): readonly number[] {
   return wanted

@@ -64,7 +64,7 @@ export function enrolmentRecordsContract(
     await addMeter(store, 4, { profile: "without" });
     assert.equal(await store.enrolments.plan(plan()), 1);
     assert.equal(await store.enrolments.plan(plan()), 0);
-    assert.deepEqual(await store.enrolments.due(10, 10), [
+    assert.deepEqual(await store.enrolments.due(10, 10, []), [
       { systemTitle: one.systemTitle, begun: false, isUrgent: false },
     ]);
     const planned = (await store.load(one.systemTitle))?.enrolment;
@@ -79,6 +79,8 @@ export function enrolmentRecordsContract(
     const two = await addMeter(store, 2);
     await store.enrolments.plan(plan());
     await store.commit([mark(one), mark(two)]);
+    const [due, ...more] = await store.enrolments.due(1, 9, [one.systemTitle]);
+    assert.deepEqual([due?.systemTitle, more], [two.systemTitle, []], "what rests takes no room");
     await store.commit([mark(one, { endedAt: MADE + 2 * DAY, outcome: "enrolled" })]);
     await store.commit([mark(two, { endedAt: MADE + 2 * DAY, outcome: "enrolled", expiresAt: MADE + 900 * DAY })]);
     await assert.rejects(store.commit([mark(one)]), conflict);

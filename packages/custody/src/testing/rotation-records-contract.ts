@@ -121,7 +121,7 @@ export function rotationRecordsContract(
       outcome: undefined,
     };
     await store.commit([{ kind: "mark-rotation", ...begun }]);
-    const due = await store.rotations.due(10, 10);
+    const due = await store.rotations.due(10, 10, []);
     assert.deepEqual(
       due.map(({ systemTitle }) => systemTitle),
       [two, three, four, one],
@@ -130,7 +130,46 @@ export function rotationRecordsContract(
       due.map((entry) => entry.begun),
       [true, false, false, false],
     );
-    assert.equal((await store.rotations.due(10, 1)).length, 2);
+    assert.equal((await store.rotations.due(10, 1, [])).length, 2);
+  });
+
+  contract("what has begun at meters that rest takes no room, and what was planned for them is told", async (store) => {
+    const places = (await meters(store, 4)) as [SetupPlace, SetupPlace, SetupPlace, SetupPlace];
+    const [one, two, three, four] = places.map(({ systemTitle }) => systemTitle) as [string, string, string, string];
+    await store.rotations.plan(plan({ meters: [one, two] }));
+    for (const [at, place] of places.slice(0, 2).entries()) {
+      const mark = { kind: "mark-rotation", place, rotation: 1, begunAt: MADE + at } as const;
+      await store.commit([{ ...mark, endedAt: undefined, outcome: undefined }]);
+    }
+    for (const [at, place] of places.slice(2).entries()) {
+      const open = takeover({ ...place, setup: 1 }, undefined) as Extract<Write, { kind: "put-takeover" }>;
+      await store.commit([{ ...open, takeover: { ...open.takeover, openedAt: MADE + at } }]);
+    }
+    const due = async (begun: number, resting: readonly string[]) => store.rotations.due(begun, 9, resting);
+    const begun = (...titles: readonly string[]) => titles.map((systemTitle) => ({ systemTitle, begun: true }));
+    assert.deepEqual(await due(1, []), begun(one, three), "the oldest of each");
+    assert.deepEqual(await due(1, [one, three]), begun(two, four));
+    assert.deepEqual(await due(9, [one, two, three, four]), []);
+    await store.rotations.plan(plan({ meters: [three], at: MADE + 3 * DAY }));
+    const planned = { systemTitle: three, plannedAt: MADE + 3 * DAY };
+    assert.deepEqual(await due(9, [one, two, three, four]), [{ ...planned, begun: false }]);
+    assert.deepEqual(await due(9, [one, two, four]), [{ ...planned, begun: true }]);
+  });
+
+  contract("meters with keys of a setup that nobody has begun with are found, page after page", async (store) => {
+    const places = (await meters(store, 3)) as [SetupPlace, SetupPlace, SetupPlace];
+    const [one, two, three] = places.map(({ systemTitle }) => systemTitle) as [string, string, string];
+    for (const number of [1, 3]) {
+      const keys = ([0, 1, 2, 3] as const).map((purpose) =>
+        sampleKey(sampleMeter(number).meter, purpose, { setup: 1 }),
+      );
+      await store.commit([{ kind: "add-keys", keys, checkValues: keys.slice(1).map(() => randomBytes(32)) }]);
+    }
+    assert.deepEqual(await store.rotations.unbegun(undefined, 9), { titles: [one, three], last: undefined });
+    assert.deepEqual(await store.rotations.unbegun(undefined, 2), { titles: [one], last: two });
+    assert.deepEqual(await store.rotations.unbegun(two, 2), { titles: [three], last: undefined });
+    await store.commit([takeover({ ...places[0], setup: 1 }, undefined)]);
+    assert.deepEqual((await store.rotations.unbegun(undefined, 9)).titles, [three], "the takeover of one has begun");
   });
 
   contract("a compromise raises what waits for a lesser cause, and leaves alone what has begun", async (store) => {
@@ -171,7 +210,8 @@ export function rotationRecordsContract(
       [successor?.rotation, successor?.cause, successor?.purposes, successor?.plannedBy, successor?.begunAt],
       [2, "compromise", [0, 1, 2], "custodian", undefined],
     );
-    assert.deepEqual(await store.rotations.due(9, 9), [{ systemTitle: place.systemTitle, begun: false }]);
+    const waits = { systemTitle: place.systemTitle, begun: false, plannedAt: MADE + DAY + 9 };
+    assert.deepEqual(await store.rotations.due(9, 9, []), [waits]);
     await mark(2, MADE + DAY + 10, MADE + DAY + 11);
     assert.equal((await newest())?.rotation, 2, "one that was planned for it and failed to bring it is not repeated");
     await store.rotations.plan(plan({ at: MADE + 2 * DAY }));
@@ -205,7 +245,7 @@ export function rotationRecordsContract(
     await store.commit([{ kind: "add-keys", keys, checkValues: keys.slice(1).map(() => randomBytes(32)) }]);
     const open = takeover(further, undefined) as Extract<Write, { kind: "put-takeover" }>;
     await store.commit([open]);
-    const due = () => store.rotations.due(9, 9);
+    const due = () => store.rotations.due(9, 9, []);
     assert.deepEqual(await due(), [{ systemTitle: one.systemTitle, begun: true }], "its takeover has begun");
     assert.equal(await store.rotations.plan(plan({ meters: [one.systemTitle], setups: 1 })), 0, "which comes first");
     const closed = { ...open.takeover, revision: 2, closedAt: MADE + 9 };
@@ -233,7 +273,7 @@ export function rotationRecordsContract(
     assert.deepEqual(await ofEach(), [planned[0], [1, 1, "compromise", false]]);
     const mark = { kind: "mark-rotation", place: further, rotation: 1, begunAt: MADE + DAY } as const;
     await store.commit([{ ...mark, endedAt: undefined, outcome: undefined }]);
-    assert.deepEqual((await due())[0], { systemTitle: one.systemTitle, begun: true });
+    assert.deepEqual((await due())[0], { systemTitle: one.systemTitle, begun: true, plannedAt: MADE + DAY });
     assert.equal((await due()).length, 2, "two of one meter are one contact");
     const gone = {
       kind: "set-key-state",
