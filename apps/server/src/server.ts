@@ -16,6 +16,7 @@ import {
   createGatewayPolicy,
   custodianCursor,
   DestinationWatch,
+  dueAsHeard,
   EventHub,
   folderShelf,
   HEADEND_MIGRATIONS,
@@ -195,8 +196,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
         ),
       take: (push) => intake.take(push),
       onCall: (meter) => {
-        void queue
-          .due([meter.id], now(), LANES.onDemand)
+        void dueAsHeard(queue, meter.id, now())
           .then(() => work.worker.wake())
           .catch(onError);
       },
@@ -275,7 +275,7 @@ export async function startServer(config: ServerConfig, supervisor: Supervisor):
   const moves = new Moves(pool, scope, now);
   const follow = async (meter: Meter, address: string): Promise<void> => {
     if (!(await moves.announced(meter, address))) return;
-    await queue.due([meter.id], now(), LANES.onDemand);
+    await dueAsHeard(queue, meter.id, now());
     work.worker.wake();
   };
   const pushSources = new PushSources(pool, scope, directory);

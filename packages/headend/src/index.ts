@@ -135,7 +135,7 @@ export { qualityReadings } from "./view/power-quality.ts";
 export { profileReadings, registerReadings } from "./view/readings.ts";
 export { sessionDetail, sessionsOf } from "./view/sessions.ts";
 export { CustodianRoom } from "./work/custodian-room.ts";
-export { LANES, type Lease, type OnDemand, type WorkQueue } from "./work/lease.ts";
+export { dueAsHeard, LANES, type Lease, type OnDemand, type WorkQueue } from "./work/lease.ts";
 export { listenForNews, type News, NewsSender, type SessionNews } from "./work/news.ts";
 export { postgresWorkQueue } from "./work/postgres-queue.ts";
 export { announceWorker } from "./work/presence.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { Meter } from "../inventory/meter.ts";
-import { LANES, type Lease, ON_DEMAND_SECONDS, type WorkQueue } from "../work/lease.ts";
+import { dueAsHeard, LANES, type Lease, ON_DEMAND_SECONDS, type WorkQueue } from "../work/lease.ts";
 
 /** A fresh queue over some meters, none of which is in it yet. */
 export interface QueueUnderTest extends AsyncDisposable {
@@ -73,6 +73,24 @@ export function workQueueContract(name: string, open: () => Promise<QueueUnderTe
       assert.deepEqual((await taken(0, 9)).length, 3);
       assert.deepEqual(await taken(0, 9), []);
       assert.deepEqual((await taken(8, 9)).length, 4);
+    }),
+  );
+
+  test(
+    `${name}: meters that call at once come before readings, and behind what somebody asks for`,
+    withQueue(async ({ queue, meters }) => {
+      const [asked, overdue, ...callers] = meters.slice(0, 8).map(({ id }) => id);
+      const taken = async (any: number, onDemand: number) =>
+        (await queue.lease(randomUUID(), { any, onDemand }, NOW, LEASE_SECONDS)).map(({ meter }) => meter.id);
+      await queue.due([overdue!], NOW - 9_000, LANES.reading);
+      for (const caller of callers) await dueAsHeard(queue, caller, NOW - 5_000);
+      await queue.due([asked!], NOW - 1, LANES.onDemand, "read");
+      await dueAsHeard(queue, asked!, NOW);
+      assert.deepEqual(await taken(0, 9), [asked], "who asks waits for none of them, nor for a place of theirs");
+      const first = await taken(3, 0);
+      assert.deepEqual([first.length, first.includes(overdue!)], [3, false]);
+      const rest = await taken(4, 0);
+      assert.deepEqual([...first, ...rest].toSorted(), [...callers, overdue].toSorted(), "a reading has its share");
     }),
   );
 

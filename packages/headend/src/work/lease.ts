@@ -5,8 +5,8 @@ import type { Stretch } from "../reading/coverage.ts";
 import type { TrustPeriod } from "../trust/trust-at.ts";
 
 /**
- * Lower lanes are served first, but for the share of readings. Beside takeovers wait the batches: new keys, and campaigns that
- * switch nothing on many meters.
+ * Lower lanes are served first, but for the share of readings. Beside takeovers wait the batches: new keys, campaigns that
+ * switch nothing on many meters, and meters that have called.
  */
 export const LANES = { onDemand: 0, takeover: 1, reading: 2 } as const;
 /** One place in so many goes to a reading that is due, so that a town of takeovers does not keep everybody else waiting. */
@@ -106,4 +106,12 @@ export interface WorkQueue {
   due(meters: readonly MeterId[], at: number, lane: Lane, onDemand?: OnDemand): Promise<void>;
   /** When the next meter is due that nobody has leased; undefined when there is none. */
   nextDue(): Promise<number | undefined>;
+}
+
+/**
+ * Makes a meter due that has called, or has said where it is reached now: before readings, since its line may not stay, and behind
+ * what somebody asks for, since thousands do so at once when a network comes back.
+ */
+export async function dueAsHeard(queue: Pick<WorkQueue, "due">, meter: MeterId, now: number): Promise<void> {
+  await queue.due([meter], now, LANES.takeover);
 }
