@@ -58,7 +58,7 @@ function Board({ board }: { board: SlaBoard }) {
           ))}
         </ul>
         <p className="panel-body dim">
-          {`${counted(board.notInService, "meter")} not taken over yet and ${formatCount(board.unreadable)} of an unknown profile are not counted.`}
+          {`${counted(board.notInService, "meter")} not taken over yet and ${formatCount(board.unreadable)} of an unknown profile are not counted, nor are devices behind a meter, such as gas: they are read when somebody asks.`}
         </p>
       </Panel>
       <SimBudgets budgets={board.simBudgets} />
