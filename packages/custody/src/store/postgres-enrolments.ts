@@ -42,7 +42,7 @@ const CAPABLE = "m.origin = 'shipped' and m.security_suite > 0 and m.profile = a
 const OWN = "(e.utility, e.island, e.system_title) = (m.utility, m.island, m.system_title)";
 
 // Only a meter whose master key is proven: what is asked for under keys that nobody has proven, anybody may have asked.
-const PLAN = `
+const planIn = (meters: string) => `
   with planned as (
     insert into enrolments (utility, island, system_title, enrolment, cause, risk, planned_ms, planned_by)
     select utility, island, system_title, coalesce(newest, 0) + 1, $3, $4::integer + age, $5, $6
@@ -50,7 +50,7 @@ const PLAN = `
       select m.utility, m.island, m.system_title, n.enrolment as newest,
         -- The longest ago first.
         least(99, ($5 - coalesce(n.ended_ms, $5)) / 86400000 / 40)::integer as age
-      from meters m left join lateral (select * from enrolments e where ${OWN} order by enrolment desc limit 1) n on true
+      from ${meters} left join lateral (select * from enrolments e where ${OWN} order by enrolment desc limit 1) n on true
       where ${CAPABLE}
         and ($2::bytea[] = '{}' or m.system_title = any($2))
         and exists (select from meter_keys k where (k.utility, k.island, k.system_title) = (m.utility, m.island,
@@ -62,6 +62,11 @@ const PLAN = `
     on conflict do nothing returning 1
   )
   select count(*)::integer as planned from planned`;
+
+const PLAN = planIn("meters m");
+// The policy looks every few minutes, mostly for nobody: what may have to be renewed an index finds.
+const PLAN_RENEWALS = planIn(`(select distinct system_title from enrolments
+  where outcome = 'enrolled' and (ended_ms < $7 or expires_ms < $8)) s join meters m using (system_title)`);
 
 const DUE = `
   (select system_title, true as begun, risk from enrolments where ended_ms is null and begun_ms is not null
@@ -85,7 +90,8 @@ const WHOLE = ["*", "*"] as const;
 export function enrolmentsIn(pool: Pool): EnrolmentRecords {
   return {
     plan: async (plan) => {
-      const { rows } = await pool.query<{ planned: number }>(PLAN, planValues(plan));
+      const isLook = plan.cause === "renewal" && plan.meters.length === 0;
+      const { rows } = await pool.query<{ planned: number }>(isLook ? PLAN_RENEWALS : PLAN, planValues(plan));
       return rows[0]?.planned ?? 0;
     },
     due: async (begun, waiting, resting) => {

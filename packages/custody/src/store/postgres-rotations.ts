@@ -72,12 +72,15 @@ const ageAt = (
 
 const planOf = (setup: string, from: string) => `
   insert into rotations (utility, island, system_title, setup, rotation, cause, purposes, risk, planned_ms, planned_by)
-  select utility, island, system_title, of_setup, newest + 1, $4, $5::smallint[], $6::integer + held + age, $7, $8
+  select m.utility, m.island, m.system_title, m.of_setup, ${newest("m.of_setup")} + 1, $4, $5::smallint[],
+    $6::integer + m.held + m.age, $7, $8
   from (
-    select m.utility, m.island, m.system_title, ${setup} as of_setup, ${newest(setup)} as newest, ${HELD} as held,
-      case when $10::boolean then 0 else ${ageAt("$7", setup)} end as age
-    from ${from} where ${fits(setup)}
-  ) fitting order by held + age desc, system_title limit $9
+    select * from (
+      select m.utility, m.island, m.system_title, ${setup} as of_setup, ${HELD} as held,
+        case when $10::boolean then 0 else ${ageAt("$7", setup)} end as age
+      from ${from} where ${fits(setup)}
+    ) fitting order by held + age desc, system_title limit $9
+  ) m
   on conflict do nothing`;
 
 const PLAN_FIRST = planOf("0", "(select * from meters where coalesce($11::smallint, 0) = 0) m");
@@ -93,6 +96,32 @@ const PLAN = `
   with first as (${PLAN_FIRST} returning system_title), further as (${PLAN_FURTHER} returning system_title)
   select count(*)::integer as meters from (select system_title from first union select system_title from further
     union select unnest($12::bytea[])) planned`;
+
+/*
+ * Policies look every few minutes, mostly for nobody: an index finds who may be due, and a plan asks the rest of those alone
+ * (migrations/scale/0003-what-is-due.sql). In the order of the index, since the planner takes keys in use for as old as those that
+ * have gone, and would rather look at all of them.
+ */
+const AGED = `select system_title from meter_keys where state = 'active' and purpose <= 3 and created_ms < $1
+  order by created_ms limit $2`;
+// No more were used under the key in use than were used at all.
+const USED = "select system_title from send_counters where next > $1 order by next desc limit $2";
+/** Rows that are found at most before a plan looks at every meter. */
+const MOST_FOUND = 100_000;
+
+/** The meters that a plan can be for: none, those named or found, or all where they are too many to name. */
+async function candidatesOf(
+  pool: Pick<Pool, "query">,
+  { meters, madeBefore, countAbove }: RotationPlan,
+): Promise<Buffer[] | "none" | "all"> {
+  const [find, limit] = countAbove === undefined ? [AGED, madeBefore] : [USED, countAbove];
+  if (meters.length > 0) return meters.map(titleOctets);
+  if (limit === undefined) return "all";
+  const { rows } = await pool.query<{ system_title: Buffer }>(find, [limit, MOST_FOUND]);
+  if (rows.length === 0) return "none";
+  if (rows.length === MOST_FOUND) return "all";
+  return [...new Map(rows.map((row) => [titleText(row.system_title), row.system_title])).values()];
+}
 
 // What waits for a lesser cause does not wait any longer than what is planned now.
 const RAISE = `
@@ -175,7 +204,10 @@ const COUNTS = `
     (select count(*) from rotations where ended_ms is null and begun_ms is not null)::integer as under_way,
     (select count(*) from rotations where outcome = 'proven')::integer as proven,
     (select count(*) from rotations where outcome = 'failed')::integer as failed,
-    (select count(distinct system_title) from meter_keys where state = 'active' and created_ms < $1)::integer as overdue,
+    (select count(distinct system_title) from (
+      select system_title from meter_keys where state = 'active' and purpose <= 3 and created_ms < $1
+      union all
+      select system_title from meter_keys where state = 'active' and purpose > 3 and created_ms < $1) old)::integer as overdue,
     (select count(distinct system_title) from meter_keys where state = 'active' and purpose in (0, 2, 3)
       and proven_ms is null)::integer as unproven,
     (select count(distinct system_title) from meter_keys where state = 'compromised')::integer as compromised`;
@@ -196,7 +228,10 @@ export function rotationsIn(pool: Pool): RotationRecords {
             ])
           : undefined;
       const titles = (raised?.rows ?? []).map((row) => row.system_title);
-      const { rows } = await pool.query<{ meters: number }>(PLAN, [...planValues(plan), one, titles]);
+      const candidates = await candidatesOf(pool, plan);
+      if (candidates === "none") return new Set(titles.map(titleText)).size;
+      const within = candidates === "all" ? [] : candidates;
+      const { rows } = await pool.query<{ meters: number }>(PLAN, [within, ...conditionsOf(plan), one, titles]);
       return rows[0]?.meters ?? 0;
     },
     due: async (begun, waiting, resting) => {
@@ -309,9 +344,8 @@ export function rotationsIn(pool: Pool): RotationRecords {
   };
 }
 
-function planValues(plan: RotationPlan): unknown[] {
+function conditionsOf(plan: RotationPlan): unknown[] {
   return [
-    plan.meters.map(titleOctets),
     plan.madeBefore ?? null,
     plan.countAbove ?? null,
     plan.cause,
