@@ -23,6 +23,8 @@ const USED = COUNT_LIMIT + 10_000;
 
 await withTestDatabase({ migrations: CUSTODY_MIGRATIONS }, async ({ pool, adminUrl }) => {
   const admin = new pg.Client({ connectionString: adminUrl });
+  // A database that goes because something failed ends this connection too.
+  admin.on("error", () => undefined);
   await admin.connect();
   const rotations = rotationsIn(pool);
   const timed = async (what: string, ask: () => Promise<unknown>): Promise<void> => {

@@ -60,7 +60,7 @@ export async function ageKeys(admin: Client, meters: number, milliseconds: numbe
 /** The counters of the first so many meters under the key in use have gone so far, in every setup; 5000 were used under others. */
 export async function useCounters(admin: Client, meters: number, next: number): Promise<void> {
   await admin.query(
-    `update send_counters set next = $1 where key_version = 2 and system_title <= ${titleOf("$2::int")}`,
+    `update send_counters set next = $1 where key_version = 2 and next < $1 and system_title <= ${titleOf("$2::int")}`,
     [next, meters],
   );
   await admin.query("analyze");
