@@ -71,7 +71,7 @@ test("a passkey takes the place of the link", async () => {
   const { page, complaints } = await open("/account");
   await plugIn(page);
   await page.getByRole("button", { name: "Add a passkey" }).click();
-  await page.getByText("not used yet").waitFor();
+  await page.getByText(/^added .+, not used yet/).waitFor();
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.waitForURL(/\/sign-in/);
   assert.equal((await page.request.get(`${meterkeep.address}/api/v1/overview`)).status(), 401);
