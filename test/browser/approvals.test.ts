@@ -164,7 +164,7 @@ async function list(kind: "change" | "manifest") {
 }
 
 test("a third person signs with a key in a token at the command line, beside passkeys; who asks does not, and three lift the caps", async (context) => {
-  if (!existsSync(SOFTHSM)) return context.skip("SoftHSM2 is not here");
+  assert.ok(existsSync(SOFTHSM), "SoftHSM2 is not here: apt-get install softhsm2");
   const token = makeToken();
   context.after(() => delete process.env["SOFTHSM2_CONF"]);
   const key = [...token, "--key-label", "approver"];
