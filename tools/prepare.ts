@@ -33,7 +33,8 @@ const NEEDS: readonly Need[] = [
   // What opens pseudo-terminals for the tests of serial lines.
   { groups: ["packages/dlms-node", "apps/cli"], file: "/usr/bin/script", debianPackage: "bsdutils" },
   { groups: ["test/browser"], file: "/usr/bin/chromium", debianPackage: "chromium" },
-  { groups: TOKENS, file: "/usr/lib/softhsm/libsofthsm2.so", debianPackage: "softhsm2" },
+  // Its library is a package of its own, which may have stayed without what makes tokens.
+  { groups: TOKENS, file: "/usr/bin/softhsm2-util", debianPackage: "softhsm2" },
   { groups: TOKENS, file: "/usr/bin/g++", debianPackage: "g++" },
   { groups: TOKENS, file: "/usr/bin/make", debianPackage: "make" },
   { groups: TOKENS, file: "/usr/bin/python3", debianPackage: "python3" },
